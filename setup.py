@@ -1,0 +1,47 @@
+"""Packaging of segkd_mm: the library, and with it the configs and the command-line tools."""
+
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+HERE = Path(__file__).parent
+VERSION = (HERE / 'segkd_mm' / 'version.py').read_text().split("'")[1]
+
+setup(
+    name='segkd_mm',
+    version=VERSION,
+    description='Knowledge distillation of small, fast semantic-segmentation models for mmseg',
+    long_description=(HERE / 'README.md').read_text(),
+    long_description_content_type='text/markdown',
+    author='The segkd_mm developers',
+    license='Apache-2.0',
+    python_requires='>=3.10',
+    classifiers=[
+        'Development Status :: 4 - Beta',
+        'Intended Audience :: Science/Research',
+        'Operating System :: OS Independent',
+        'Programming Language :: Python :: 3',
+        'Topic :: Scientific/Engineering :: Image Recognition',
+    ],
+    keywords='semantic segmentation, knowledge distillation, mmsegmentation, MobileNetV3',
+    # The configs and tools live at the top level of the repository and travel in the wheel as
+    # segkd_mm.configs and segkd_mm.tools.
+    packages=[*find_packages(include=['segkd_mm', 'segkd_mm.*']),
+              'segkd_mm.configs', 'segkd_mm.tools'],
+    package_dir={'segkd_mm.configs': 'configs', 'segkd_mm.tools': 'tools'},
+    package_data={'segkd_mm': ['datasets/splits/*.txt', 'datasets/splits/*/*.txt'],
+                  'segkd_mm.configs': ['**/*.py']},
+    install_requires=[
+        'torch>=2.6',
+        'torchvision>=0.21',
+        'timm>=1.0',
+        'onedl-mmengine>=0.10.12',
+        'onedl-mmcv>=2.3.6',
+        'onedl-mmsegmentation>=1.4.2',
+        'matplotlib>=3.8',
+        'rich>=13',
+    ],
+    extras_require={
+        'test': ['pytest>=8', 'ruff>=0.9', 'pre-commit>=4', 'build>=1.2'],
+    },
+)
