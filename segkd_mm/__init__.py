@@ -4,6 +4,7 @@ Importing the package registers every component in mmseg's registries; another m
 one line: ``custom_imports = dict(imports=['segkd_mm'])``.
 """
 
+from segkd_mm import backbones, datasets, distill, heads, hooks, losses
 from segkd_mm.version import __version__
 
-__all__ = ['__version__']
+__all__ = ['__version__', 'backbones', 'datasets', 'distill', 'heads', 'hooks', 'losses']

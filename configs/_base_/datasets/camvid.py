@@ -1,0 +1,43 @@
+_base_ = './common.py'
+
+dataset_type = 'CamVidDataset'
+data_root = 'data/camvid'
+num_classes = 11
+crop_size = (360, 360)
+train_pipeline = [
+    dict(type='SeedAugmentation'),
+    dict(type='LoadImageFromFile'),
+    dict(type='LoadAnnotations'),
+    # At ratio 1 the photos keep their size, which is what testing sees.
+    dict(type='RandomResize', scale=(480, 360), ratio_range=(0.5, 2.0), keep_ratio=True),
+    dict(type='RandomCrop', crop_size=crop_size, cat_max_ratio=0.75),
+    dict(type='RandomFlip', prob=0.5),
+    dict(type='PhotoMetricDistortion'),
+    dict(type='PackSegInputs'),
+]
+train_dataloader = dict(
+    batch_size=8,
+    dataset=dict(
+        type=dataset_type,
+        data_root=data_root,
+        data_prefix=dict(img_path='train', seg_map_path='trainannot'),
+        pipeline=train_pipeline,
+    ),
+)
+val_dataloader = dict(
+    dataset=dict(
+        type=dataset_type,
+        data_root=data_root,
+        data_prefix=dict(img_path='val', seg_map_path='valannot'),
+        pipeline=_base_.test_pipeline,
+    ),
+)
+test_dataloader = dict(
+    dataset=dict(
+        type=dataset_type,
+        data_root=data_root,
+        data_prefix=dict(img_path='test', seg_map_path='testannot'),
+        pipeline=_base_.test_pipeline,
+    ),
+)
+preprocessor = dict(size=crop_size)

@@ -1,0 +1,30 @@
+# What every data set has in common; each file beside this one adds the rest.
+test_pipeline = [
+    dict(type='LoadImageFromFile'),
+    dict(type='LoadAnnotations'),
+    dict(type='PackSegInputs'),
+]
+# For a loop that counts iterations: train_dataloader.sampler.type = 'ReplayInfiniteSampler'.
+train_dataloader = dict(
+    num_workers=2,
+    persistent_workers=True,
+    drop_last=True,
+    sampler=dict(type='ReplayEpochSampler', shuffle=True),
+)
+val_dataloader = dict(
+    batch_size=1,
+    num_workers=2,
+    persistent_workers=True,
+    sampler=dict(type='DefaultSampler', shuffle=False),
+)
+test_dataloader = val_dataloader
+val_evaluator = dict(type='IoUMetric', iou_metrics=['mIoU'])
+test_evaluator = val_evaluator
+preprocessor = dict(
+    type='SegDataPreProcessor',
+    mean=[123.675, 116.28, 103.53],
+    std=[58.395, 57.12, 57.375],
+    bgr_to_rgb=True,
+    pad_val=0,
+    seg_pad_val=255,
+)

@@ -1,0 +1,46 @@
+_base_ = './common.py'
+
+dataset_type = 'MSRCv2Dataset'
+data_root = 'data/msrc_v2'
+num_classes = 23
+crop_size = (240, 240)
+train_pipeline = [
+    dict(type='SeedAugmentation'),
+    dict(type='LoadImageFromFile'),
+    dict(type='LoadAnnotations'),
+    # At ratio 1 the photos keep their size, which is what testing sees.
+    dict(type='RandomResize', scale=(320, 240), ratio_range=(0.5, 2.0), keep_ratio=True),
+    dict(type='RandomCrop', crop_size=crop_size, cat_max_ratio=0.75),
+    dict(type='RandomFlip', prob=0.5),
+    dict(type='PhotoMetricDistortion'),
+    dict(type='PackSegInputs'),
+]
+train_dataloader = dict(
+    batch_size=8,
+    dataset=dict(
+        type=dataset_type,
+        data_root=data_root,
+        data_prefix=dict(img_path='JPEGImages', seg_map_path='SegmentationClass'),
+        split='train',
+        pipeline=train_pipeline,
+    ),
+)
+val_dataloader = dict(
+    dataset=dict(
+        type=dataset_type,
+        data_root=data_root,
+        data_prefix=dict(img_path='JPEGImages', seg_map_path='SegmentationClass'),
+        split='val',
+        pipeline=_base_.test_pipeline,
+    ),
+)
+test_dataloader = dict(
+    dataset=dict(
+        type=dataset_type,
+        data_root=data_root,
+        data_prefix=dict(img_path='JPEGImages', seg_map_path='SegmentationClass'),
+        split='test',
+        pipeline=_base_.test_pipeline,
+    ),
+)
+preprocessor = dict(size=crop_size)

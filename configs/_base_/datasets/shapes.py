@@ -1,0 +1,38 @@
+_base_ = './common.py'
+
+dataset_type = 'ShapesDataset'
+data_root = 'data/shapes'
+num_classes = 8
+crop_size = (128, 128)
+train_pipeline = [
+    dict(type='SeedAugmentation'),
+    dict(type='LoadImageFromFile'),
+    dict(type='LoadAnnotations'),
+    # At ratio 1 the images keep their size, which is what testing sees.
+    dict(type='RandomResize', scale=(160, 160), ratio_range=(0.75, 1.5), keep_ratio=True),
+    dict(type='RandomCrop', crop_size=crop_size, cat_max_ratio=0.75),
+    dict(type='RandomFlip', prob=0.5),
+    dict(type='PhotoMetricDistortion'),
+    dict(type='PackSegInputs'),
+]
+train_dataloader = dict(
+    batch_size=8,
+    dataset=dict(
+        type=dataset_type,
+        data_root=data_root,
+        data_prefix=dict(img_path='JPEGImages', seg_map_path='SegmentationClass'),
+        ann_file='ImageSets/Segmentation/train.txt',
+        pipeline=train_pipeline,
+    ),
+)
+val_dataloader = dict(
+    dataset=dict(
+        type=dataset_type,
+        data_root=data_root,
+        data_prefix=dict(img_path='JPEGImages', seg_map_path='SegmentationClass'),
+        ann_file='ImageSets/Segmentation/val.txt',
+        pipeline=_base_.test_pipeline,
+    ),
+)
+test_dataloader = val_dataloader
+preprocessor = dict(size=crop_size)

@@ -1,0 +1,33 @@
+"""mmseg's ResNet-50 at stride 16 with a light ASPP, to be trained on the data at hand."""
+
+teacher = dict(
+    type='Teacher',
+    model=dict(
+        type='EncoderDecoder',
+        data_preprocessor=dict(
+            type='SegDataPreProcessor',
+            mean=[123.675, 116.28, 103.53],
+            std=[58.395, 57.12, 57.375],
+            bgr_to_rgb=True,
+        ),
+        backbone=dict(
+            type='ResNet',
+            depth=50,
+            strides=(1, 2, 2, 1),
+            dilations=(1, 1, 1, 2),
+            contract_dilation=True,
+            init_cfg=dict(type='Pretrained', checkpoint='torchvision://resnet50'),
+        ),
+        decode_head=dict(
+            type='LightASPPHead',
+            in_channels=[256, 2048],
+            in_index=[0, 3],
+            channels=256,
+            skip_channels=(48,),
+            num_classes=21,
+            loss_decode=dict(type='CrossEntropyLoss', avg_non_ignore=True),
+        ),
+        test_cfg=dict(mode='whole'),
+    ),
+    checkpoint=None,
+)

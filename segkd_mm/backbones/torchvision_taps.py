@@ -1,0 +1,88 @@
+"""Feature taps over torchvision's MobileNets and ResNets."""
+
+from collections.abc import Sequence
+
+from mmseg.registry import MODELS
+from torch import Tensor
+
+from segkd_mm.backbones.dilated import build_trunk
+from segkd_mm.backbones.tap_backbone import Tap, TapBackbone
+from segkd_mm.weights import TORCHVISION, load_strictly, read_state_dict
+
+# For each tap the stage of the trunk after which it sits, its channels, and its stride in the
+# classifier. `low` to `high` are the last features at strides 4, 8 and 16; `last` is the last
+# block of a MobileNet, and `final` what the classifier pools.
+_RESNET = {'low': ('layer1', 64, 4), 'mid': ('layer2', 128, 8), 'high': ('layer3', 256, 16),
+           'final': ('layer4', 512, 32)}  # fmt: skip
+_BOTTLENECK = {name: (stage, 4 * channels, s) for name, (stage, channels, s) in _RESNET.items()}
+TAPS = {
+    'mobilenet_v3_small': {'low': ('1', 16, 4), 'mid': ('3', 24, 8), 'high': ('8', 48, 16),
+                           'last': ('11', 96, 32), 'final': ('12', 576, 32)},
+    'mobilenet_v3_large': {'low': ('3', 24, 4), 'mid': ('6', 40, 8), 'high': ('12', 112, 16),
+                           'last': ('15', 160, 32), 'final': ('16', 960, 32)},
+    'mobilenet_v2': {'low': ('3', 24, 4), 'mid': ('6', 32, 8), 'high': ('13', 96, 16),
+                     'last': ('17', 320, 32), 'final': ('18', 1280, 32)},
+    'resnet18': _RESNET,
+    'resnet50': _BOTTLENECK,
+    'resnet101': _BOTTLENECK,
+}  # fmt: skip
+
+
+@MODELS.register_module()
+class TorchvisionTapBackbone(TapBackbone):
+    """A torchvision classifier's trunk with the taps low, mid, high, (last,) final.
+
+    Source: MobileNetV3 arXiv 1905.02244, MobileNetV2 arXiv 1801.04381, ResNet arXiv 1512.03385,
+    as torchvision builds them; keys below ``body`` are torchvision's.
+
+    Args:
+        arch: One of ``TAPS``.
+        output_stride: 8, 16 or 32; deeper stages dilate instead of striding.
+        taps: Names of the outputs, by default low, mid, high and final. Stages behind the
+            deepest of them are not built.
+        weights: None, ``'hub'`` for torchvision's ImageNet weights, or a file (see
+            :func:`segkd_mm.weights.read_state_dict`). Read by :meth:`init_weights`, that is when
+            training starts; the file's classifier and the stages not built are left out.
+
+    Raises:
+        ValueError: Unknown ``arch``, ``output_stride`` or tap.
+    """
+
+    def __init__(
+        self,
+        arch: str,
+        output_stride: int = 32,
+        taps: Sequence[str] = ('low', 'mid', 'high', 'final'),
+        weights: str | None = None,
+    ) -> None:
+        if arch not in TAPS:
+            raise ValueError(f'arch is {arch!r}, expected one of {list(TAPS)}.')
+        places = TAPS[arch]
+        available = [Tap(n, c, min(s, output_stride)) for n, (_, c, s) in places.items()]
+        super().__init__(available, taps)
+        self.arch = arch
+        self.weights = weights
+        trunk = build_trunk(arch, output_stride)
+        self._tap_after = {places[name][0]: name for name in taps}
+        stages = list(dict(trunk.named_children()))
+        self._unbuilt = stages[1 + max(stages.index(stage) for stage in self._tap_after) :]
+        self.body = trunk[: len(stages) - len(self._unbuilt)]
+
+    def named_features(self, x: Tensor) -> dict[str, Tensor]:
+        features = {}
+        for stage, block in self.body.named_children():
+            x = block(x)
+            if stage in self._tap_after:
+                name = self._tap_after[stage]
+                features[name] = self.get_submodule(name)(x)
+        return features
+
+    def init_weights(self) -> None:
+        """Load ``weights``; without them the initialisation by torchvision's builder stands."""
+        if self.weights is None:
+            return
+        source = TORCHVISION + self.arch if self.weights == 'hub' else self.weights
+        state = {k.removeprefix('features.'): v for k, v in read_state_dict(source).items()}
+        left_out = ('classifier', 'fc', *self._unbuilt)
+        state = {k: v for k, v in state.items() if k.split('.')[0] not in left_out}
+        load_strictly(self.body, state, source)

@@ -1,0 +1,27 @@
+"""Datasets, samplers and transforms that mmseg lacks; the import registers them."""
+
+from segkd_mm.datasets.camvid import CamVidDataset
+from segkd_mm.datasets.layout import CheckedLayout, DataLayoutError
+from segkd_mm.datasets.msrc_v2 import MSRCv2Dataset
+from segkd_mm.datasets.replay import (
+    ReplayEpochSampler,
+    ReplayIndex,
+    ReplayInfiniteSampler,
+    SeedAugmentation,
+)
+from segkd_mm.datasets.shapes import ShapesDataset, make_shapes
+from segkd_mm.datasets.voc import VOC2012Dataset
+
+__all__ = [
+    'CamVidDataset',
+    'CheckedLayout',
+    'DataLayoutError',
+    'MSRCv2Dataset',
+    'ReplayEpochSampler',
+    'ReplayIndex',
+    'ReplayInfiniteSampler',
+    'SeedAugmentation',
+    'ShapesDataset',
+    'VOC2012Dataset',
+    'make_shapes',
+]

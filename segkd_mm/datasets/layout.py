@@ -1,0 +1,65 @@
+"""Data that is missing or laid out wrongly: an error at the start that says what to do."""
+
+import os
+from collections.abc import Iterable
+from textwrap import indent
+
+
+class DataLayoutError(FileNotFoundError):
+    """A data folder that is absent, or not laid out as its dataset expects."""
+
+
+class CheckedLayout:
+    """Mixin of a ``BaseSegDataset``, before it in the bases: checks the data when they are listed.
+
+    Attributes:
+        LAYOUT: The expected folders, as a small tree.
+        SOURCE: Where the data come from, in words.
+    """
+
+    LAYOUT: str
+    SOURCE: str
+
+    def load_data_list(self) -> list[dict]:
+        """List the samples as mmseg does, with one look into each folder.
+
+        Raises:
+            DataLayoutError: A folder, a split file, an image or a mask is missing; names the
+                first, shows ``LAYOUT`` and ``SOURCE``.
+        """
+        for path in filter(None, (self.data_root, *self.data_prefix.values(), self.ann_file)):
+            if not os.path.exists(path):
+                raise self._layout_error(f'{path} does not exist.')
+        samples = super().load_data_list()
+        if not samples:
+            raise self._layout_error(f'{self.ann_file or self.data_prefix["img_path"]} is empty.')
+        self._require('images', [sample['img_path'] for sample in samples])
+        # A test set may come without masks.
+        self._require('masks', [s['seg_map_path'] for s in samples if 'seg_map_path' in s])
+        return samples
+
+    def _require(self, kind: str, paths: list[str]) -> None:
+        present = _files_in({os.path.dirname(path) for path in paths})
+        missing = [path for path in paths if path not in present]
+        if missing:
+            raise self._layout_error(
+                f'{missing[0]} does not exist ({len(missing)} of {len(paths)} {kind} are missing).'
+            )
+
+    def _layout_error(self, found: str) -> DataLayoutError:
+        root = os.path.abspath(self.data_root) if self.data_root else 'not set'
+        return DataLayoutError(
+            f'{found}\n{type(self).__name__} expects (data_root is {root}):\n'
+            f'{indent(self.LAYOUT.strip(), "    ")}\n'
+            f'To get the data: {self.SOURCE}\n'
+            'If they are in another place: --cfg-options data_root=/path/to/it'
+        )
+
+
+def _files_in(folders: Iterable[str]) -> set[str]:
+    return {
+        os.path.join(folder, name)
+        for folder in folders
+        if os.path.isdir(folder)
+        for name in os.listdir(folder)
+    }

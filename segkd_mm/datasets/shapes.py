@@ -1,0 +1,128 @@
+"""A data set that makes itself: for first steps, tests and demonstrations without a download."""
+
+import json
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import cv2
+import numpy as np
+from mmseg.datasets import BaseSegDataset
+from mmseg.registry import DATASETS
+from rich.progress import track
+
+from segkd_mm.datasets.layout import CheckedLayout
+from segkd_mm.datasets.shapes_scene import OUTLINES, draw_scene
+
+MARKER = 'shapes.json'
+# Raise it with any change to the scenes, so that folders of older ones are told apart.
+VERSION = 1
+
+
+def make_shapes(root: str | Path, num_train: int = 400, num_val: int = 100, seed: int = 0) -> None:
+    """Fill ``root`` with scenes in the layout of PASCAL VOC; does nothing where that is done.
+
+    The folder appears complete or not at all, also when several processes start together. An
+    image depends on the seed, the split and its number alone.
+
+    Args:
+        root: A folder that does not exist, is empty, or was made by this function.
+        num_train: Number of training images.
+        num_val: Number of validation images.
+        seed: Seed of the scenes, 0 or more.
+
+    Raises:
+        ValueError: The folder holds something else, or scenes made with other arguments.
+    """
+    root = Path(root).resolve()
+    wanted = {'version': VERSION, 'num_train': num_train, 'num_val': num_val, 'seed': seed}
+    if not _filled(root):
+        _make_aside(root, wanted)
+    _check_marker(root, wanted)
+
+
+def _filled(folder: Path) -> bool:
+    return folder.is_dir() and any(folder.iterdir())
+
+
+def _make_aside(root: Path, wanted: dict) -> None:
+    root.parent.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(prefix=f'.{root.name}-', dir=root.parent) as aside:
+        folder = Path(aside) / root.name
+        _write_scenes(folder, wanted)
+        (folder / MARKER).write_text(json.dumps(wanted))
+        try:
+            folder.rename(root)
+        except OSError:
+            # Another process may have been faster; what it made is checked next.
+            if not _filled(root):
+                raise
+
+
+def _write_scenes(folder: Path, wanted: dict) -> None:
+    splits = folder / 'ImageSets' / 'Segmentation'
+    for sub in (splits, folder / 'JPEGImages', folder / 'SegmentationClass'):
+        sub.mkdir(parents=True)
+    scenes = [
+        (split, number, f'{split}_{number:05d}')
+        for split in ('train', 'val')
+        for number in range(wanted[f'num_{split}'])
+    ]
+    for split, number, name in track(scenes, f'Making the shapes in {folder.name}', transient=True):
+        image, label = draw_scene(np.random.default_rng([wanted['seed'], split == 'val', number]))
+        cv2.imwrite(str(folder / 'JPEGImages' / f'{name}.jpg'), image)
+        cv2.imwrite(str(folder / 'SegmentationClass' / f'{name}.png'), label)
+    for split in ('train', 'val'):
+        names = [name for part, _, name in scenes if part == split]
+        (splits / f'{split}.txt').write_text('\n'.join(names) + '\n')
+
+
+def _check_marker(root: Path, wanted: dict) -> None:
+    marker = root / MARKER
+    found = json.loads(marker.read_text()) if marker.exists() else 'something else'
+    if found != wanted:
+        raise ValueError(
+            f'{root} holds {found}, expected shapes made with {wanted}. Delete the folder, or '
+            'choose another one: --cfg-options data_root=/path/to/it'
+        )
+
+
+@DATASETS.register_module()
+class ShapesDataset(CheckedLayout, BaseSegDataset):
+    """Drawn scenes, 160 x 160: seven outlines and background, void is 255.
+
+    Made in ``data_root`` on first use, which takes a few seconds.
+
+    Args:
+        data_root: Folder of the scenes.
+        num_train: See :func:`make_shapes`; also ``num_val`` and ``seed``. The same for all splits.
+
+    Raises:
+        ValueError: See :func:`make_shapes`.
+        DataLayoutError: See :class:`CheckedLayout`.
+    """
+
+    METAINFO = {
+        'classes': ('background', *OUTLINES),
+        'palette': [
+            [0, 0, 0], [230, 25, 75], [60, 180, 75], [255, 225, 25], [0, 130, 200],
+            [245, 130, 48], [145, 30, 180], [70, 240, 240],
+        ],
+    }  # fmt: skip
+    LAYOUT = """
+shapes/
+├── JPEGImages/*.jpg
+├── SegmentationClass/*.png
+├── ImageSets/Segmentation/{train,val}.txt
+└── shapes.json
+"""
+    SOURCE = 'delete the folder; it is made anew.'
+
+    def __init__(
+        self, data_root: str, num_train: int = 400, num_val: int = 100, seed: int = 0, **kwargs
+    ) -> None:
+        self._sizes = {'num_train': num_train, 'num_val': num_val, 'seed': seed}
+        super().__init__(data_root=data_root, **kwargs)
+
+    def load_data_list(self) -> list[dict]:
+        make_shapes(self.data_root, **self._sizes)
+        return super().load_data_list()

@@ -1,0 +1,8 @@
+"""Distillation: taps, adapters, terms, the teacher, and the distiller that joins them."""
+
+from segkd_mm.distill.distiller import SegDistiller
+from segkd_mm.distill.taps import TapError, Taps
+from segkd_mm.distill.teacher import Teacher
+from segkd_mm.distill.torchvision_segmentor import TorchvisionSegmentor
+
+__all__ = ['SegDistiller', 'TapError', 'Taps', 'Teacher', 'TorchvisionSegmentor']

@@ -1,0 +1,49 @@
+"""Adapters: what brings a student's feature to the teacher's channels and both to one size."""
+
+import torch.nn.functional as F
+from mmseg.registry import MODELS
+from torch import Tensor, nn
+
+
+def build_adapter(
+    config: str | dict | None, student_channels: int, teacher_channels: int
+) -> nn.Module:
+    """Build the adapter of a term.
+
+    Args:
+        config: None for no adapter, ``'auto'`` for a 1x1 conv where the channels differ and
+            nothing where they do not, or the config of a registered module.
+        student_channels: Channels of the student's tap.
+        teacher_channels: Channels of the teacher's tap.
+
+    Raises:
+        ValueError: ``config`` is another string.
+    """
+    if config is None or (config == 'auto' and student_channels == teacher_channels):
+        return nn.Identity()
+    if config == 'auto':
+        return nn.Conv2d(student_channels, teacher_channels, 1)
+    if isinstance(config, str):
+        raise ValueError(f"adapter is {config!r}, expected 'auto', None or the config of a module.")
+    return MODELS.build(config)
+
+
+def to_common_size(student: Tensor, teacher: Tensor) -> tuple[Tensor, Tensor]:
+    """Average the larger of two maps down to the size of the smaller.
+
+    Down rather than up: a term then costs what its coarsest map costs, and neither side is asked
+    for detail that it has not.
+
+    Args:
+        student: [N, C, h, w].
+        teacher: [N, C', H, W].
+
+    Returns:
+        Both at [min(h, H), min(w, W)].
+    """
+    size = tuple(map(min, student.shape[2:], teacher.shape[2:]))
+    return _average_to(student, size), _average_to(teacher, size)
+
+
+def _average_to(x: Tensor, size: tuple[int, ...]) -> Tensor:
+    return x if x.shape[2:] == size else F.adaptive_avg_pool2d(x, size)

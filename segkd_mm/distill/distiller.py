@@ -1,0 +1,113 @@
+"""The distiller: a student that learns from its labels and from a teacher."""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from mmengine.model import BaseModel
+from mmseg.registry import MODELS
+from mmseg.utils import OptSampleList, SampleList
+from torch import Tensor, nn
+
+from segkd_mm.distill.taps import Taps
+from segkd_mm.distill.term import Term
+
+STUDENT = 'student.'
+TERMS = 'terms.'
+
+
+@MODELS.register_module()
+class SegDistiller(BaseModel):
+    """A student segmentor, a teacher, and named terms which compare them during training.
+
+    Whatever is not training is the student's: prediction, the plain forward, and the checkpoint,
+    whose keys are those of the plain student plus ``terms.*`` for the adapters. The teacher is no
+    submodule, so that no checkpoint, optimizer, moving average or DDP bucket holds it.
+
+    Args:
+        student: Config of any mmseg segmentor.
+        teacher: Config of a :class:`segkd_mm.distill.teacher.Teacher`.
+        terms: By name, the config of each :class:`segkd_mm.distill.term.Term`: ``student`` and
+            ``teacher`` (names of taps), ``loss``, and where channels differ ``adapter``.
+        init_cfg: Of mmengine's BaseModule.
+
+    Raises:
+        TapError: A tap does not exist.
+        ValueError: The channels of two taps do not fit.
+        WeightsError: The teacher's weights cannot be had or do not fit.
+    """
+
+    def __init__(
+        self, student: dict, teacher: dict, terms: dict[str, dict], init_cfg: dict | None = None
+    ) -> None:
+        super().__init__(init_cfg=init_cfg)
+        self.student = MODELS.build(student)
+        self.data_preprocessor = self.student.data_preprocessor
+        # A student beside a teacher starts from the same random numbers as one alone.
+        with torch.random.fork_rng(devices=[]):
+            # Set past nn.Module, which would take the teacher in as a submodule.
+            object.__setattr__(self, 'teacher', MODELS.build(teacher))
+            self._taps = Taps(self.student, {term['student'] for term in terms.values()})
+            self.teacher.watch({t['teacher'] for t in terms.values()}, self.data_preprocessor)
+            self.terms = self._build_terms(terms)
+        self.register_state_dict_post_hook(_drop_student_prefix)
+        self.register_load_state_dict_pre_hook(_add_student_prefix)
+
+    def _build_terms(self, terms: dict[str, dict]) -> nn.ModuleDict:
+        image = torch.zeros(1, 3, 64, 64)
+        training = self.student.training
+        with torch.no_grad(), self._taps:
+            self.student.eval()(image, mode='tensor')
+        self.student.train(training)
+        student, teacher = self._taps.pop(), self.teacher(image)
+        return nn.ModuleDict(
+            {
+                name: Term(name, **term, trial=(student[term['student']], teacher[term['teacher']]))
+                for name, term in terms.items()
+            }
+        )
+
+    def loss(self, inputs: Tensor, data_samples: SampleList) -> dict[str, Tensor]:
+        """The student's own losses, and ``terms.<name>.loss`` of every term.
+
+        Args:
+            inputs: Images as the student's preprocessor makes them, [N, 3, H, W].
+            data_samples: With the labels in ``gt_sem_seg``.
+        """
+        with self._taps:
+            losses = self.student.loss(inputs, data_samples)
+        student = self._taps.pop()
+        teacher = self.teacher(inputs) if any(t.is_on for t in self.terms.values()) else {}
+        labels = torch.cat([sample.gt_sem_seg.data for sample in data_samples])
+        for name, term in self.terms.items():
+            tapped = student[term.student]
+            losses[f'terms.{name}.loss'] = (
+                term(tapped, teacher[term.teacher], labels) if term.is_on else term.zero(tapped)
+            )
+        return losses
+
+    def forward(
+        self, inputs: Tensor, data_samples: OptSampleList = None, mode: str = 'tensor'
+    ) -> Any:
+        """As an mmseg segmentor; of the modes only ``loss`` is more than the student's."""
+        if mode == 'loss':
+            return self.loss(inputs, data_samples)
+        return self.student(inputs, data_samples, mode)
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> 'SegDistiller':
+        # Moves between devices reach the teacher too, which is not among the submodules.
+        self.teacher._apply(fn, recurse)
+        return super()._apply(fn, recurse)
+
+
+def _drop_student_prefix(_module: nn.Module, state: dict, prefix: str, _metadata: dict) -> None:
+    for part in (state, state._metadata):
+        for key in [k for k in part if k.startswith(prefix + STUDENT)]:
+            part[prefix + key.removeprefix(prefix + STUDENT)] = part.pop(key)
+
+
+def _add_student_prefix(
+    _module: nn.Module, state: dict, prefix: str, *_unused: dict | bool | list
+) -> None:
+    for key in [k for k in state if k.startswith(prefix) and not k.startswith(prefix + TERMS)]:
+        state[prefix + STUDENT + key.removeprefix(prefix)] = state.pop(key)

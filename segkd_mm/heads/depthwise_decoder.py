@@ -1,0 +1,35 @@
+"""Light ASPP with a decoder of depthwise-separable convs."""
+
+from itertools import pairwise
+
+from mmcv.cnn import DepthwiseSeparableConvModule
+from mmseg.registry import MODELS
+from torch import nn
+
+from segkd_mm.heads.light_aspp import LightASPPHead
+
+
+@MODELS.register_module()
+class DepthwiseDecoderHead(LightASPPHead):
+    """:class:`LightASPPHead` whose decoder steps are depthwise 3x3 then pointwise convs.
+
+    Norm and activation follow the pointwise conv alone, as in the slim student that this head was
+    conceived for. The arguments are those of :class:`LightASPPHead`.
+    """
+
+    def _refine(self, in_channels: int) -> list[nn.Module]:
+        widths = [in_channels] + self.num_convs * [self.channels]
+        return [
+            DepthwiseSeparableConvModule(
+                i,
+                o,
+                3,
+                padding=1,
+                bias=False,
+                norm_cfg=self.norm_cfg,
+                act_cfg=self.act_cfg,
+                dw_norm_cfg=None,
+                dw_act_cfg=None,
+            )
+            for i, o in pairwise(widths)
+        ]

@@ -1,0 +1,132 @@
+"""Atrous spatial pyramid pooling with a 1x1 projection, and the head of that name."""
+
+from collections.abc import Sequence
+from functools import partial
+from itertools import pairwise
+
+import torch
+from mmcv.cnn import ConvModule
+from mmengine.utils import is_seq_of
+from mmseg.models.decode_heads.decode_head import BaseDecodeHead
+from mmseg.registry import MODELS
+from torch import Tensor, nn
+
+from segkd_mm.heads.skip_fusion import SkipFusion
+
+
+class ImagePool(nn.Module):
+    """The image-level branch of ASPP: global mean, 1x1 conv, spread over the map again."""
+
+    def __init__(self, conv: ConvModule) -> None:
+        super().__init__()
+        self.conv = conv
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map [N, C, H, W] to [N, C', H, W], constant over each map."""
+        pooled = self._conv(x.mean((2, 3), keepdim=True))
+        return pooled.expand(-1, -1, *x.shape[2:])
+
+    def _conv(self, pooled: Tensor) -> Tensor:
+        # A batch of one has a single value a channel here, of which no variance can be taken:
+        # such a step is normalised by the running statistics.
+        norm = self.conv.norm
+        was_training = norm.training
+        norm.train(was_training and len(pooled) > 1)
+        out = self.conv(pooled)
+        norm.train(was_training)
+        return out
+
+
+class LightASPP(nn.Module):
+    """ASPP as in DeepLabV3 (arXiv 1706.05587), its branches joined by a 1x1 conv.
+
+    mmseg's ASPPHead joins them by a 3x3, nine times as much work.
+
+    Args:
+        in_channels: Channels in.
+        channels: Channels of each branch and out.
+        dilations: Of the 3x3 branches, which come beside image pooling and a 1x1.
+        conv: Makes a conv with norm and activation: ``conv(in_channels, out_channels, kernel)``.
+    """
+
+    def __init__(
+        self, in_channels: int, channels: int, dilations: Sequence[int], conv: partial
+    ) -> None:
+        super().__init__()
+        self.branches = nn.ModuleList(
+            [
+                ImagePool(conv(in_channels, channels, 1)),
+                conv(in_channels, channels, 1),
+                *(conv(in_channels, channels, 3, padding=d, dilation=d) for d in dilations),
+            ]
+        )
+        self.project = conv(len(self.branches) * channels, channels, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map [N, in_channels, H, W] to [N, channels, H, W]."""
+        return self.project(torch.cat([branch(x) for branch in self.branches], dim=1))
+
+
+@MODELS.register_module()
+class LightASPPHead(BaseDecodeHead):
+    """Light ASPP on the deepest input, then one decoder step for each skip, then the classifier.
+
+    Without skips the logits have the stride of the input, with skips that of the last skip.
+
+    Args:
+        in_channels: Channels of the inputs: an int, or the skips' from deep to shallow followed by
+            those of the deepest input, as ``in_index`` orders them.
+        channels: Channels of the ASPP and of the decoder.
+        dilations: Of the ASPP's 3x3 branches.
+        skip_channels: Channels to which each skip is projected.
+        num_convs: 3x3 convs in each decoder step.
+        kwargs: Of mmseg's BaseDecodeHead.
+
+    Raises:
+        ValueError: The number of skips and of ``skip_channels`` differ.
+    """
+
+    def __init__(
+        self,
+        in_channels: int | Sequence[int],
+        channels: int,
+        dilations: Sequence[int] = (6, 12, 18),
+        skip_channels: Sequence[int] = (),
+        num_convs: int = 2,
+        norm_cfg: dict | None = None,
+        **kwargs,
+    ) -> None:
+        several = is_seq_of(in_channels, int)
+        super().__init__(
+            in_channels,
+            channels,
+            norm_cfg=norm_cfg or dict(type='BN'),
+            input_transform='multiple_select' if several else None,
+            **kwargs,
+        )
+        *skips, deepest = in_channels if several else [in_channels]
+        if len(skips) != len(skip_channels):
+            raise ValueError(
+                f'{type(self).__name__} has {len(skips)} skips (in_channels {in_channels}, the '
+                f'last is the deepest input) but skip_channels {tuple(skip_channels)}.'
+            )
+        self.conv = partial(ConvModule, norm_cfg=self.norm_cfg, act_cfg=self.act_cfg)
+        self.num_convs = num_convs
+        self.aspp = LightASPP(deepest, channels, dilations, self.conv)
+        self.fusions = nn.ModuleList(
+            SkipFusion(self.conv(i, o, 1), self._refine(channels + o), self.align_corners)
+            for i, o in zip(skips, skip_channels, strict=True)
+        )
+
+    def _refine(self, in_channels: int) -> list[nn.Module]:
+        widths = [in_channels] + self.num_convs * [self.channels]
+        return [self.conv(i, o, 3, padding=1) for i, o in pairwise(widths)]
+
+    def forward(self, inputs: Sequence[Tensor]) -> Tensor:
+        """Logits [N, num_classes, H, W] at the stride of the last skip, or of the input."""
+        selected = self._transform_inputs(inputs)
+        *skips, deepest = selected if isinstance(selected, list) else [selected]
+        x = self.aspp(deepest)
+        for fusion, skip in zip(self.fusions, skips, strict=True):
+            x = fusion(x, skip)
+        return self.cls_seg(x)

@@ -1,0 +1,6 @@
+"""Hooks of mmengine's runner."""
+
+from segkd_mm.hooks.best_link import BestLinkHook
+from segkd_mm.hooks.iteration_seed import IterationSeedHook
+
+__all__ = ['BestLinkHook', 'IterationSeedHook']

@@ -1,0 +1,79 @@
+import os
+from collections import defaultdict
+from hashlib import sha256
+from itertools import chain
+
+import numpy as np
+import pytest
+from mmcv.transforms import LoadImageFromFile
+from mmseg.datasets.transforms import LoadAnnotations
+
+from segkd_mm.datasets import MSRCv2Dataset
+from segkd_mm.datasets.msrc_v2 import SPLITS
+
+DATA = os.environ.get('SEGKD_DATA')
+needs_photos = pytest.mark.skipif(not DATA, reason='SEGKD_DATA names no folder of real photos')
+SIZES = {'train': 276, 'val': 59, 'test': 256}
+
+
+def names(split):
+    return (SPLITS / f'{split}.txt').read_text().split()
+
+
+def msrc(split, **kwargs):
+    prefix = {'img_path': 'JPEGImages', 'seg_map_path': 'SegmentationClass'}
+    return MSRCv2Dataset(split, data_root=f'{DATA}/msrc_v2', data_prefix=prefix, **kwargs)
+
+
+def largest_remainders(scenes, total):
+    quotas = {scene: divmod(len(photos) * total, 591) for scene, photos in scenes.items()}
+    left = total - sum(whole for whole, _ in quotas.values())
+    up = sorted(quotas, key=lambda scene: (-quotas[scene][1], scene))[:left]
+    return {scene: whole + (scene in up) for scene, (whole, _) in quotas.items()}
+
+
+def test_splits_have_their_sizes_and_do_not_meet():
+    assert {split: len(names(split)) for split in SIZES} == SIZES
+    assert len({name for split in SIZES for name in names(split)}) == 591
+
+
+def test_splits_follow_their_rule():
+    scenes = defaultdict(list)
+    for name in chain.from_iterable(map(names, SIZES)):
+        scenes[int(name.split('_')[0])].append(name)
+    train, val = largest_remainders(scenes, 276), largest_remainders(scenes, 59)
+    for scene, photos in scenes.items():
+        photos.sort(key=lambda name: sha256(name.encode()).hexdigest())
+        first, second = train[scene], train[scene] + val[scene]
+        assert set(photos[:first]) <= set(names('train'))
+        assert set(photos[first:second]) <= set(names('val'))
+        assert set(photos[second:]) <= set(names('test'))
+
+
+def test_an_unknown_split_is_an_error():
+    with pytest.raises(ValueError, match=r"'trainval', expected one of \['test', 'train', 'val'\]"):
+        MSRCv2Dataset('trainval')
+
+
+@needs_photos
+def test_splits_cover_the_data():
+    photos = {file[:-4] for file in os.listdir(f'{DATA}/msrc_v2/JPEGImages')}
+    assert photos == {name for split in SIZES for name in names(split)}
+    assert {split: len(msrc(split)) for split in SIZES} == SIZES
+
+
+@needs_photos
+def test_classes_are_those_of_the_data_in_their_order():
+    with open(f'{DATA}/msrc_v2/classes.txt') as file:
+        assert MSRCv2Dataset.METAINFO['classes'] == tuple(file.read().split())
+
+
+@needs_photos
+def test_a_class_subset_sends_the_rest_to_void():
+    classes = [name for name in MSRCv2Dataset.METAINFO['classes'] if name != 'grass']
+    pipeline = [LoadImageFromFile(), LoadAnnotations()]
+    sample = msrc('train', metainfo={'classes': classes}, pipeline=pipeline)[4]
+    assert sample['img_path'].endswith('1_12_s.jpg')
+    # 54019 pixels are grass (1), 13894 cow (3, now 2), 247 void.
+    values, counts = np.unique(sample['gt_seg_map'], return_counts=True)
+    assert dict(zip(values, counts, strict=True)) == {2: 13894, 255: 54019 + 247}

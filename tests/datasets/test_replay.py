@@ -1,0 +1,145 @@
+import pickle
+import random
+
+import numpy as np
+import pytest
+import torch
+from mmengine.dataset import ConcatDataset, RepeatDataset, pseudo_collate
+from mmengine.registry import init_default_scope
+from mmengine.runner.loops import _InfiniteDataloaderIterator
+from torch.utils.data import DataLoader
+
+from segkd_mm.datasets import (
+    ReplayEpochSampler,
+    ReplayIndex,
+    ReplayInfiniteSampler,
+    SeedAugmentation,
+    ShapesDataset,
+)
+
+PIPELINE = [
+    {'type': 'SeedAugmentation'},
+    {'type': 'LoadImageFromFile'},
+    {'type': 'LoadAnnotations'},
+    {'type': 'RandomResize', 'scale': (160, 160), 'ratio_range': (0.75, 1.5), 'keep_ratio': True},
+    {'type': 'RandomCrop', 'crop_size': (64, 64), 'cat_max_ratio': 0.75},
+    {'type': 'RandomFlip', 'prob': 0.5},
+    {'type': 'PhotoMetricDistortion'},
+    {'type': 'PackSegInputs'},
+]
+
+
+@pytest.fixture(scope='module')
+def dataset(tmp_path_factory):
+    """Six shapes."""
+    init_default_scope('mmseg')
+    return ShapesDataset(
+        str(tmp_path_factory.mktemp('replay') / 'shapes'),
+        num_train=6,
+        num_val=1,
+        data_prefix={'img_path': 'JPEGImages', 'seg_map_path': 'SegmentationClass'},
+        ann_file='ImageSets/Segmentation/train.txt',
+        pipeline=PIPELINE,
+    )
+
+
+def loader(dataset, sampler, workers=0):
+    return DataLoader(
+        dataset,
+        batch_size=2,
+        sampler=sampler,
+        num_workers=workers,
+        persistent_workers=workers > 0,
+        collate_fn=pseudo_collate,
+    )
+
+
+def take(iterator, number):
+    return [torch.stack(next(iterator)['inputs']) for _ in range(number)]
+
+
+def equal(ours, theirs):
+    return all(torch.equal(a, b) for a, b in zip(ours, theirs, strict=True))
+
+
+def test_workers_do_not_matter(dataset):
+    alone, shared = (
+        take(iter(loader(dataset, ReplayInfiniteSampler(dataset, seed=0), workers)), 5)
+        for workers in (0, 2)
+    )
+    assert equal(alone, shared)
+
+
+def test_the_state_of_the_generators_does_not_matter(dataset):
+    first = take(iter(loader(dataset, ReplayInfiniteSampler(dataset, seed=0))), 1)
+    np.random.rand(5)
+    assert equal(first, take(iter(loader(dataset, ReplayInfiniteSampler(dataset, seed=0))), 1))
+    assert not equal(first, take(iter(loader(dataset, ReplayInfiniteSampler(dataset, seed=1))), 1))
+
+
+@pytest.mark.parametrize('workers', [0, 2])
+def test_a_resumed_loop_goes_on_where_it_stopped(dataset, workers):
+    whole = take(iter(loader(dataset, ReplayInfiniteSampler(dataset, seed=0))), 5)
+    resumed = _InfiniteDataloaderIterator(
+        loader(dataset, ReplayInfiniteSampler(dataset, seed=0), workers)
+    )
+    resumed.skip_iter(3)
+    assert equal(whole[3:], take(resumed, 2))
+
+
+def test_epochs_differ_and_come_again(dataset):
+    epochs = []
+    for workers in (0, 2):
+        sampler = ReplayEpochSampler(dataset, shuffle=False, seed=0)
+        batches = loader(dataset, sampler, workers)
+        for epoch in (0, 1):
+            sampler.set_epoch(epoch)
+            epochs.append(take(iter(batches), 3))
+    first, second, first_again, second_again = epochs
+    assert equal(first, first_again)
+    assert equal(second, second_again)
+    assert not any(torch.equal(a, b) for a, b in zip(first, second, strict=True))
+
+
+@pytest.mark.parametrize('kind', [ReplayEpochSampler, ReplayInfiniteSampler])
+def test_ranks_count_their_own_samples(kind, monkeypatch):
+    monkeypatch.setattr('mmengine.dataset.sampler.get_dist_info', lambda: (1, 2))
+    sampler = iter(kind(range(6), shuffle=False, seed=5))
+    indices = [next(sampler) for _ in range(3)]
+    assert indices == [1, 3, 5]
+    assert [index.place for index in indices] == [(5, 1, 0), (5, 1, 1), (5, 1, 2)]
+
+
+def test_the_second_epoch_counts_on():
+    sampler = ReplayEpochSampler(range(3), shuffle=False, seed=0)
+    sampler.set_epoch(2)
+    assert [index.place for index in sampler] == [(0, 0, 6), (0, 0, 7), (0, 0, 8)]
+
+
+def test_every_part_of_the_place_seeds():
+    def draw(*place):
+        SeedAugmentation()({'sample_idx': ReplayIndex(0, place)})
+        return np.random.rand(), random.random()
+
+    draws = [draw(0, 0, 0), draw(1, 0, 0), draw(0, 1, 0), draw(0, 0, 1)]
+    assert draws[0] == draw(0, 0, 0)
+    assert len({number for pair in draws for number in pair}) == 8
+
+
+def test_torch_is_not_seeded():
+    before = torch.get_rng_state()
+    SeedAugmentation()({'sample_idx': ReplayIndex(0, (0, 0, 0))})
+    assert torch.equal(before, torch.get_rng_state())
+
+
+def test_the_place_survives_pickling_and_dataset_wrappers(dataset):
+    index = pickle.loads(pickle.dumps(ReplayIndex(8, (1, 2, 3))))
+    assert (index, index.place) == (8, (1, 2, 3))
+    expected = dataset[ReplayIndex(2, (1, 2, 3))]['inputs']
+    assert torch.equal(ConcatDataset([dataset, dataset])[index]['inputs'], expected)
+    assert torch.equal(RepeatDataset(dataset, 2)[index]['inputs'], expected)
+
+
+def test_another_sampler_is_an_error(dataset):
+    with pytest.raises(TypeError, match=r'plain index 3.*EpochSampler.*InfiniteSampler'):
+        dataset[3]

@@ -1,0 +1,99 @@
+from hashlib import sha256
+
+import cv2
+import numpy as np
+import pytest
+
+from segkd_mm.datasets import ShapesDataset, make_shapes, shapes
+from segkd_mm.datasets.shapes_scene import OUTLINES, VOID, draw_scene
+
+
+def digest(root):
+    files = sorted(file for file in root.rglob('*') if file.is_file())
+    return sha256(b''.join(file.read_bytes() for file in files)).hexdigest()
+
+
+def image(root, name):
+    return (root / 'JPEGImages' / name).read_bytes()
+
+
+def test_the_seed_alone_decides(tmp_path):
+    for name, seed in (('one', 3), ('same', 3), ('other', 4)):
+        make_shapes(tmp_path / name, 3, 2, seed)
+    make_shapes(tmp_path / 'longer', 4, 2, 3)
+    one, same, other, longer = (tmp_path / name for name in ('one', 'same', 'other', 'longer'))
+    assert digest(one) == digest(same) != digest(other)
+    assert image(one, 'train_00002.jpg') == image(longer, 'train_00002.jpg')
+    assert image(one, 'train_00000.jpg') != image(one, 'val_00000.jpg')
+
+
+def test_files_fit_the_layout(tmp_path):
+    make_shapes(tmp_path / 'shapes', 3, 2)
+    split = tmp_path / 'shapes/ImageSets/Segmentation/val.txt'
+    assert split.read_text().split() == ['val_00000', 'val_00001']
+    mask = cv2.imread(str(tmp_path / 'shapes/SegmentationClass/val_00001.png'), -1)
+    photo = cv2.imread(str(tmp_path / 'shapes/JPEGImages/val_00001.jpg'), -1)
+    assert (mask.shape, photo.shape) == ((160, 160), (160, 160, 3))
+    assert [path.name for path in tmp_path.iterdir()] == ['shapes']
+
+
+def test_a_folder_made_otherwise_is_an_error(tmp_path):
+    make_shapes(tmp_path, 2, 1, seed=0)
+    make_shapes(tmp_path, 2, 1, seed=0)
+    with pytest.raises(ValueError, match=r"'seed': 0.*'seed': 7.*Delete the folder.*data_root="):
+        make_shapes(tmp_path, 2, 1, seed=7)
+
+
+def test_a_folder_of_something_else_is_left_alone(tmp_path):
+    (tmp_path / 'thesis.tex').write_text('years of work')
+    with pytest.raises(ValueError, match='holds something else'):
+        make_shapes(tmp_path, 2, 1)
+    assert [path.name for path in tmp_path.iterdir()] == ['thesis.tex']
+
+
+def test_the_slower_of_two_processes_gives_way(tmp_path, monkeypatch):
+    root, write = tmp_path / 'shapes', shapes._write_scenes
+
+    def write_too_late(folder, wanted):
+        write(folder, wanted)
+        monkeypatch.setattr(shapes, '_write_scenes', write)
+        make_shapes(root, 2, 1)
+        (root / 'first').touch()
+
+    monkeypatch.setattr(shapes, '_write_scenes', write_too_late)
+    make_shapes(root, 2, 1)
+    assert (root / 'first').exists()
+    assert [path.name for path in tmp_path.iterdir()] == ['shapes']
+
+
+def test_the_dataset_makes_itself(tmp_path):
+    dataset = ShapesDataset(
+        str(tmp_path / 'new/shapes'),
+        num_train=3,
+        num_val=2,
+        data_prefix={'img_path': 'JPEGImages', 'seg_map_path': 'SegmentationClass'},
+        ann_file='ImageSets/Segmentation/train.txt',
+    )
+    assert len(dataset) == 3
+    assert dataset.metainfo['classes'] == ('background', *OUTLINES)
+    assert len(dataset.metainfo['palette']) == 8
+
+
+def test_labels_are_classes_with_void_between_them():
+    labels = np.stack([draw_scene(np.random.default_rng(seed))[1] for seed in range(40)])
+    assert set(np.unique(labels)) == {*range(8), VOID}
+    left, right = labels[:, :, :-1], labels[:, :, 1:]
+    touching = (left != right) & (left != VOID) & (right != VOID)
+    assert touching.sum() == 0
+
+
+def test_colour_does_not_tell_the_class():
+    """The mean colour of each class is that of any other, within the scatter of 150 scenes."""
+    colours = [[] for _ in range(8)]
+    for seed in range(150):
+        picture, label = draw_scene(np.random.default_rng(seed))
+        for index in np.unique(label[label != VOID]):
+            colours[index].append(picture[label == index].mean(axis=0))
+    means = np.array([np.mean(of_class, axis=0) for of_class in colours])
+    # One colour scatters by about 50, the mean of some 70 of them by 6.
+    assert np.ptp(means, axis=0).max() < 35

@@ -1,0 +1,102 @@
+"""Train a student, a teacher, or a student with its teacher.
+
+Examples:
+  tools/train.py configs/student/mnv3s_slim_voc.py
+  tools/train.py configs/kd/feature_kd_voc.py \\
+      --cfg-options data_root=/data/VOC2012 model.teacher.checkpoint=fcn_r50.pth
+  torchrun --nproc_per_node 4 tools/train.py CONFIG --launcher pytorch
+
+Progress with the time left goes to the console and to WORK_DIR/<time>/; checkpoints to WORK_DIR,
+with best.pth pointing at the one of best validation mIoU.
+"""
+
+import argparse
+from pathlib import Path
+
+from mmengine.config import Config, DictAction
+from mmengine.dist import is_main_process
+from mmengine.runner import Runner
+
+from segkd_mm.config import load_config
+
+
+def parse_args() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument('config', help='config file, or a name of `python -m segkd_mm configs`')
+    parser.add_argument('--work-dir', help='results go here (default: work_dirs/CONFIG_NAME)')
+    parser.add_argument(
+        '--resume',
+        nargs='?',
+        const='auto',
+        metavar='CKPT',
+        help='go on from CKPT, or without it from the latest checkpoint in the work directory',
+    )
+    parser.add_argument('--amp', action='store_true', help='mixed precision')
+    parser.add_argument('--seed', type=int, help="of all randomness (default: the config's, 0)")
+    parser.add_argument(
+        '--launcher',
+        choices=['none', 'pytorch', 'slurm', 'mpi'],
+        default='none',
+        help='how the processes of a distributed run were started (default: none)',
+    )
+    parser.add_argument('--local-rank', type=int, help=argparse.SUPPRESS)  # torch.distributed's
+    parser.add_argument(
+        '--cfg-options',
+        nargs='+',
+        action=DictAction,
+        metavar='KEY=VALUE',
+        help='override the config, such as optim_wrapper.optimizer.lr=1e-3; data_root=DIR '
+        'reaches every data set',
+    )
+    return parser.parse_args()
+
+
+def training_config(args: argparse.Namespace) -> Config:
+    """The config with the command line's wishes in it."""
+    config = load_config(args.config, args.cfg_options)
+    config.launcher = args.launcher
+    config.work_dir = args.work_dir or config.get('work_dir') or default_work_dir(args.config)
+    if args.seed is not None:
+        config.randomness.seed = args.seed
+    if args.amp:
+        config.optim_wrapper.type = 'AmpOptimWrapper'
+    if args.resume:
+        config.resume = True
+        config.load_from = None if args.resume == 'auto' else args.resume
+    return config
+
+
+def default_work_dir(config: str) -> str:
+    """Where the results of a config go: work_dirs/<its name>."""
+    return f'work_dirs/{Path(config).stem}'
+
+
+def main() -> None:
+    """Run the command line."""
+    args = parse_args()
+    config = training_config(args)
+    runner = Runner.from_cfg(config)
+    runner.train()
+    if is_main_process():
+        report(runner, args.config)
+
+
+def report(runner: Runner, config: str) -> None:
+    """Say where the results lie and what to run next."""
+    best = Path(runner.work_dir) / 'best.pth'
+    if not best.exists():
+        print(f'Done. Checkpoints are in {runner.work_dir}; no validation, so none is the best.')
+        return
+    score = runner.message_hub.get_info('best_score')
+    print(
+        f'Done. Best validation mIoU {score:.2f}: {best} -> {best.readlink()}\n'
+        f'Test it:   python tools/test.py {config} {best}\n'
+        f'Time it:   python tools/benchmark.py {config}'
+    )
+
+
+if __name__ == '__main__':
+    main()
