@@ -7,6 +7,7 @@ from pathlib import Path
 from urllib.error import URLError
 from urllib.parse import urlparse
 
+import numpy as np
 import torch
 from mmengine.runner.checkpoint import get_torch_safe_globals
 from safetensors.torch import load_file
@@ -14,6 +15,9 @@ from torch import Tensor, nn
 from torchvision.models import get_model_weights
 
 TORCHVISION = 'torchvision://'
+
+# Scores in the meta data of mmengine's checkpoints; its own list of safe types has not all of them.
+_NUMPY_DTYPES = [getattr(np.dtypes, name) for name in np.dtypes.__all__]
 
 
 class WeightsError(ValueError):
@@ -34,12 +38,13 @@ def read_state_dict(source: str | Path, trusted: bool = False) -> dict[str, Tens
     """
     source = str(source)
     try:
-        with torch.serialization.safe_globals(get_torch_safe_globals()):
+        with torch.serialization.safe_globals([*get_torch_safe_globals(), *_NUMPY_DTYPES]):
             checkpoint = _read(source, weights_only=not trusted)
     except pickle.UnpicklingError as error:
         raise WeightsError(
-            f'{source} holds more than tensors, so that reading it could run code ({error}). '
-            'If you know where the file comes from, say trusted=True beside it in the config.'
+            f'{source} holds more than tensors, so that reading it could run code '
+            f'({_what_is_unsafe(error)}). If you know where the file comes from, say trusted=True '
+            'beside it in the config.'
         ) from error
     return _state_dict_in(checkpoint, source)
 
@@ -102,6 +107,11 @@ def _download(url: str, weights_only: bool) -> object:
             f'Could not fetch {url} ({error}). Get the file {Path(urlparse(url).path).name} in '
             'another way and give its local path in place of this address.'
         ) from error
+
+
+def _what_is_unsafe(error: pickle.UnpicklingError) -> str:
+    # torch wraps the one line that matters in advice to read the file unsafely.
+    return str(error).split('WeightsUnpickler error:')[-1].strip().split('\n')[0]
 
 
 def _state_dict_in(checkpoint: object, source: str) -> dict[str, Tensor]:

@@ -1,0 +1,121 @@
+"""Test a checkpoint: mIoU, IoU of each class, pixel accuracy.
+
+Examples:
+  tools/test.py configs/student/mnv3s_slim_voc.py work_dirs/feature_kd_voc/best.pth
+  tools/test.py configs/kd/feature_kd_voc.py work_dirs/feature_kd_voc/best.pth --pictures pictures
+  tools/test.py configs/teacher/fcn_r50_voc.py torchvision://fcn_resnet50
+
+Students, distilled students and teachers alike; of a distillation config the student is tested,
+and its teacher need not be at hand. The checkpoint must fit exactly, adapters of terms aside.
+"""
+
+import argparse
+from pathlib import Path
+
+from mmengine.config import Config, DictAction
+from mmengine.dist import is_main_process
+from mmengine.model import is_model_wrapper
+from mmengine.runner import Runner
+from rich import print as show
+
+from segkd_mm.config import load_config, plain_student
+from segkd_mm.report import class_iou  # noqa: F401  registers the metric
+from segkd_mm.report.results import write_result
+from segkd_mm.report.speed import count_parameters
+from segkd_mm.report.tables import console_table
+from segkd_mm.weights import load_strictly, read_state_dict
+
+
+def parse_args() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument('config', help='config file, or a name of `python -m segkd_mm configs`')
+    parser.add_argument('checkpoint', help='file, address, or torchvision://MODEL')
+    parser.add_argument('--split', choices=['test', 'val'], default='test', help='default: test')
+    parser.add_argument('--pictures', metavar='DIR', help='write each photo, truth and prediction')
+    parser.add_argument(
+        '--out',
+        metavar='JSON',
+        help='result file (default: test_SPLIT.json beside the checkpoint, or in work_dirs/CONFIG)',
+    )
+    parser.add_argument(
+        '--launcher',
+        choices=['none', 'pytorch', 'slurm', 'mpi'],
+        default='none',
+        help='how the processes of a distributed run were started (default: none)',
+    )
+    parser.add_argument('--local-rank', type=int, help=argparse.SUPPRESS)  # torch.distributed's
+    parser.add_argument(
+        '--cfg-options',
+        nargs='+',
+        action=DictAction,
+        metavar='KEY=VALUE',
+        help='override the config; data_root=DIR reaches every data set',
+    )
+    return parser.parse_args()
+
+
+def testing_config(args: argparse.Namespace) -> Config:
+    """The plain student's config, to be tested on the chosen split."""
+    config = plain_student(load_config(args.config, args.cfg_options))
+    config.launcher = args.launcher
+    config.work_dir = str(result_file(args).parent / 'log')
+    config.load_from, config.resume = None, False
+    if args.split == 'val':
+        config.test_dataloader = config.val_dataloader
+    config.test_evaluator = dict(type='ClassIoUMetric', iou_metrics=['mIoU'], prefix=None)
+    if args.pictures:
+        config.default_hooks.visualization.update(draw=True, interval=1)
+        config.visualizer.update(save_dir=args.pictures, alpha=0.6)
+    return config
+
+
+def result_file(args: argparse.Namespace) -> Path:
+    """Where the result goes."""
+    name = f'test_{args.split}.json'
+    beside = Path(args.checkpoint).parent
+    default = beside if Path(args.checkpoint).is_file() else Path('work_dirs', Path(args.config).stem)
+    return Path(args.out or default / name)
+
+
+def main() -> None:
+    """Run the command line."""
+    args = parse_args()
+    config = testing_config(args)
+    state = read_state_dict(args.checkpoint)
+    runner = Runner.from_cfg(config)
+    model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+    load_strictly(model, state, args.checkpoint, ignore=('terms.',))
+    metrics = runner.test()
+    if is_main_process():
+        report(args, runner, metrics, count_parameters(model))
+
+
+def report(
+    args: argparse.Namespace, runner: Runner, metrics: dict[str, float], parameters: int
+) -> None:
+    """Print the table, write the result file and say where it is."""
+    per_class = runner.test_evaluator.metrics[0].per_class
+    payload = {
+        'config': args.config,
+        'checkpoint': args.checkpoint,
+        'dataset': runner.cfg.dataset_type,
+        'split': args.split,
+        'images': len(runner.test_dataloader.dataset),
+        'metrics': metrics,
+        'per_class': per_class,
+        'parameters': parameters,
+    }
+    write_result(result_file(args), payload)
+    rows = [{'class': name, 'IoU': iou} for name, iou in per_class.items()]
+    show(console_table(rows, title=f'{args.config} on {args.split}'))
+    print(' '.join(f'{key} {value:.2f}' for key, value in metrics.items() if 'time' not in key))
+    print(f'Result: {result_file(args)}')
+    if args.pictures:
+        print(f'Pictures: {args.pictures}')
+
+
+if __name__ == '__main__':
+    main()
