@@ -36,7 +36,7 @@ def load_config(path: str | Path, options: dict[str, Any] | None = None) -> Conf
     config = Config.fromfile(_find(Path(path)))
     options = dict(options or {})
     if 'data_root' in options:
-        for dataset in _datasets_at(config, config.get('data_root')):
+        for dataset in _datasets_at(config._cfg_dict, config.get('data_root')):
             dataset.data_root = options['data_root']
     config.merge_from_dict(options)
     return config

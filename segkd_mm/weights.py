@@ -1,18 +1,24 @@
 """Weights from files and hubs: read without running code, loaded strictly or not at all."""
 
 import pickle
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Callable, Iterable, Mapping
 from difflib import get_close_matches
+from hashlib import sha256
 from pathlib import Path
 from urllib.error import URLError
 from urllib.parse import urlparse
+from urllib.request import url2pathname
+from zipfile import is_zipfile
 
 import numpy as np
 import torch
+from mmengine.logging import HistoryBuffer
 from mmengine.runner.checkpoint import get_torch_safe_globals
+from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
-from torchvision.models import get_model_weights
+from torchvision.models import get_model_weights, list_models
 
 TORCHVISION = 'torchvision://'
 
@@ -33,12 +39,12 @@ def read_state_dict(source: str | Path, trusted: bool = False) -> dict[str, Tens
         trusted: Allow a pickle that holds more than tensors, and so can run code when it is read.
 
     Raises:
-        WeightsError: The source cannot be reached, holds no state dict, or holds more than tensors
-            and is not ``trusted``.
+        WeightsError: The source cannot be reached or read, holds no state dict, or holds more than
+            tensors and is not ``trusted``.
     """
     source = str(source)
     try:
-        with torch.serialization.safe_globals([*get_torch_safe_globals(), *_NUMPY_DTYPES]):
+        with torch.serialization.safe_globals(_safe_globals()):
             checkpoint = _read(source, weights_only=not trusted)
     except pickle.UnpicklingError as error:
         raise WeightsError(
@@ -46,6 +52,8 @@ def read_state_dict(source: str | Path, trusted: bool = False) -> dict[str, Tens
             f'({_what_is_unsafe(error)}). If you know where the file comes from, say trusted=True '
             'beside it in the config.'
         ) from error
+    except (EOFError, RuntimeError, SafetensorError) as error:
+        raise WeightsError(f'{source} is damaged or cut short ({error}).') from error
     return _state_dict_in(checkpoint, source)
 
 
@@ -59,6 +67,20 @@ def load_strictly(
         state: Its weights.
         source: Where they come from, for the message.
         ignore: Prefixes of keys which may be missing on either side.
+
+    Raises:
+        WeightsError: As of :func:`check_fit`.
+    """
+    ignore = tuple(ignore)
+    check_fit(module, state, source, ignore)
+    state = {k: v for k, v in state.items() if not k.startswith(ignore)}
+    module.load_state_dict(state, strict=not ignore)
+
+
+def check_fit(
+    module: nn.Module, state: Mapping[str, Tensor], source: str | Path, ignore: Iterable[str] = ()
+) -> None:
+    """Hold ``state`` against ``module``: the check of :func:`load_strictly`, without the loading.
 
     Raises:
         WeightsError: Lists what is missing, unexpected or of another shape, with close matches.
@@ -82,31 +104,77 @@ def load_strictly(
             f'differ):\n  {shown}\nCheck that the file was made for this architecture and '
             'number of classes.'
         )
-    module.load_state_dict(state, strict=not ignore)
+
+
+def _safe_globals() -> list[type | Callable | tuple[Callable, str]]:
+    """What mm checkpoints hold besides tensors: arrays, and histories of what was logged."""
+    others = [one for one in get_torch_safe_globals() if one is not getattr]
+    return [*others, *_NUMPY_DTYPES, (_history_statistic, 'builtins.getattr')]
+
+
+def _history_statistic(owner: object, name: str) -> Callable:
+    # A pickled history names its statistics by `getattr`. mmengine allows all of that, and so lets
+    # a file reach `exec` by way of `getattr.__self__`.
+    if owner is not HistoryBuffer or name.startswith('_'):
+        raise pickle.UnpicklingError(f'it takes the attribute {name!r} of an object')
+    return getattr(owner, name)
 
 
 def _read(source: str, weights_only: bool) -> object:
-    if source.startswith(TORCHVISION):
-        source = get_model_weights(source.removeprefix(TORCHVISION)).DEFAULT.url
-    if urlparse(source).scheme in ('http', 'https', 'file'):
-        return _download(source, weights_only)
-    if not Path(source).is_file():
-        raise WeightsError(f'No file of weights at {source} (looked in {Path.cwd()}).')
-    if source.endswith('.safetensors'):
-        return load_file(source)
-    return torch.load(source, map_location='cpu', weights_only=weights_only)
+    path = _local_file(_torchvision_url(source) if source.startswith(TORCHVISION) else source)
+    if not path.is_file():
+        raise WeightsError(f'No file of weights at {path} (looked in {Path.cwd()}).')
+    if path.suffix == '.safetensors':
+        return load_file(path)
+    _check_is_checkpoint(path)
+    return torch.load(path, map_location='cpu', weights_only=weights_only)
 
 
-def _download(url: str, weights_only: bool) -> object:
-    try:
-        return torch.hub.load_state_dict_from_url(
-            url, map_location='cpu', check_hash=True, weights_only=weights_only
-        )
-    except (URLError, OSError) as error:
+def _torchvision_url(source: str) -> str:
+    name = source.removeprefix(TORCHVISION)
+    if name not in list_models():
         raise WeightsError(
-            f'Could not fetch {url} ({error}). Get the file {Path(urlparse(url).path).name} in '
-            'another way and give its local path in place of this address.'
-        ) from error
+            f'{source}: torchvision has no model {name}{_close(name, list_models())}.'
+        )
+    return get_model_weights(name).DEFAULT.url
+
+
+def _local_file(source: str) -> Path:
+    address = urlparse(source)
+    if address.scheme in ('http', 'https'):
+        return _fetch(source)
+    return Path(url2pathname(address.path) if address.scheme == 'file' else source)
+
+
+def _fetch(url: str) -> Path:
+    """The file at an address, from torch.hub's cache once it is there."""
+    name = Path(urlparse(url).path).name
+    folder = Path(torch.hub.get_dir(), 'checkpoints')
+    digest = re.search(r'-([0-9a-f]{8,})\.', name)
+    if not digest:
+        # The name says nothing of the content: many files are called best.pth.
+        folder /= sha256(url.encode()).hexdigest()[:16]
+    path = folder / name
+    if not path.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            torch.hub.download_url_to_file(url, str(path), digest and digest[1])
+        except (URLError, OSError) as error:
+            raise WeightsError(
+                f'Could not fetch {url} ({error}). Get the file {name} in another way and give '
+                'its local path in place of this address.'
+            ) from error
+    return path
+
+
+def _check_is_checkpoint(path: Path) -> None:
+    with path.open('rb') as file:
+        start = file.read(40)
+    if not start.startswith(pickle.PROTO) and not is_zipfile(path):
+        raise WeightsError(
+            f'{path} is no file of weights, or is cut short; it starts with {start!r}. A web page '
+            'or a Git LFS pointer may stand in its place.'
+        )
 
 
 def _what_is_unsafe(error: pickle.UnpicklingError) -> str:
@@ -115,11 +183,11 @@ def _what_is_unsafe(error: pickle.UnpicklingError) -> str:
 
 
 def _state_dict_in(checkpoint: object, source: str) -> dict[str, Tensor]:
-    if isinstance(checkpoint, Mapping):
-        state = checkpoint.get('state_dict', checkpoint)
-        state = {k.removeprefix('module.'): v for k, v in state.items() if torch.is_tensor(v)}
-        if state:
-            return state
+    state = checkpoint.get('state_dict', checkpoint) if isinstance(checkpoint, Mapping) else None
+    if isinstance(state, Mapping):
+        tensors = {k: v for k, v in state.items() if isinstance(k, str) and torch.is_tensor(v)}
+        if tensors:
+            return {k.removeprefix('module.'): v for k, v in tensors.items()}
     raise WeightsError(f'{source} holds no state dict, but a {type(checkpoint).__name__}.')
 
 

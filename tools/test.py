@@ -19,8 +19,8 @@ from mmengine.runner import Runner
 from rich import print as show
 
 from segkd_mm.config import load_config, plain_student
-from segkd_mm.report import class_iou  # noqa: F401  registers the metric
-from segkd_mm.report.results import write_result
+from segkd_mm.report import class_iou, picture_hook  # noqa: F401  register themselves
+from segkd_mm.report.results import read_results, write_result
 from segkd_mm.report.speed import count_parameters
 from segkd_mm.report.tables import console_table
 from segkd_mm.weights import load_strictly, read_state_dict
@@ -67,16 +67,17 @@ def testing_config(args: argparse.Namespace) -> Config:
         config.test_dataloader = config.val_dataloader
     config.test_evaluator = dict(type='ClassIoUMetric', iou_metrics=['mIoU'], prefix=None)
     if args.pictures:
-        config.default_hooks.visualization.update(draw=True, interval=1)
-        config.visualizer.update(save_dir=args.pictures, alpha=0.6)
+        pictures = dict(type='PredictionPicturesHook', folder=args.pictures)
+        config.custom_hooks = [*config.get('custom_hooks', []), pictures]
     return config
 
 
 def result_file(args: argparse.Namespace) -> Path:
     """Where the result goes."""
     name = f'test_{args.split}.json'
-    beside = Path(args.checkpoint).parent
-    default = beside if Path(args.checkpoint).is_file() else Path('work_dirs', Path(args.config).stem)
+    checkpoint = Path(args.checkpoint)
+    in_work_dirs = Path('work_dirs', Path(args.config).stem)
+    default = checkpoint.parent if checkpoint.is_file() else in_work_dirs
     return Path(args.out or default / name)
 
 
@@ -93,6 +94,12 @@ def main() -> None:
         report(args, runner, metrics, count_parameters(model))
 
 
+def training_record(checkpoint: str) -> dict | None:
+    """How the checkpoint was made, where tools/train.py left a record beside it."""
+    record = Path(checkpoint).parent / 'train.json'
+    return read_results([record])[0] if record.is_file() else None
+
+
 def report(
     args: argparse.Namespace, runner: Runner, metrics: dict[str, float], parameters: int
 ) -> None:
@@ -107,6 +114,7 @@ def report(
         'metrics': metrics,
         'per_class': per_class,
         'parameters': parameters,
+        'training': training_record(args.checkpoint),
     }
     write_result(result_file(args), payload)
     rows = [{'class': name, 'IoU': iou} for name, iou in per_class.items()]

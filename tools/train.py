@@ -7,17 +7,19 @@ Examples:
   torchrun --nproc_per_node 4 tools/train.py CONFIG --launcher pytorch
 
 Progress with the time left goes to the console and to WORK_DIR/<time>/; checkpoints to WORK_DIR,
-with best.pth pointing at the one of best validation mIoU.
+with best.pth pointing at the one of best validation mIoU, and train.json to say how it was made.
 """
 
 import argparse
 from pathlib import Path
+from time import time
 
 from mmengine.config import Config, DictAction
 from mmengine.dist import is_main_process
 from mmengine.runner import Runner
 
 from segkd_mm.config import load_config
+from segkd_mm.report.results import write_result
 
 
 def parse_args() -> argparse.Namespace:
@@ -77,20 +79,22 @@ def default_work_dir(config: str) -> str:
 def main() -> None:
     """Run the command line."""
     args = parse_args()
-    config = training_config(args)
-    runner = Runner.from_cfg(config)
+    runner = Runner.from_cfg(training_config(args))
+    start = time()
     runner.train()
     if is_main_process():
-        report(runner, args.config)
+        report(runner, args.config, time() - start)
 
 
-def report(runner: Runner, config: str) -> None:
-    """Say where the results lie and what to run next."""
+def report(runner: Runner, config: str, seconds: float) -> None:
+    """Write WORK_DIR/train.json, say where the results lie and what to run next."""
     best = Path(runner.work_dir) / 'best.pth'
-    if not best.exists():
+    score = runner.message_hub.get_info('best_score')
+    record = {'config': config, 'seed': runner.seed, 'best_mIoU': score, 'seconds': seconds}
+    write_result(Path(runner.work_dir) / 'train.json', record)
+    if score is None:
         print(f'Done. Checkpoints are in {runner.work_dir}; no validation, so none is the best.')
         return
-    score = runner.message_hub.get_info('best_score')
     print(
         f'Done. Best validation mIoU {score:.2f}: {best} -> {best.readlink()}\n'
         f'Test it:   python tools/test.py {config} {best}\n'

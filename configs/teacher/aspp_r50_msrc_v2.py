@@ -9,3 +9,4 @@ _base_ = [
 _base_.teacher.model.decode_head.num_classes = _base_.num_classes
 _base_.teacher.model.data_preprocessor = _base_.preprocessor
 model = _base_.teacher.model
+optim_wrapper = dict(optimizer=dict(lr=2e-4))  # of a pretrained trunk

@@ -9,7 +9,7 @@ from mmseg.registry import MODELS
 from torch import Tensor, nn
 
 from segkd_mm.backbones.tap_backbone import Tap, TapBackbone
-from segkd_mm.weights import WeightsError, load_strictly, read_state_dict
+from segkd_mm.weights import WeightsError, check_fit, read_state_dict
 
 _NAMES = ('low', 'mid', 'high', 'final')
 
@@ -80,8 +80,9 @@ class TimmTapBackbone(TapBackbone):
         with torch.device('meta'):
             whole = timm.create_model(self.arch)
         state = read_state_dict(self.weights)
-        classifier = timm.get_pretrained_cfg_value(self.arch, 'classifier')
-        load_strictly(whole, state, self.weights, ignore=(classifier,) if classifier else ())
+        classifier = timm.get_pretrained_cfg_value(self.arch, 'classifier') or ()
+        classifiers = (classifier,) if isinstance(classifier, str) else classifier
+        check_fit(whole, state, self.weights, ignore=classifiers)
         overlay = {'state_dict': state}
         return timm.create_model(
             self.arch, features_only=True, pretrained=True, pretrained_cfg_overlay=overlay,

@@ -61,5 +61,6 @@ class LightOCRHead(BaseDecodeHead):
         logits, regions = self._forward(self._transform_inputs(inputs))
         losses = self.loss_by_feat(logits, batch_data_samples)
         of_regions = self.loss_by_feat(regions, batch_data_samples)
-        losses['loss_region'] = self.region_loss_weight * of_regions[self.loss_decode.loss_name]
+        loss = sum(value for name, value in of_regions.items() if 'loss' in name)
+        losses['loss_region'] = self.region_loss_weight * loss
         return losses

@@ -4,6 +4,8 @@ A segmentor called on a batch [N, 3, H, W] gives logits at its own stride; ``ToL
 the model that a user waits for, with logits resized to the input and the best class taken.
 """
 
+import os
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -124,11 +126,28 @@ def _cuda_growth(model: nn.Module, inputs: Tensor) -> int:
 
 
 def _cpu_growth(model: nn.Module, inputs: Tensor) -> int:
-    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiled:
+    with (
+        _silent_stderr(),
+        profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiled,
+    ):
         model(inputs)
     events = sorted(profiled.profiler.kineto_results.events(), key=lambda event: event.start_ns())
     changes = (event.nbytes() for event in events if event.name() == '[memory]')
     return max(accumulate(changes, initial=0))
+
+
+@contextmanager
+def _silent_stderr() -> Iterator[None]:
+    """torch's profiler writes notes for its developers to the process's stderr."""
+    sys.stderr.flush()
+    kept = os.dup(2)
+    with open(os.devnull, 'w') as nowhere:
+        os.dup2(nowhere.fileno(), 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
 
 
 def measure_latency(

@@ -1,0 +1,42 @@
+"""Pictures of a test run: every photo with its truth and its prediction."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from mmcv.image import imread
+from mmengine.hooks import Hook
+from mmengine.runner import Runner
+from mmseg.registry import HOOKS
+from mmseg.structures import SegDataSample
+
+from segkd_mm.report.pictures import comparison
+
+
+@HOOKS.register_module()
+class PredictionPicturesHook(Hook):
+    """Write ``FOLDER/<name of the photo>.png`` with image, truth, prediction and a legend.
+
+    Args:
+        folder: Where the pictures go; made where it does not exist.
+    """
+
+    def __init__(self, folder: str) -> None:
+        self.folder = Path(folder)
+
+    def after_test_iter(
+        self,
+        runner: Runner,
+        batch_idx: int,
+        data_batch: dict | None = None,
+        outputs: Sequence[SegDataSample] = (),
+    ) -> None:
+        meta = runner.test_loop.dataloader.dataset.metainfo
+        for sample in outputs:
+            masks = [m.data[0].cpu().numpy() for m in (sample.gt_sem_seg, sample.pred_sem_seg)]
+            comparison(
+                self.folder / f'{Path(sample.img_path).stem}.png',
+                columns=['image', 'truth', 'prediction'],
+                rows=[[imread(sample.img_path, channel_order='rgb'), *masks]],
+                classes=meta['classes'],
+                palette=meta['palette'],
+            )

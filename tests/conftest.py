@@ -1,0 +1,72 @@
+"""What tests of several folders need: real data where there is any, and tiny experiments."""
+
+import os
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+import torch
+from mmengine.config import Config
+from mmengine.registry import init_default_scope
+from mmseg.registry import MODELS
+
+import segkd_mm  # noqa: F401  registers the components
+from segkd_mm.config import load_config
+from segkd_mm.datasets.shapes import make_shapes
+
+NUM_TRAIN, NUM_VAL = 16, 4
+
+
+@pytest.fixture(autouse=True)
+def _mmseg_scope() -> None:
+    init_default_scope('mmseg')
+
+
+@pytest.fixture(scope='session')
+def real_data() -> Path:
+    """The folder of real photos, masks and weights."""
+    if 'SEGKD_DATA' not in os.environ:
+        pytest.skip('SEGKD_DATA does not name a folder of real photos and weights (see README)')
+    return Path(os.environ['SEGKD_DATA'])
+
+
+@pytest.fixture(scope='session')
+def shapes(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A shapes data set of a few images."""
+    root = tmp_path_factory.mktemp('data') / 'shapes'
+    make_shapes(root, NUM_TRAIN, NUM_VAL)
+    return root
+
+
+@pytest.fixture(scope='session')
+def teacher_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Weights of the shapes teacher; random, which is all that most tests ask of it."""
+    init_default_scope('mmseg')
+    torch.manual_seed(7)
+    model = MODELS.build(load_config('teacher/aspp_r18_shapes.py').model)
+    path = tmp_path_factory.mktemp('weights') / 'teacher.pth'
+    torch.save(model.state_dict(), path)
+    return path
+
+
+@pytest.fixture
+def tiny(shapes: Path, teacher_file: Path, tmp_path: Path):
+    """Make a config small: ``tiny('kd/response_kd_shapes.py', 'run', **options)``."""
+
+    def make(name: str, run: str = 'run', **options) -> Config:
+        config = load_config(name, {'data_root': str(shapes)})
+        for loader in (config.train_dataloader, config.val_dataloader, config.test_dataloader):
+            loader.update(num_workers=0, persistent_workers=False)
+            loader.dataset.update(num_train=NUM_TRAIN, num_val=NUM_VAL)
+        config.train_dataloader.batch_size = 4
+        config.train_cfg.update(max_epochs=2, val_interval=1)
+        config.default_hooks.checkpoint.update(interval=1, max_keep_ckpts=-1)
+        config.log_level = 'ERROR'
+        config.work_dir = str(tmp_path / run)
+        config.experiment_name = uuid4().hex  # mmengine keeps state by this name
+        if config.model.type == 'SegDistiller':
+            config.model.teacher.checkpoint = str(teacher_file)
+        config.merge_from_dict(options)
+        return config
+
+    return make

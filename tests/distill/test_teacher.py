@@ -1,0 +1,121 @@
+from copy import deepcopy
+
+import mmcv
+import pytest
+import torch
+from mmengine.config import Config
+from mmseg.registry import MODELS
+from torch import nn
+
+from segkd_mm.config import load_config
+from segkd_mm.distill import TapError, Teacher
+from segkd_mm.weights import WeightsError
+
+
+def small_segmentor(**preprocessor) -> dict:
+    return {
+        'type': 'EncoderDecoder',
+        'data_preprocessor': {'type': 'SegDataPreProcessor', 'size_divisor': 1, **preprocessor},
+        'backbone': {'type': 'TorchvisionTapBackbone', 'arch': 'resnet18'},
+        'decode_head': {'type': 'LightASPPHead', 'in_channels': 512, 'in_index': 3, 'channels': 8,
+                        'num_classes': 4, 'dropout_ratio': 0.5},
+        'test_cfg': {'mode': 'whole'},
+    }  # fmt: skip
+
+
+@pytest.fixture
+def build(tmp_path):
+    def make(**preprocessor) -> Teacher:
+        config = small_segmentor(**preprocessor)
+        torch.save(MODELS.build(config).state_dict(), tmp_path / 'teacher.pth')
+        return Teacher(config, str(tmp_path / 'teacher.pth'))
+
+    return make
+
+
+IMAGENET_RGB = {'mean': [123.675, 116.28, 103.53], 'std': [58.395, 57.12, 57.375],
+                'bgr_to_rgb': True}  # fmt: skip
+HALF_BGR = {'mean': [127.5] * 3, 'std': [127.5] * 3}
+
+
+@pytest.mark.parametrize(
+    ('student', 'teacher'),
+    [(IMAGENET_RGB, HALF_BGR), (HALF_BGR, IMAGENET_RGB), (IMAGENET_RGB, {}), ({}, IMAGENET_RGB)],
+)
+def test_the_teacher_sees_its_own_normalisation_of_the_photo(build, student, teacher, real_data):
+    photo = mmcv.imread(next((real_data / 'msrc_v2/JPEGImages').iterdir()))[:64, :96]
+    batch = {'inputs': [torch.from_numpy(photo.transpose(2, 0, 1).copy())]}
+    teacher = build(**teacher)
+    preprocessor = MODELS.build({'type': 'SegDataPreProcessor', **student})
+    teacher.watch(['decode_head.conv_seg'], preprocessor)
+    through_student = teacher(preprocessor(batch)['inputs'])['decode_head.conv_seg']
+    own = teacher.model(teacher.model.data_preprocessor(batch)['inputs'])
+    assert torch.allclose(through_student, own, atol=1e-4)
+
+
+def test_like_normalisation_costs_nothing(build):
+    teacher = build(**IMAGENET_RGB)
+    teacher.watch([], MODELS.build({'type': 'SegDataPreProcessor', **IMAGENET_RGB}))
+    assert isinstance(teacher.renormalise, nn.Identity)
+
+
+def test_the_teacher_stays_in_evaluation_mode_without_gradients(build):
+    teacher = build()
+    teacher.watch(['decode_head.conv_seg'], teacher.model.data_preprocessor)
+    teacher.train()
+    assert not any(module.training for module in teacher.modules())
+    assert not any(p.requires_grad for p in teacher.parameters())
+    x = torch.randn(2, 3, 64, 64, requires_grad=True)
+    first, second = (teacher(x)['decode_head.conv_seg'] for _ in range(2))
+    assert torch.equal(first, second)  # dropout of 0.5 is off
+    assert not first.requires_grad
+
+
+def test_a_copy_of_what_is_around_it_shares_the_teacher(build):
+    teacher = build()
+    assert deepcopy({'teacher': teacher})['teacher'] is teacher
+
+
+def test_wrong_weights_are_an_error_and_never_a_random_teacher(tmp_path):
+    config = small_segmentor()
+    state = MODELS.build(config).state_dict()
+    state['backbone.body.conv1.weihgt'] = state.pop('backbone.body.conv1.weight')
+    torch.save(state, tmp_path / 'renamed.pth')
+    with pytest.raises(WeightsError, match=r'missing: backbone\.body\.conv1\.weight'):
+        Teacher(config, str(tmp_path / 'renamed.pth'))
+    with pytest.raises(WeightsError, match='No file of weights at .*absent.pth'):
+        Teacher(config, str(tmp_path / 'absent.pth'))
+
+
+def test_a_config_file_names_the_teacher(tmp_path):
+    config = small_segmentor()
+    Config({'model': config}).dump(tmp_path / 'config.py')
+    torch.save(MODELS.build(config).state_dict(), tmp_path / 'weights.pth')
+    teacher = Teacher(str(tmp_path / 'config.py'), str(tmp_path / 'weights.pth'))
+    assert teacher.model.num_classes == 4
+    with pytest.raises(FileNotFoundError, match=r'config file .*absent\.py, which does not exist'):
+        Teacher(str(tmp_path / 'absent.py'), str(tmp_path / 'weights.pth'))
+
+
+def test_an_unknown_tap_is_an_error_before_any_image(build):
+    teacher = build()
+    with pytest.raises(TapError, match='Close: decode_head.conv_seg'):
+        teacher.watch(['decode_head.conv_sge'], teacher.model.data_preprocessor)
+
+
+@pytest.mark.parametrize('name', ['fcn_r50', 'deeplabv3_r50'])
+def test_torchvision_teachers_hold_torchvisions_keys_and_give_its_logits(name, tmp_path):
+    from torchvision.models import get_model
+
+    config = load_config(f'teacher/{name}_voc.py').model
+    net = get_model(config.arch, weights=None, weights_backbone=None, num_classes=21, aux_loss=True)
+    torch.save(net.state_dict(), tmp_path / 'net.pth')
+    teacher = Teacher(config, str(tmp_path / 'net.pth'))
+    teacher.watch(['classifier', 'backbone.layer3'], teacher.model.data_preprocessor)
+    x = torch.randn(1, 3, 64, 80)
+    tapped = teacher(x)
+    with torch.no_grad():
+        expected = net.eval()(x)['out']
+    upsampled = nn.functional.interpolate(tapped['classifier'], (64, 80), mode='bilinear')
+    assert torch.allclose(upsampled, expected, atol=1e-5)
+    assert tapped['backbone.layer3'].shape == (1, 1024, 8, 10)
