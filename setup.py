@@ -47,6 +47,6 @@ setup(
         'rich>=13',
     ],
     extras_require={
-        'test': ['pytest>=8', 'ruff>=0.9', 'pre-commit>=4', 'build>=1.2'],
+        'test': ['pytest>=8', 'ruff>=0.9', 'pre-commit>=4'],
     },
 )

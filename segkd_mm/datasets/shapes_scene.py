@@ -1,4 +1,4 @@
-"""Synthetic scenes in which the outline of an object tells its class, and its colour hints at it."""
+"""Synthetic scenes: the outline of an object tells its class, and its colour hints at it."""
 
 from collections.abc import Sequence
 
@@ -51,7 +51,7 @@ _TINTS = np.float32(
     [[60, 60, 220], [60, 200, 60], [220, 90, 60], [60, 210, 220], [210, 60, 200], [215, 205, 60],
      [40, 130, 235]]
 )[..., None, None]  # fmt: skip
-_TINT_SHARE = 0.6
+_TINT_SHARE = 0.8
 
 
 def draw_scene(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
@@ -86,7 +86,7 @@ def _fill(contours: Sequence[np.ndarray], rng: np.random.Generator) -> np.ndarra
     """A mask (160, 160), uint8, anti-aliased, of contours turned, stretched, scaled, moved."""
     angle, stretch = rng.uniform(0, 2 * np.pi), rng.uniform(0.8, 1.25)
     turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
-    move = turn @ np.diag([stretch, 1 / stretch]) * rng.uniform(14, 40)
+    move = turn @ np.diag([stretch, 1 / stretch]) * rng.uniform(16, 44)
     centre = rng.uniform(10, SIZE - 10, 2)
     # cv2 takes fixed-point coordinates: `shift` bits are behind the point.
     fixed = [np.round((points @ move.T + centre) * 16).astype(np.int32) for points in contours]

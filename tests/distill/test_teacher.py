@@ -83,7 +83,7 @@ def test_wrong_weights_are_an_error_and_never_a_random_teacher(tmp_path):
     torch.save(state, tmp_path / 'renamed.pth')
     with pytest.raises(WeightsError, match=r'missing: backbone\.body\.conv1\.weight'):
         Teacher(config, str(tmp_path / 'renamed.pth'))
-    with pytest.raises(WeightsError, match='No file of weights at .*absent.pth'):
+    with pytest.raises(WeightsError, match=r'No file of weights at .*absent\.pth'):
         Teacher(config, str(tmp_path / 'absent.pth'))
 
 
@@ -99,7 +99,7 @@ def test_a_config_file_names_the_teacher(tmp_path):
 
 def test_an_unknown_tap_is_an_error_before_any_image(build):
     teacher = build()
-    with pytest.raises(TapError, match='Close: decode_head.conv_seg'):
+    with pytest.raises(TapError, match=r'Close: decode_head\.conv_seg'):
         teacher.watch(['decode_head.conv_sge'], teacher.model.data_preprocessor)
 
 

@@ -1,0 +1,384 @@
+import os
+import pickle
+import zipfile
+from functools import partial
+from hashlib import sha256
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+
+import numpy as np
+import pytest
+import torch
+from mmengine.model import BaseModel
+from mmengine.runner import Runner
+from safetensors.torch import save_file
+from torch import nn
+from torchvision.models.segmentation import FCN_ResNet50_Weights
+
+from segkd_mm.weights import WeightsError, check_fit, load_strictly, read_state_dict
+
+
+def small_state():
+    return {'a.weight': torch.arange(6.0).view(2, 3), 'a.bias': torch.tensor([7.0, 8])}
+
+
+def assert_same(state, other):
+    assert list(state) == list(other)
+    for key, value in state.items():
+        assert torch.equal(value, other[key]), key
+
+
+class Payload:
+    """A pickle of it calls os.system when it is read."""
+
+    def __init__(self, command):
+        self.command = command
+
+    def __reduce__(self):
+        return os.system, (self.command,)
+
+
+# ---- what is read
+
+
+@pytest.mark.parametrize(
+    'wrap',
+    [
+        lambda state: state,
+        lambda state: {'state_dict': state, 'meta': {'epoch': 3}},
+        lambda state: {f'module.{key}': value for key, value in state.items()},
+        lambda state: state | {'epoch': 3},
+    ],
+    ids=['plain', 'in a checkpoint', 'of DataParallel', 'beside other things'],
+)
+@pytest.mark.parametrize('zipped', [True, False])
+def test_a_state_dict_is_read_however_it_was_saved(tmp_path, wrap, zipped):
+    path = tmp_path / 'net.pth'
+    torch.save(wrap(small_state()), path, _use_new_zipfile_serialization=zipped)
+    assert_same(read_state_dict(path), small_state())
+
+
+def test_a_safetensors_file_is_read(tmp_path):
+    save_file(small_state(), tmp_path / 'net.safetensors')
+    state = read_state_dict(tmp_path / 'net.safetensors')
+    assert_same(dict(sorted(state.items())), dict(sorted(small_state().items())))
+
+
+class OneWeight(BaseModel):
+    def __init__(self):
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(2))
+
+    def forward(self, inputs, data_samples=None, mode='tensor'):
+        return {'loss': self.weight.sum()}
+
+
+def test_a_checkpoint_of_mmengines_runner_is_read_without_trust(tmp_path):
+    runner = Runner(
+        OneWeight(),
+        str(tmp_path),
+        train_dataloader=dict(
+            dataset=[{'inputs': torch.zeros(1)}] * 3,
+            sampler=dict(type='DefaultSampler', shuffle=False),
+            batch_size=1,
+        ),
+        train_cfg=dict(by_epoch=True, max_epochs=1),
+        optim_wrapper=dict(optimizer=dict(type='Adam', lr=0.1)),
+        param_scheduler=dict(type='ConstantLR', factor=1),
+        experiment_name=tmp_path.name,
+        log_level='ERROR',
+    )
+    runner.message_hub.update_info('best', np.float64(3.5))
+    runner.train()
+    path = tmp_path / 'epoch_1.pth'
+    # That is a real one: its histories of the loss are what a plain safe load refuses.
+    with pytest.raises(pickle.UnpicklingError, match=r'getattr|HistoryBuffer'):
+        torch.load(path, weights_only=True)
+    assert_same(read_state_dict(path), {'weight': runner.model.weight.detach()})
+
+
+# ---- what is refused
+
+
+@pytest.mark.parametrize('zipped', [True, False])
+def test_a_file_that_would_run_code_is_refused_unless_trusted(tmp_path, zipped):
+    path, ran = tmp_path / 'net.pth', tmp_path / 'ran'
+    checkpoint = {'state_dict': small_state(), 'meta': Payload(f'touch {ran}')}
+    torch.save(checkpoint, path, _use_new_zipfile_serialization=zipped)
+    with pytest.raises(WeightsError, match=r'net\.pth holds more than tensors.*trusted=True'):
+        read_state_dict(path)
+    assert not ran.exists()
+    assert_same(read_state_dict(path, trusted=True), small_state())
+    assert ran.exists()
+
+
+def test_a_bare_pickle_that_would_run_code_is_refused(tmp_path):
+    path, ran = tmp_path / 'net.pkl', tmp_path / 'ran'
+    path.write_bytes(pickle.dumps(Payload(f'touch {ran}')))
+    with pytest.raises(WeightsError, match='could run code'):
+        read_state_dict(path)
+    assert not ran.exists()
+
+
+def test_a_pickled_module_is_refused(tmp_path):
+    torch.save(nn.Linear(1, 1), tmp_path / 'net.pth')
+    with pytest.raises(WeightsError, match=r'could run code \(.*Linear'):
+        read_state_dict(tmp_path / 'net.pth')
+
+
+def reading_getattr(*names):
+    """A pickle that takes attribute after attribute, beginning at ``getattr`` itself."""
+    getattr_ = b'cbuiltins\ngetattr\n'
+    chain = getattr_
+    for name in names:
+        text = b'X' + len(name).to_bytes(4, 'little') + name.encode()
+        chain = getattr_ + chain + text + b'\x86R'
+    return b'\x80\x02' + chain + b'.'
+
+
+@pytest.mark.parametrize('names', [['__self__'], ['__self__', 'exec'], ['__call__']])
+def test_getattr_which_mmengine_holds_for_safe_leads_nowhere(tmp_path, names):
+    # getattr.__self__ is the module builtins, from which a file could go on to run code.
+    torch.save({'a': torch.zeros(1)}, tmp_path / 'good.pth')
+    path = tmp_path / 'evil.pth'
+    with zipfile.ZipFile(tmp_path / 'good.pth') as good, zipfile.ZipFile(path, 'w') as evil:
+        for name in good.namelist():
+            data = reading_getattr(*names) if name.endswith('data.pkl') else good.read(name)
+            evil.writestr(name, data)
+    with pytest.raises(WeightsError, match=f'could run code .*{names[0]}'):
+        read_state_dict(path)
+
+
+def test_a_file_that_is_not_there_is_an_error_that_says_where_was_looked(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(WeightsError, match=rf'No file of weights at net\.pth .*{tmp_path}'):
+        read_state_dict('net.pth')
+
+
+@pytest.mark.parametrize(
+    ('held', 'name'),
+    [
+        ([torch.zeros(1)], 'list'),
+        (torch.zeros(1), 'Tensor'),
+        ({'epoch': 3}, 'dict'),
+        ({'state_dict': None}, 'dict'),
+        ({0: torch.zeros(1)}, 'dict'),
+        ({}, 'dict'),
+    ],
+)
+def test_what_is_no_state_dict_is_an_error_that_says_what_it_is(tmp_path, held, name):
+    torch.save(held, tmp_path / 'net.pth')
+    with pytest.raises(WeightsError, match=rf'net\.pth holds no state dict, but a {name}'):
+        read_state_dict(tmp_path / 'net.pth')
+
+
+@pytest.mark.parametrize(
+    'content',
+    [b'', b'<html>404</html>', b'version https://git-lfs.github.com/spec/v1\noid sha256:0'],
+    ids=['nothing', 'web page', 'Git LFS pointer'],
+)
+@pytest.mark.parametrize('trusted', [False, True])
+def test_what_is_no_checkpoint_is_shown_and_not_put_down_to_mistrust(tmp_path, content, trusted):
+    path = tmp_path / 'net.pth'
+    path.write_bytes(content)
+    with pytest.raises(WeightsError, match=r'net\.pth is no file of weights') as error:
+        read_state_dict(path, trusted=trusted)
+    assert repr(content[:20])[:-1] in str(error.value)
+    assert 'trusted' not in str(error.value)
+
+
+@pytest.mark.parametrize('zipped', [True, False])
+def test_a_file_cut_short_is_an_error_that_names_it(tmp_path, zipped):
+    path = tmp_path / 'net.pth'
+    torch.save({'a': torch.zeros(1000)}, path, _use_new_zipfile_serialization=zipped)
+    path.write_bytes(path.read_bytes()[:-500])
+    with pytest.raises(WeightsError, match=r'net\.pth .*cut short'):
+        read_state_dict(path)
+
+
+def test_a_damaged_safetensors_file_is_an_error_that_names_it(tmp_path):
+    (tmp_path / 'net.safetensors').write_bytes(b'abc')
+    with pytest.raises(WeightsError, match=r'net\.safetensors is damaged'):
+        read_state_dict(tmp_path / 'net.safetensors')
+
+
+# ---- addresses
+
+
+@pytest.fixture
+def hub(tmp_path, monkeypatch):
+    """An empty torch.hub cache."""
+    monkeypatch.setenv('TORCH_HOME', str(tmp_path / 'home'))
+    monkeypatch.setenv('no_proxy', '*')
+    return tmp_path / 'home' / 'hub' / 'checkpoints'
+
+
+class QuietHandler(SimpleHTTPRequestHandler):
+    def log_message(self, *_args):
+        pass
+
+
+@pytest.fixture
+def site(tmp_path):
+    """A folder, and the address at which it is served."""
+    folder = tmp_path / 'site'
+    folder.mkdir()
+    handler = partial(QuietHandler, directory=str(folder))
+    with ThreadingHTTPServer(('127.0.0.1', 0), handler) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        yield folder, f'http://127.0.0.1:{server.server_port}'
+        server.shutdown()
+
+
+def save_with_digest(state, folder):
+    path = folder / 'net.pth'
+    torch.save(state, path)
+    return path.rename(folder / f'net-{sha256(path.read_bytes()).hexdigest()[:8]}.pth')
+
+
+def test_an_address_is_fetched_once(site, hub):
+    folder, url = site
+    path = save_with_digest(small_state(), folder)
+    assert_same(read_state_dict(f'{url}/{path.name}'), small_state())
+    assert (hub / path.name).is_file()  # where torchvision would look for it too
+    path.unlink()
+    assert_same(read_state_dict(f'{url}/{path.name}'), small_state())
+
+
+def test_files_of_one_name_at_two_addresses_are_not_confused(site, hub):
+    folder, url = site
+    for run, value in (('a', 1.0), ('b', 2.0)):
+        (folder / run).mkdir()
+        torch.save({'w': torch.tensor(value)}, folder / run / 'best.pth')
+    assert read_state_dict(f'{url}/a/best.pth')['w'] == 1
+    assert read_state_dict(f'{url}/b/best.pth')['w'] == 2
+
+
+def test_a_file_address_is_read_where_it_lies(tmp_path, hub):
+    path = tmp_path / 'with a space.pth'
+    for value in (1.0, 2.0):
+        torch.save({'w': torch.tensor(value)}, path)
+        assert read_state_dict(path.as_uri())['w'] == value
+    assert not hub.exists()
+
+
+def test_a_download_that_is_not_what_its_name_says_is_an_error(site, hub):
+    folder, url = site
+    torch.save(small_state(), folder / 'net-00000000.pth')
+    with pytest.raises(WeightsError, match=r'net-00000000\.pth .*invalid hash'):
+        read_state_dict(f'{url}/net-00000000.pth')
+    assert not (hub / 'net-00000000.pth').exists()
+
+
+def test_a_download_that_would_run_code_is_refused(site, hub, tmp_path):
+    folder, url = site
+    torch.save({'a': torch.zeros(1), 'b': Payload(f'touch {tmp_path}/ran')}, folder / 'net.pth')
+    with pytest.raises(WeightsError, match='could run code'):
+        read_state_dict(f'{url}/net.pth')
+    assert not (tmp_path / 'ran').exists()
+
+
+def test_an_address_with_nothing_there_is_an_error_that_names_the_file_to_get(site, hub):
+    _, url = site
+    with pytest.raises(WeightsError, match=r'/away/net\.pth \(.*404.*Get the file net\.pth in ano'):
+        read_state_dict(f'{url}/away/net.pth')
+
+
+def test_torchvisions_name_of_a_model_stands_for_its_default_weights(site, hub, monkeypatch):
+    folder, url = site
+    path = save_with_digest(small_state(), folder)
+    monkeypatch.setattr(FCN_ResNet50_Weights.DEFAULT.value, 'url', f'{url}/{path.name}')
+    assert_same(read_state_dict('torchvision://fcn_resnet50'), small_state())
+
+
+def test_a_hub_out_of_reach_is_an_error_that_names_the_file_to_get(hub, monkeypatch):
+    address = 'http://127.0.0.1:9/models/fcn_resnet50_coco-1167a1af.pth'
+    monkeypatch.setattr(FCN_ResNet50_Weights.DEFAULT.value, 'url', address)
+    with pytest.raises(WeightsError, match=rf'{address}.*file fcn_resnet50_coco-1167a1af\.pth'):
+        read_state_dict('torchvision://fcn_resnet50')
+
+
+def test_an_unknown_model_of_torchvision_is_an_error_with_a_close_one():
+    with pytest.raises(WeightsError, match=r'no model fcn_resnet500 \(close: fcn_resnet50\)'):
+        read_state_dict('torchvision://fcn_resnet500')
+
+
+# ---- loading
+
+
+def net():
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4))
+
+
+def filled(module):
+    return {k: torch.full_like(v, 5) for k, v in module.state_dict().items()}
+
+
+def test_what_fits_is_loaded_in_the_modules_own_precision():
+    module = net()
+    state = {k: v.half() if v.ndim > 1 else v for k, v in filled(module).items()}
+    load_strictly(module, state, 'net.pth')
+    for value in module.state_dict().values():
+        assert (value == 5).all()
+    assert module[0].weight.dtype == torch.float32
+
+
+def misfits(module):
+    """By what is wrong: a state that does not fit, and what the message must say."""
+    good = filled(module)
+    without = {k: v for k, v in good.items() if k != '1.running_var'}
+    return {
+        'missing': (without, r'missing: 1\.running_var'),
+        'unexpected': (good | {'2.bias': torch.zeros(1)}, r'unexpected: 2\.bias'),
+        'renamed': (
+            without | {'1.running_vra': good['1.running_var']},
+            r'missing: 1\.running_var \(close: 1\.running_vra\)\n'
+            r'  unexpected: 1\.running_vra \(close: 1\.running_var\)',
+        ),
+        'shape': (
+            good | {'0.weight': torch.zeros(4, 2)},
+            r'shape: 0\.weight is \(4, 2\) in the file, \(4, 3\) in the model',
+        ),
+    }
+
+
+@pytest.mark.parametrize('fault', misfits(net()))
+def test_one_fault_is_listed_and_nothing_is_loaded(fault):
+    module = net()
+    before = {k: v.clone() for k, v in module.state_dict().items()}
+    state, message = misfits(module)[fault]
+    with pytest.raises(WeightsError, match=rf'net\.pth does not fit Sequential(.|\n)*{message}'):
+        load_strictly(module, state, 'net.pth')
+    assert_same(module.state_dict(), before)
+
+
+def test_many_faults_are_counted_and_the_first_dozen_listed():
+    module = nn.Sequential(*(nn.Linear(1, 1) for _ in range(10)))
+    with pytest.raises(WeightsError, match=r'20 of 20 keys differ') as error:
+        load_strictly(module, {}, 'net.pth')
+    assert str(error.value).count('missing:') == 12
+
+
+def test_ignored_prefixes_may_be_missing_on_either_side():
+    module = nn.ModuleDict({'a': nn.Linear(1, 1), 'terms': nn.Linear(1, 1)})
+    own = module['terms'].weight.clone()
+    state = {'a.weight': torch.ones(1, 1), 'a.bias': torch.ones(1), 'head.weight': torch.ones(9)}
+    with pytest.raises(WeightsError, match='3 of 4 keys'):
+        load_strictly(module, state, 'net.pth')
+    load_strictly(module, state, 'net.pth', ignore=('terms.', 'head.'))
+    assert module['a'].weight.item() == 1
+    assert torch.equal(module['terms'].weight, own)
+
+
+def test_ignoring_some_keys_excuses_no_others():
+    module = nn.ModuleDict({'a': nn.Linear(1, 1), 'terms': nn.Linear(1, 1)})
+    with pytest.raises(WeightsError, match=r'missing: a\.bias'):
+        load_strictly(module, {'a.weight': torch.ones(1, 1)}, 'net.pth', ignore=('terms.',))
+
+
+def test_check_fit_loads_nothing_even_where_all_fits():
+    module = net()
+    before = {k: v.clone() for k, v in module.state_dict().items()}
+    check_fit(module, filled(module), 'net.pth')
+    assert_same(module.state_dict(), before)

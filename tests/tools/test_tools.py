@@ -1,0 +1,137 @@
+"""The command-line tools, run as a user runs them."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from zipfile import ZipFile
+
+import pytest
+import torch
+from torchvision.models.segmentation import fcn_resnet50
+
+from segkd_mm.config import list_configs
+
+REPO = Path(__file__).resolve().parents[2]
+TINY = [
+    'train_dataloader.dataset.num_train=16', 'train_dataloader.dataset.num_val=4',
+    'val_dataloader.dataset.num_train=16', 'val_dataloader.dataset.num_val=4',
+    'test_dataloader.dataset.num_train=16', 'test_dataloader.dataset.num_val=4',
+    'train_dataloader.batch_size=4', 'train_cfg.max_epochs=1', 'train_cfg.val_interval=1',
+]  # fmt: skip
+
+
+def run(*words: object, cwd: Path = REPO, fails: bool = False) -> str:
+    """Run python with these words; give what it printed."""
+    done = subprocess.run(
+        [sys.executable, *map(str, words)], cwd=cwd, capture_output=True, text=True
+    )
+    assert bool(done.returncode) == fails, done.stdout[-3000:] + done.stderr[-3000:]
+    return done.stdout + done.stderr
+
+
+@pytest.mark.parametrize('tool', ['train', 'test', 'benchmark', 'quickstart'])
+def test_help_says_what_the_tool_does(tool):
+    said = run(f'tools/{tool}.py', '--help')
+    assert 'usage:' in said
+    assert 'Traceback' not in said
+
+
+@pytest.mark.slow
+def test_a_student_is_trained_resumed_and_tested(shapes, tmp_path):
+    config, work = 'configs/student/mnv3s_slim_shapes.py', tmp_path / 'work'
+    options = ['--cfg-options', f'data_root={shapes}', *TINY]
+    said = run('tools/train.py', config, '--work-dir', work, *options)
+    assert f'python tools/test.py {config} {work}/best.pth' in said
+    assert json.loads((work / 'train.json').read_text())['seed'] == 0
+
+    options[options.index('train_cfg.max_epochs=1')] = 'train_cfg.max_epochs=2'
+    run('tools/train.py', config, '--work-dir', work, '--resume', *options)
+    assert (work / 'best.pth').resolve().name == 'best_mIoU_epoch_1.pth' or (
+        work / 'best_mIoU_epoch_2.pth'
+    ).exists()
+
+    out, pictures = tmp_path / 'result.json', tmp_path / 'pictures'
+    words = [config, work / 'best.pth', '--out', out, '--pictures', pictures]
+    said = run('tools/test.py', *words, *options)
+    result = json.loads(out.read_text())
+    assert result['metrics']['mIoU'] == pytest.approx(result['training']['best_mIoU'], abs=1e-3)
+    assert len(result['per_class']) == 8
+    assert 'crescent' in said
+    assert len(list(pictures.glob('val_*.png'))) == 4
+
+
+@pytest.mark.slow
+def test_the_benchmark_prints_a_table_and_writes_it(tmp_path):
+    out = tmp_path / 'benchmark.json'
+    configs = ['configs/student/mnv3s_slim_voc.py', 'kd/feature_kd_voc.py']
+    said = run('tools/benchmark.py', *configs, '--size', 64, 96, '--repeats', 10, '--out', out)
+    plain, distilled = json.loads(out.read_text())['models']
+    assert plain['parameters'] == distilled['parameters'] == 2516853
+    assert plain['gmacs'] == distilled['gmacs']
+    assert '2,516,853' in said
+
+
+@pytest.mark.slow
+def test_real_photos_distilled_tested_and_used_in_another_project(real_data, tmp_path):
+    torch.manual_seed(0)
+    teacher = tmp_path / 'fcn_resnet50.pth'
+    torch.save(fcn_resnet50(weights=None, weights_backbone=None, num_classes=21,
+                            aux_loss=True).state_dict(), teacher)  # fmt: skip
+    work, out = tmp_path / 'work', tmp_path / 'result.json'
+    few = [
+        f'data_root={real_data}/voc/VOC2012', 'train_dataloader.dataset.indices=8',
+        'val_dataloader.dataset.indices=6', 'test_dataloader.dataset.indices=6',
+    ]  # fmt: skip
+    brief = ['train_dataloader.batch_size=4', 'train_cfg.max_epochs=1']
+    run('tools/train.py', 'configs/kd/feature_kd_voc.py', '--work-dir', work, '--cfg-options',
+        f'model.teacher.checkpoint={teacher}', *few, *brief)  # fmt: skip
+
+    plain = 'configs/student/mnv3s_slim_voc.py'
+    run('tools/test.py', plain, work / 'best.pth', '--out', out, '--cfg-options', *few)
+    result = json.loads(out.read_text())
+    assert result['metrics']['mIoU'] == pytest.approx(result['training']['best_mIoU'], abs=1e-3)
+
+    photo = next((real_data / 'voc/VOC2012/JPEGImages').iterdir())
+    (tmp_path / 'own.py').write_text(
+        f"_base_ = '{REPO}/configs/_base_/students/mnv3s_slim.py'\n"
+        "custom_imports = dict(imports=['segkd_mm'])\n"
+        "model = dict(data_preprocessor=dict(type='SegDataPreProcessor'), **_base_.student)\n"
+    )
+    program = (
+        'from mmseg.apis import inference_model, init_model\n'
+        f"model = init_model('own.py', '{work}/best.pth', device='cpu')\n"
+        f"result = inference_model(model, '{photo}')\n"
+        "print('labels', tuple(result.pred_sem_seg.shape), len(model.dataset_meta['classes']))\n"
+    )
+    assert '21' in run('-c', program, cwd=tmp_path).split('labels')[-1]
+
+
+@pytest.mark.slow
+def test_quickstart_prints_its_table_and_draws_its_picture(tmp_path):
+    said = run('tools/quickstart.py', '--work-dir', tmp_path / 'quick', '--epochs', 1)
+    for name in ('teacher', 'student', 'distilled student'):
+        assert name in said
+    rows = json.loads((tmp_path / 'quick/quickstart.json').read_text())['models']
+    assert [row['model'] for row in rows] == ['teacher', 'student', 'distilled student']
+    assert rows[1]['parameters'] == rows[2]['parameters']
+    assert (tmp_path / 'quick/comparison.png').stat().st_size > 50_000
+
+
+def test_a_missing_config_or_data_folder_is_a_clear_error(tmp_path):
+    assert 'Close: kd/feature_kd_voc.py' in run('tools/train.py', 'kd/feature_voc.py', fails=True)
+    said = run('tools/train.py', 'configs/student/mnv3s_slim_voc.py', '--work-dir', tmp_path,
+               '--cfg-options', 'data_root=/nowhere', fails=True)  # fmt: skip
+    assert '/nowhere' in said
+    assert 'JPEGImages' in said
+
+
+@pytest.mark.slow
+def test_the_wheel_has_the_configs_and_the_tools(tmp_path):
+    run('-m', 'pip', 'wheel', '--no-deps', '--no-build-isolation', '-w', tmp_path, REPO)
+    (wheel,) = tmp_path.glob('*.whl')
+    names = ZipFile(wheel).namelist()
+    for config in list_configs():
+        assert f'segkd_mm/configs/{config}' in names
+    assert {'segkd_mm/configs/_base_/runtime.py', 'segkd_mm/tools/train.py'} <= set(names)
+    assert 'segkd_mm/datasets/splits/msrc_v2/train.txt' in names

@@ -1,0 +1,144 @@
+"""Distil a first student in minutes, without a download.
+
+Trains a small teacher, the plain student, and the student distilled from that teacher, on drawn
+scenes (the data set `shapes`, which makes itself). Then prints what each reaches and costs, and
+writes a picture of their predictions side by side. Stopped, it goes on where it was when started
+again.
+"""
+
+import argparse
+import logging
+import warnings
+from pathlib import Path
+
+import torch
+from mmcv.image import imread
+from mmengine.config import Config
+from mmengine.runner import Runner
+from mmseg.apis import inference_model, init_model
+from mmseg.registry import DATASETS
+from rich import print as show
+from torch import nn
+
+from segkd_mm.config import load_config, plain_student
+from segkd_mm.report import progress_hook  # noqa: F401  registers itself
+from segkd_mm.report.pictures import comparison
+from segkd_mm.report.results import write_result
+from segkd_mm.report.speed import ToLabels, count_gmacs, count_parameters, measure_latency
+from segkd_mm.report.tables import console_table
+
+CONFIGS = {
+    'teacher': 'teacher/aspp_r18_shapes.py',
+    'student': 'student/mnv3s_slim_shapes.py',
+    'distilled student': 'kd/response_kd_shapes.py',
+}
+SIZE = (160, 160)
+SAMPLES = (0, 1, 2, 3)
+
+
+def parse_args() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        '--work-dir', type=Path, default='work_dirs/quickstart', help='default: %(default)s'
+    )
+    parser.add_argument('--seed', type=int, default=0, help='of the trainings (default: 0)')
+    parser.add_argument(
+        '--epochs', type=int, default=12, help='of each training (default: 12; fewer to try out)'
+    )
+    return parser.parse_args()
+
+
+def experiment(name: str, args: argparse.Namespace) -> Config:
+    """The config of one of the three trainings, below the common work directory."""
+    options = {
+        'data_root': str(args.work_dir / 'shapes'),
+        'randomness.seed': args.seed,
+        'train_cfg.max_epochs': args.epochs,
+        'param_scheduler.end': args.epochs,
+    }
+    if name == 'distilled student':
+        options['model.teacher.checkpoint'] = str(args.work_dir / 'teacher' / 'best.pth')
+    config = load_config(CONFIGS[name], options)
+    config.work_dir = str(args.work_dir / name.replace(' ', '_'))
+    config.experiment_name = name
+    config.log_level = 'ERROR'
+    config.resume = True
+    config.custom_hooks.append(dict(type='ProgressHook', title=name))
+    return config
+
+
+def train(config: Config) -> float:
+    """Train, and give the best validation mIoU in percent."""
+    runner = Runner.from_cfg(config)
+    logging.disable(logging.WARNING)  # the bar stands in for the log
+    runner.train()
+    return float(runner.message_hub.get_info('best_score'))
+
+
+def trained_model(config: Config) -> nn.Module:
+    """The plain model with its best weights."""
+    return init_model(plain_student(config), f'{config.work_dir}/best.pth', device='cpu')
+
+
+def table(models: dict[str, nn.Module], miou: dict[str, float]) -> list[dict]:
+    """What each model reaches and costs."""
+    images = torch.randn(1, 3, *SIZE)
+    latency = measure_latency({name: ToLabels(model) for name, model in models.items()}, images)
+    return [
+        {
+            'model': name,
+            'mIoU': miou[name],
+            'parameters': count_parameters(model),
+            'GMACs': count_gmacs(model, SIZE),
+            'FPS': latency[name].fps,
+        }
+        for name, model in models.items()
+    ]
+
+
+def picture(
+    path: Path, models: dict[str, nn.Module], miou: dict[str, float], config: Config
+) -> None:
+    """Image, truth and the three predictions for a few validation images."""
+    dataset = DATASETS.build({**config.val_dataloader.dataset, 'pipeline': []})
+    samples = [dataset.get_data_info(index) for index in SAMPLES]
+    rows = [
+        [
+            imread(sample['img_path'], channel_order='rgb'),
+            imread(sample['seg_map_path'], flag='unchanged'),
+            *(inference_model(model, sample['img_path']).pred_sem_seg.data[0].numpy()
+              for model in models.values()),
+        ]
+        for sample in samples
+    ]  # fmt: skip
+    meta = dataset.metainfo
+    comparison(path, ['image', 'truth', *models], rows, meta['classes'], meta['palette'], miou)
+
+
+def main() -> None:
+    """Run the command line."""
+    args = parse_args()
+    warnings.filterwarnings('ignore')
+    configs = {name: experiment(name, args) for name in CONFIGS}
+    miou = {name: train(config) for name, config in configs.items()}
+    models = {name: trained_model(config) for name, config in configs.items()}
+    rows = table(models, miou)
+    picture(args.work_dir / 'comparison.png', models, miou, configs['student'])
+    write_result(args.work_dir / 'quickstart.json', {'seed': args.seed, 'models': rows})
+    size = 'x'.join(map(str, SIZE))
+    show(
+        console_table(rows, title=f'shapes, best validation mIoU; {size}, batch 1, image to labels')
+    )
+    print(
+        f'Picture: {args.work_dir / "comparison.png"}\n'
+        f'Numbers: {args.work_dir / "quickstart.json"}\n'
+        'Next: your own data and teacher, see "Distil on real photos" in README.md, such as\n'
+        '  python tools/train.py configs/kd/feature_kd_voc.py --cfg-options data_root=DIR'
+    )
+
+
+if __name__ == '__main__':
+    main()
