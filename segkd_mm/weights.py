@@ -89,20 +89,22 @@ def check_fit(
     own = {k: v for k, v in module.state_dict().items() if not k.startswith(ignore)}
     state = {k: v for k, v in state.items() if not k.startswith(ignore)}
     faults = [
-        *(f'missing: {k}{_close(k, state)}' for k in own if k not in state),
-        *(f'unexpected: {k}{_close(k, own)}' for k in state if k not in own),
+        *(('missing', key, state) for key in own if key not in state),
+        *(('unexpected', key, own) for key in state if key not in own),
         *(
-            f'shape: {k} is {tuple(state[k].shape)} in the file, {tuple(own[k].shape)} in the model'
-            for k in own
-            if k in state and state[k].shape != own[k].shape
+            (f'shape {tuple(state[key].shape)} instead of {tuple(own[key].shape)}', key, ())
+            for key in own
+            if key in state and state[key].shape != own[key].shape
         ),
     ]
     if faults:
-        shown = '\n  '.join(faults[:12] + (['...'] if len(faults) > 12 else []))
+        # Close matches are sought for what is shown alone: of a foreign file nothing fits.
+        shown = [f'{what}: {key}{_close(key, others)}' for what, key, others in faults[:12]]
         raise WeightsError(
             f'{source} does not fit {type(module).__name__} ({len(faults)} of {len(own)} keys '
-            f'differ):\n  {shown}\nCheck that the file was made for this architecture and '
-            'number of classes.'
+            f'differ):\n  '
+            + '\n  '.join(shown + ['...'] * (len(faults) > 12))
+            + '\nCheck that the file was made for this architecture and number of classes.'
         )
 
 

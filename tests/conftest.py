@@ -1,6 +1,7 @@
 """What tests of several folders need: real data where there is any, and tiny experiments."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from uuid import uuid4
 
@@ -20,6 +21,15 @@ NUM_TRAIN, NUM_VAL = 16, 4
 @pytest.fixture(autouse=True)
 def _mmseg_scope() -> None:
     init_default_scope('mmseg')
+
+
+@pytest.fixture(autouse=True)
+def _one_thread() -> Iterator[None]:
+    """The nets of these tests are so small that a second thread waits more than it works."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope='session')

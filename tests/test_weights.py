@@ -126,26 +126,38 @@ def test_a_pickled_module_is_refused(tmp_path):
         read_state_dict(tmp_path / 'net.pth')
 
 
-def reading_getattr(*names):
-    """A pickle that takes attribute after attribute, beginning at ``getattr`` itself."""
-    getattr_ = b'cbuiltins\ngetattr\n'
-    chain = getattr_
+GETATTR = b'cbuiltins\ngetattr\n'
+HISTORY = b'cmmengine.logging.history_buffer\nHistoryBuffer\n'
+
+
+def reading_attributes(start, *names):
+    """A pickle that takes attribute after attribute, beginning at a global."""
+    chain = start
     for name in names:
         text = b'X' + len(name).to_bytes(4, 'little') + name.encode()
-        chain = getattr_ + chain + text + b'\x86R'
+        chain = GETATTR + chain + text + b'\x86R'
     return b'\x80\x02' + chain + b'.'
 
 
-@pytest.mark.parametrize('names', [['__self__'], ['__self__', 'exec'], ['__call__']])
-def test_getattr_which_mmengine_holds_for_safe_leads_nowhere(tmp_path, names):
+@pytest.mark.parametrize(
+    ('start', 'names'),
+    [
+        (GETATTR, ['__self__']),
+        (GETATTR, ['__self__', 'exec']),
+        (HISTORY, ['__init__']),
+        (HISTORY, ['mean', '__globals__']),
+        (b'cbuiltins\nslice\n', ['indices']),
+    ],
+)
+def test_getattr_which_mmengine_holds_for_safe_leads_nowhere(tmp_path, start, names):
     # getattr.__self__ is the module builtins, from which a file could go on to run code.
     torch.save({'a': torch.zeros(1)}, tmp_path / 'good.pth')
     path = tmp_path / 'evil.pth'
     with zipfile.ZipFile(tmp_path / 'good.pth') as good, zipfile.ZipFile(path, 'w') as evil:
         for name in good.namelist():
-            data = reading_getattr(*names) if name.endswith('data.pkl') else good.read(name)
-            evil.writestr(name, data)
-    with pytest.raises(WeightsError, match=f'could run code .*{names[0]}'):
+            is_pickle = name.endswith('data.pkl')
+            evil.writestr(name, reading_attributes(start, *names) if is_pickle else good.read(name))
+    with pytest.raises(WeightsError, match=r'could run code \(it takes the attribute'):
         read_state_dict(path)
 
 
@@ -225,7 +237,7 @@ def site(tmp_path):
     folder.mkdir()
     handler = partial(QuietHandler, directory=str(folder))
     with ThreadingHTTPServer(('127.0.0.1', 0), handler) as server:
-        Thread(target=server.serve_forever, daemon=True).start()
+        Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         yield folder, f'http://127.0.0.1:{server.server_port}'
         server.shutdown()
 

@@ -104,8 +104,11 @@ class _DilatedBasicBlock(resnet.BasicBlock):
         norm_layer: Callable[..., nn.Module] | None = None,
     ) -> None:
         super().__init__(inplanes, planes, stride, downsample, groups, base_width, 1, norm_layer)
+        # The first block of a stage is told the dilation before it. Where it gave up its stride,
+        # its second conv would have worked on half the resolution, and dilates as much more.
+        gave_up_stride = downsample is not None and stride == 1
         self.conv1 = resnet.conv3x3(inplanes, planes, stride, dilation=dilation)
-        self.conv2 = resnet.conv3x3(planes, planes, dilation=dilation)
+        self.conv2 = resnet.conv3x3(planes, planes, dilation=dilation * (1 + gave_up_stride))
 
 
 _RESNETS = {

@@ -79,6 +79,10 @@ def pixel_kl(
 def cosine_feature(student: Tensor, teacher: Tensor, valid: Tensor | None = None) -> Tensor:
     """``mean_v (1 - cos(s, t))`` along channels: 0 for like directions, 2 for opposite ones.
 
+    Computed as half the squared distance of the unit vectors, which is the same but 0, too, where
+    both are zero, as after a ReLU. Vectors shorter than 1e-4 count as shorter than a unit, lest
+    their gradient explode.
+
     Source: the feature distillation of the project that this toolbox was conceived from.
 
     Args:
@@ -86,7 +90,8 @@ def cosine_feature(student: Tensor, teacher: Tensor, valid: Tensor | None = None
         teacher: Features.
         valid: Which positions count.
     """
-    return mean_over_valid(1 - F.cosine_similarity(student, teacher, dim=1), valid)
+    student, teacher = (F.normalize(x, dim=1, eps=1e-4) for x in (student, teacher))
+    return mean_over_valid((student - teacher).square().sum(dim=1) / 2, valid)
 
 
 @in_float32

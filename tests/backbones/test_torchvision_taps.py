@@ -99,18 +99,26 @@ def test_where_torchvision_dilates_too_the_final_features_are_its(arch, output_s
     assert torch.equal(backbone(images())[-1], trunk_of(net)(images()))
 
 
-@pytest.mark.parametrize('arch', ['mobilenet_v2', 'resnet50'])
+@pytest.mark.parametrize('arch', ['mobilenet_v2', 'resnet18', 'resnet50'])
 @pytest.mark.parametrize('output_stride', [8, 16])
 @torch.no_grad()
 def test_dilated_features_at_every_other_place_are_the_strided_ones(arch, output_stride):
     # The à trous identity. MobileNetV3 has it not, whose squeeze-and-excitation looks at all places
-    # at once, nor ResNet-18, where the second conv of a stage has no dilation of its own yet.
+    # at once.
     net = with_lively_norms(get_model(arch)).double()
     dense = with_weights_of(net, arch, output_stride).double()(images().double())[-1]
     step = 32 // output_stride
     strided = trunk_of(net)(images().double())
     assert strided.std() > 0.1
     torch.testing.assert_close(dense[:, :, ::step, ::step], strided)
+
+
+def test_the_first_conv_of_a_dilated_resnet18_stage_keeps_the_dilation_before_it():
+    body = TorchvisionTapBackbone('resnet18', 8).body
+    blocks = [*body.layer2, *body.layer3, *body.layer4]
+    assert [(block.conv1.dilation[0], block.conv2.dilation[0]) for block in blocks] == [
+        (1, 1), (1, 1), (1, 2), (2, 2), (2, 4), (4, 4)
+    ]  # fmt: skip
 
 
 # By arch and output stride: stride and dilation of the depthwise conv in some blocks. In V2 the

@@ -1,0 +1,200 @@
+import runpy
+import sys
+from pathlib import Path
+
+import pytest
+from mmengine.config import Config
+
+from segkd_mm.config import config_dir, list_configs, load_config, plain_student
+
+ROOT = Path(__file__).parents[1] / 'configs'
+EXPERIMENTS = sorted(
+    path.relative_to(ROOT).as_posix()
+    for folder in ('student', 'teacher', 'kd')
+    for path in (ROOT / folder).glob('*.py')
+)
+DISTILLED = [name for name in EXPERIMENTS if name.startswith('kd/')]
+LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
+each_experiment = pytest.mark.parametrize('name', EXPERIMENTS)
+each_distilled = pytest.mark.parametrize('name', DISTILLED)
+
+
+def run_module(monkeypatch, *args):
+    """``python -m segkd_mm``, in this process."""
+    monkeypatch.setattr(sys, 'argv', ['segkd_mm', *args])
+    runpy.run_module('segkd_mm', run_name='__main__')
+
+
+def data_sets(config):
+    """All data sets of a config, those inside a ConcatDataset one by one."""
+    outer = [config[loader].dataset for loader in LOADERS]
+    return [inner for one in outer for inner in one.get('datasets', [one])]
+
+
+def test_the_list_holds_every_experiment_and_no_part():
+    assert config_dir() == ROOT
+    assert list_configs() == sorted(EXPERIMENTS)
+    assert 'kd/feature_kd_voc.py' in EXPERIMENTS
+
+
+@pytest.mark.parametrize('path', sorted((ROOT / '_base_').rglob('*.py')), ids=lambda p: p.stem)
+def test_every_part_loads_by_itself_and_defines_no_model(path):
+    assert 'model' not in Config.fromfile(path)
+
+
+@each_experiment
+def test_every_experiment_has_all_that_a_run_needs(name):
+    config = load_config(name)
+    wanted = ['model', *LOADERS, 'val_evaluator', 'test_evaluator', 'optim_wrapper', 'train_cfg',
+              'val_cfg', 'test_cfg', 'default_scope', 'custom_imports', 'randomness']  # fmt: skip
+    assert [key for key in wanted if key not in config] == []
+    assert config.custom_imports.imports == ['segkd_mm']
+
+
+@each_experiment
+def test_no_experiment_takes_more_than_25_lines(name):
+    assert len((ROOT / name).read_text().splitlines()) <= 25
+
+
+@each_distilled
+def test_every_distillation_has_a_student_a_teacher_and_terms(name):
+    model = load_config(name).model
+    assert set(model) == {'type', 'student', 'teacher', 'terms'}
+    assert model.type == 'SegDistiller'
+    assert model.teacher.checkpoint
+    for term in model.terms.values():
+        assert set(term) <= {'student', 'teacher', 'adapter', 'loss'}
+        assert term.student and term.teacher and term.loss.loss_weight > 0
+
+
+@each_distilled
+def test_the_plain_student_of_a_distillation_is_that_of_its_own_config(name):
+    dataset = name.removesuffix('.py').split('kd_')[-1].split('cwd_')[-1]
+    config = load_config(name)
+    student = plain_student(config)
+    assert student.model == load_config(f'student/mnv3s_slim_{dataset}.py').model
+    assert {k: v for k, v in student.items() if k != 'model'} == {
+        k: v for k, v in config.items() if k != 'model'
+    }
+    assert config.model.type == 'SegDistiller'  # which is left as it was
+
+
+@each_experiment
+def test_every_model_has_as_many_classes_as_its_data(name):
+    config = load_config(name)
+    model = plain_student(config).model
+    assert (model.get('decode_head') or model).num_classes == config.num_classes
+    if name in DISTILLED:
+        teacher = config.model.teacher.model
+        assert (teacher.get('decode_head') or teacher).num_classes == config.num_classes
+
+
+@pytest.mark.parametrize('name', [n for n in EXPERIMENTS if n not in DISTILLED])
+def test_a_plain_config_is_its_own_plain_student(name):
+    config = load_config(name)
+    student = plain_student(config)
+    assert student is not config
+    assert student.to_dict() == config.to_dict()
+    assert student.filename == config.filename
+
+
+@pytest.mark.parametrize(
+    ('name', 'count'),
+    [
+        ('student/mnv3s_slim_voc.py', 3),
+        ('student/mnv3s_slim_voc_aug.py', 4),  # training concatenates two
+        ('student/mnv3s_slim_camvid.py', 3),
+        ('student/mnv3s_slim_msrc_v2.py', 3),
+        ('student/mnv3s_slim_shapes.py', 3),
+        ('kd/feature_kd_voc.py', 3),
+    ],
+)
+def test_data_root_reaches_every_data_set(name, count):
+    config = load_config(name, {'data_root': '/elsewhere'})
+    assert config.data_root == '/elsewhere'
+    assert [one.data_root for one in data_sets(config)] == count * ['/elsewhere']
+    before = load_config(name)
+    assert [one.data_root for one in data_sets(before)] == count * [before.data_root]
+
+
+def test_a_data_set_with_a_root_of_its_own_keeps_it(tmp_path):
+    path = tmp_path / 'two_roots.py'
+    path.write_text(
+        f"_base_ = '{ROOT}/student/mnv3s_slim_voc.py'\n"
+        "test_dataloader = dict(dataset=dict(data_root='/its/own'))\n"
+    )
+    config = load_config(path, {'data_root': '/elsewhere'})
+    assert [one.data_root for one in data_sets(config)] == 2 * ['/elsewhere'] + ['/its/own']
+
+
+def test_options_go_by_dotted_key_and_are_left_as_they_were():
+    options = {
+        'optim_wrapper.optimizer.lr': 0.5,
+        'model.decode_head.channels': 64,
+        'data_root': '/elsewhere',
+        'train_dataloader.dataset.data_root': '/further',
+    }
+    given = dict(options)
+    config = load_config('student/mnv3s_slim_voc.py', options)
+    assert (config.optim_wrapper.optimizer.lr, config.model.decode_head.channels) == (0.5, 64)
+    assert [one.data_root for one in data_sets(config)] == ['/further'] + 2 * ['/elsewhere']
+    assert options == given
+
+
+@pytest.mark.parametrize(
+    'path', ['kd/feature_kd_voc.py', 'configs/kd/feature_kd_voc.py', ROOT / 'kd/feature_kd_voc.py']
+)
+def test_a_packaged_config_is_found_from_any_folder(path, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert Path(load_config(path).filename) == ROOT / 'kd/feature_kd_voc.py'
+
+
+def test_a_file_here_comes_before_a_packaged_one(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / 'kd').mkdir()
+    (tmp_path / 'kd' / 'feature_kd_voc.py').write_text('mine = 1')
+    assert load_config('kd/feature_kd_voc.py').mine == 1
+
+
+@pytest.mark.parametrize(
+    ('path', 'close'),
+    [
+        ('kd/feature_kd_vox.py', 'kd/feature_kd_voc.py'),
+        ('kd/response_kd_camvid', 'kd/response_kd_camvid.py'),
+        ('configs/student/mnv3_slim_voc.py', 'student/mnv3s_slim_voc.py'),
+    ],
+)
+def test_an_unknown_config_is_an_error_with_close_ones_first(path, close):
+    with pytest.raises(FileNotFoundError, match=rf'No config {path}.* Close: {close}') as error:
+        load_config(path)
+    assert 'python -m segkd_mm configs' in str(error.value)
+
+
+def test_a_config_like_no_other_is_an_error_without_a_guess():
+    with pytest.raises(FileNotFoundError, match='No config zzz') as error:
+        load_config('zzz')
+    assert 'Close' not in str(error.value)
+
+
+def test_the_command_lists_the_configs(monkeypatch, capsys):
+    run_module(monkeypatch, 'configs')
+    assert capsys.readouterr().out.splitlines() == EXPERIMENTS
+
+
+def test_the_command_copies_configs_that_work_on_their_own(monkeypatch, capsys, tmp_path):
+    copy = tmp_path / 'new' / 'configs'
+    run_module(monkeypatch, 'configs', '--copy', str(copy))
+    assert str(copy) in capsys.readouterr().out
+    names = sorted(path.relative_to(copy).as_posix() for path in copy.rglob('*') if path.is_file())
+    assert names == sorted(path.relative_to(ROOT).as_posix() for path in ROOT.rglob('*.py'))
+    (copy / '_base_' / 'students' / 'mnv3s_slim.py').write_text("student = dict(type='Mine')")
+    (copy / 'student' / 'mine.py').write_text("_base_ = '../_base_/students/mnv3s_slim.py'")
+    assert load_config(copy / 'student' / 'mine.py').student.type == 'Mine'
+
+
+def test_the_command_overwrites_nothing(monkeypatch, capsys, tmp_path):
+    with pytest.raises(SystemExit) as stopped:
+        run_module(monkeypatch, 'configs', '--copy', str(tmp_path))
+    assert stopped.value.code == 2
+    assert f'{tmp_path} exists already' in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
