@@ -19,6 +19,7 @@ from mmengine.dist import is_main_process
 from mmengine.runner import Runner
 
 from segkd_mm.config import load_config
+from segkd_mm.report.environment import environment
 from segkd_mm.report.results import write_result
 
 
@@ -80,18 +81,18 @@ def main() -> None:
     """Run the command line."""
     args = parse_args()
     runner = Runner.from_cfg(training_config(args))
+    record = {'config': args.config, 'seed': runner.seed, 'environment': environment()}
     start = time()
     runner.train()
     if is_main_process():
-        report(runner, args.config, time() - start)
+        report(runner, args.config, {**record, 'seconds': time() - start})
 
 
-def report(runner: Runner, config: str, seconds: float) -> None:
+def report(runner: Runner, config: str, record: dict) -> None:
     """Write WORK_DIR/train.json, say where the results lie and what to run next."""
     best = Path(runner.work_dir) / 'best.pth'
     score = runner.message_hub.get_info('best_score')
-    record = {'config': config, 'seed': runner.seed, 'best_mIoU': score, 'seconds': seconds}
-    write_result(Path(runner.work_dir) / 'train.json', record)
+    write_result(Path(runner.work_dir) / 'train.json', {**record, 'best_mIoU': score})
     if score is None:
         print(f'Done. Checkpoints are in {runner.work_dir}; no validation, so none is the best.')
         return

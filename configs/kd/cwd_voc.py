@@ -1,15 +1,5 @@
 """The slim student on VOC 2012 learns channel by channel from FCN-ResNet50."""
 
-_base_ = [
-    '../student/mnv3s_slim_voc.py',
-    '../_base_/teachers/fcn_r50.py',
-    '../_base_/terms/cwd.py',
-]
+_base_ = ['../_base_/pairs/voc.py', '../_base_/terms/cwd.py']
 _base_.terms.logits.teacher = 'classifier'  # as torchvision calls it
-model = dict(
-    _delete_=True,
-    type='SegDistiller',
-    student=_base_.model,
-    teacher=_base_.teacher,
-    terms=_base_.terms,
-)
+model = dict(terms=_base_.terms)

@@ -18,6 +18,8 @@ from segkd_mm.report.files import written_aside
 def write_result(path: str | os.PathLike, payload: Mapping) -> None:
     """Write ``payload`` with the command line, the date (UTC) and the environment added.
 
+    What took long gives its own ``environment``, taken when it began.
+
     The project's keys are config, checkpoint, dataset, seed, metrics (mIoU, aAcc, mAcc in percent),
     per_class (IoU in percent by class), parameters, gmacs, latency_ms; others are welcome. NaN, the
     IoU of a class that no pixel has, becomes null.
@@ -28,7 +30,7 @@ def write_result(path: str | os.PathLike, payload: Mapping) -> None:
     stamp = {
         'command': command_line(),
         'date': datetime.now(timezone.utc).isoformat(timespec='seconds'),
-        'environment': environment(),
+        'environment': payload.get('environment') or environment(),
     }
     try:
         text = json.dumps(_plain({**payload, **stamp}), indent=2, allow_nan=False)

@@ -1,5 +1,3 @@
-import os
-
 import numpy as np
 import pytest
 import torch
@@ -10,8 +8,6 @@ from PIL import Image
 
 from segkd_mm.datasets import CamVidDataset
 
-DATA = os.environ.get('SEGKD_DATA')
-needs_photos = pytest.mark.skipif(not DATA, reason='SEGKD_DATA names no folder of real photos')
 PIPELINE = [LoadImageFromFile(), LoadAnnotations()]
 
 
@@ -41,15 +37,13 @@ def test_a_class_subset_keeps_void_and_palette(tiny):
     assert dataset.metainfo['palette'] == [[64, 0, 128], [128, 128, 128]]
 
 
-@needs_photos
 @pytest.mark.parametrize(('split', 'size'), [('train', 367), ('val', 101), ('test', 233)])
-def test_sizes_of_the_splits(split, size):
-    assert len(camvid(f'{DATA}/camvid', split)) == size
+def test_sizes_of_the_splits(real_data, split, size):
+    assert len(camvid(f'{real_data}/camvid', split)) == size
 
 
-@needs_photos
-def test_void_pixels_of_a_photo_do_not_reach_the_metric():
-    sample = camvid(f'{DATA}/camvid')[0]
+def test_void_pixels_of_a_photo_do_not_reach_the_metric(real_data):
+    sample = camvid(f'{real_data}/camvid')[0]
     label = sample['gt_seg_map']
     assert sample['img_path'].endswith('0001TP_006690.jpg')
     # Read from the file: building, car, and the first void pixel.

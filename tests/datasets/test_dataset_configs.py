@@ -1,4 +1,3 @@
-import os
 from pathlib import Path
 
 import pytest
@@ -10,8 +9,6 @@ from mmseg.registry import DATASETS, METRICS, MODELS
 
 from segkd_mm.datasets import DataLayoutError
 
-DATA = os.environ.get('SEGKD_DATA')
-needs_photos = pytest.mark.skipif(not DATA, reason='SEGKD_DATA names no folder of real photos')
 CONFIGS = Path(__file__).parents[2] / 'configs' / '_base_' / 'datasets'
 REAL = {'voc': 'voc/VOC2012', 'camvid': 'camvid', 'msrc_v2': 'msrc_v2'}
 LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
@@ -47,10 +44,9 @@ def check_whole_photos(config):
         assert sample['data_samples'].gt_sem_seg.shape == shape
 
 
-@needs_photos
 @pytest.mark.parametrize('name', REAL)
-def test_photos_come_through(name):
-    config = load(name, f'{DATA}/{REAL[name]}')
+def test_photos_come_through(real_data, name):
+    config = load(name, f'{real_data}/{REAL[name]}')
     check_training_batch(config)
     check_whole_photos(config)
 
@@ -79,10 +75,9 @@ def test_voc_aug_adds_the_aug_masks_to_voc():
     assert aug.val_dataloader == plain.val_dataloader
 
 
-@needs_photos
-def test_voc_aug_without_its_masks_says_how_to_make_them():
+def test_voc_aug_without_its_masks_says_how_to_make_them(real_data):
     init_default_scope('mmseg')
     dataset = Config.fromfile(CONFIGS / 'voc_aug.py').train_dataloader.dataset.datasets[1]
-    dataset.data_root = f'{DATA}/voc/VOC2012'
+    dataset.data_root = f'{real_data}/voc/VOC2012'
     with pytest.raises(DataLayoutError, match=r'ClassAug does not exist(.|\n)*voc_aug.py'):
         DATASETS.build(dataset)

@@ -11,8 +11,6 @@ from mmseg.datasets.transforms import LoadAnnotations
 from segkd_mm.datasets import MSRCv2Dataset
 from segkd_mm.datasets.msrc_v2 import SPLITS
 
-DATA = os.environ.get('SEGKD_DATA')
-needs_photos = pytest.mark.skipif(not DATA, reason='SEGKD_DATA names no folder of real photos')
 SIZES = {'train': 276, 'val': 59, 'test': 256}
 
 
@@ -20,9 +18,9 @@ def names(split):
     return (SPLITS / f'{split}.txt').read_text().split()
 
 
-def msrc(split, **kwargs):
+def msrc(real_data, split, **kwargs):
     prefix = {'img_path': 'JPEGImages', 'seg_map_path': 'SegmentationClass'}
-    return MSRCv2Dataset(split, data_root=f'{DATA}/msrc_v2', data_prefix=prefix, **kwargs)
+    return MSRCv2Dataset(split, data_root=f'{real_data}/msrc_v2', data_prefix=prefix, **kwargs)
 
 
 def largest_remainders(scenes, total):
@@ -55,24 +53,21 @@ def test_an_unknown_split_is_an_error():
         MSRCv2Dataset('trainval')
 
 
-@needs_photos
-def test_splits_cover_the_data():
-    photos = {file[:-4] for file in os.listdir(f'{DATA}/msrc_v2/JPEGImages')}
+def test_splits_cover_the_data(real_data):
+    photos = {file[:-4] for file in os.listdir(f'{real_data}/msrc_v2/JPEGImages')}
     assert photos == {name for split in SIZES for name in names(split)}
-    assert {split: len(msrc(split)) for split in SIZES} == SIZES
+    assert {split: len(msrc(real_data, split)) for split in SIZES} == SIZES
 
 
-@needs_photos
-def test_classes_are_those_of_the_data_in_their_order():
-    with open(f'{DATA}/msrc_v2/classes.txt') as file:
+def test_classes_are_those_of_the_data_in_their_order(real_data):
+    with open(f'{real_data}/msrc_v2/classes.txt') as file:
         assert MSRCv2Dataset.METAINFO['classes'] == tuple(file.read().split())
 
 
-@needs_photos
-def test_a_class_subset_sends_the_rest_to_void():
+def test_a_class_subset_sends_the_rest_to_void(real_data):
     classes = [name for name in MSRCv2Dataset.METAINFO['classes'] if name != 'grass']
     pipeline = [LoadImageFromFile(), LoadAnnotations()]
-    sample = msrc('train', metainfo={'classes': classes}, pipeline=pipeline)[4]
+    sample = msrc(real_data, 'train', metainfo={'classes': classes}, pipeline=pipeline)[4]
     assert sample['img_path'].endswith('1_12_s.jpg')
     # 54019 pixels are grass (1), 13894 cow (3, now 2), 247 void.
     values, counts = np.unique(sample['gt_seg_map'], return_counts=True)

@@ -5,15 +5,11 @@ data_root = 'data/camvid'
 num_classes = 11
 crop_size = (240, 320)
 train_pipeline = [
-    dict(type='SeedAugmentation'),
-    dict(type='LoadImageFromFile'),
-    dict(type='LoadAnnotations'),
+    *_base_.load_seeded,
     # At ratio 1 the photos keep their size, which is what testing sees.
     dict(type='RandomResize', scale=(480, 360), ratio_range=(0.5, 2.0), keep_ratio=True),
     dict(type='RandomCrop', crop_size=crop_size, cat_max_ratio=0.75),
-    dict(type='RandomFlip', prob=0.5),
-    dict(type='PhotoMetricDistortion'),
-    dict(type='PackSegInputs'),
+    *_base_.flip_and_pack,
 ]
 train_dataloader = dict(
     batch_size=8,

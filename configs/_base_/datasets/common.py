@@ -1,4 +1,15 @@
 # What every data set has in common; each file beside this one adds the rest.
+# A training pipeline is these, a resize and a crop that suit the photos, and those.
+load_seeded = [
+    dict(type='SeedAugmentation'),
+    dict(type='LoadImageFromFile'),
+    dict(type='LoadAnnotations'),
+]
+flip_and_pack = [
+    dict(type='RandomFlip', prob=0.5),
+    dict(type='PhotoMetricDistortion'),
+    dict(type='PackSegInputs'),
+]
 test_pipeline = [
     dict(type='LoadImageFromFile'),
     dict(type='LoadAnnotations'),

@@ -5,15 +5,11 @@ data_root = 'data/shapes'
 num_classes = 8
 crop_size = (96, 96)
 train_pipeline = [
-    dict(type='SeedAugmentation'),
-    dict(type='LoadImageFromFile'),
-    dict(type='LoadAnnotations'),
+    *_base_.load_seeded,
     # At ratio 1 the images keep their size, which is what testing sees.
     dict(type='RandomResize', scale=(160, 160), ratio_range=(0.75, 1.5), keep_ratio=True),
     dict(type='RandomCrop', crop_size=crop_size, cat_max_ratio=0.75),
-    dict(type='RandomFlip', prob=0.5),
-    dict(type='PhotoMetricDistortion'),
-    dict(type='PackSegInputs'),
+    *_base_.flip_and_pack,
 ]
 train_dataloader = dict(
     batch_size=8,

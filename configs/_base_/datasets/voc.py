@@ -5,15 +5,11 @@ data_root = 'data/VOCdevkit/VOC2012'
 num_classes = 21
 crop_size = (256, 256)
 train_pipeline = [
-    dict(type='SeedAugmentation'),
-    dict(type='LoadImageFromFile'),
-    dict(type='LoadAnnotations'),
+    *_base_.load_seeded,
     # At ratio 1 the shorter side is 320: near the size of the photos, which is what testing sees.
     dict(type='RandomResize', scale=(2048, 320), ratio_range=(0.5, 2.0), keep_ratio=True),
     dict(type='RandomCrop', crop_size=crop_size, cat_max_ratio=0.75),
-    dict(type='RandomFlip', prob=0.5),
-    dict(type='PhotoMetricDistortion'),
-    dict(type='PackSegInputs'),
+    *_base_.flip_and_pack,
 ]
 train_dataloader = dict(
     batch_size=16,

@@ -1,0 +1,6 @@
+"""The slim student and its teacher, ResNet-18 with a light ASPP, on the shapes data set; terms are to be added."""
+
+_base_ = ['../../student/mnv3s_slim_shapes.py', '../teachers/aspp_r18.py']
+_base_.teacher.model.decode_head.num_classes = _base_.num_classes
+_base_.teacher.checkpoint = 'work_dirs/aspp_r18_shapes/best.pth'
+model = dict(_delete_=True, type='SegDistiller', student=_base_.model, teacher=_base_.teacher)
