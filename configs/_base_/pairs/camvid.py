@@ -1,4 +1,4 @@
-"""The slim student and its teacher, ResNet-50 with a light ASPP, on CamVid; terms are to be added."""
+"""The slim student and its teacher, ResNet-50 with a light ASPP, on CamVid; terms to be added."""
 
 _base_ = ['../../student/mnv3s_slim_camvid.py', '../teachers/aspp_r50.py']
 _base_.teacher.model.decode_head.num_classes = _base_.num_classes

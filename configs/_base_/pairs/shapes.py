@@ -1,4 +1,4 @@
-"""The slim student and its teacher, ResNet-18 with a light ASPP, on the shapes data set; terms are to be added."""
+"""The slim student and its teacher, ResNet-18 with a light ASPP, on shapes; terms to be added."""
 
 _base_ = ['../../student/mnv3s_slim_shapes.py', '../teachers/aspp_r18.py']
 _base_.teacher.model.decode_head.num_classes = _base_.num_classes
