@@ -4,6 +4,12 @@ Importing the package registers every component in mmseg's registries; another m
 one line: ``custom_imports = dict(imports=['segkd_mm'])``.
 """
 
+import warnings
+
+# mmcv without compiled operators says at import that one of them is missing, which nothing here
+# needs, and advises a package that does not fit.
+warnings.filterwarnings('ignore', 'Fail to import ``MultiScaleDeformableAttention``')
+
 from segkd_mm import backbones, datasets, distill, heads, hooks, losses
 from segkd_mm.version import __version__
 

@@ -88,14 +88,15 @@ def check_fit(
     ignore = tuple(ignore)
     own = {k: v for k, v in module.state_dict().items() if not k.startswith(ignore)}
     state = {k: v for k, v in state.items() if not k.startswith(ignore)}
+    shapes = {
+        key: f'shape {tuple(state[key].shape)} in the file, {tuple(mine.shape)} in the model'
+        for key, mine in own.items()
+        if key in state and state[key].shape != mine.shape
+    }
     faults = [
         *(('missing', key, state) for key in own if key not in state),
         *(('unexpected', key, own) for key in state if key not in own),
-        *(
-            (f'shape {tuple(state[key].shape)} instead of {tuple(own[key].shape)}', key, ())
-            for key in own
-            if key in state and state[key].shape != own[key].shape
-        ),
+        *((what, key, ()) for key, what in shapes.items()),
     ]
     if faults:
         # Close matches are sought for what is shown alone: of a foreign file nothing fits.

@@ -350,7 +350,7 @@ def misfits(module):
         ),
         'shape': (
             good | {'0.weight': torch.zeros(4, 2)},
-            r'shape: 0\.weight is \(4, 2\) in the file, \(4, 3\) in the model',
+            r'shape \(4, 2\) in the file, \(4, 3\) in the model: 0\.weight',
         ),
     }
 

@@ -9,14 +9,17 @@ again.
 import argparse
 import logging
 import warnings
+from copy import deepcopy
+from itertools import islice
 from pathlib import Path
 
+import numpy as np
 import torch
 from mmcv.image import imread
 from mmengine.config import Config
+from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
-from mmseg.apis import inference_model, init_model
-from mmseg.registry import DATASETS
+from mmseg.registry import MODELS
 from rich import print as show
 from torch import nn
 
@@ -26,6 +29,7 @@ from segkd_mm.report.pictures import comparison
 from segkd_mm.report.results import write_result
 from segkd_mm.report.speed import ToLabels, count_gmacs, count_parameters, measure_latency
 from segkd_mm.report.tables import console_table
+from segkd_mm.weights import load_strictly, read_state_dict
 
 CONFIGS = {
     'teacher': 'teacher/aspp_r18_shapes.py',
@@ -33,7 +37,7 @@ CONFIGS = {
     'distilled student': 'kd/response_kd_shapes.py',
 }
 SIZE = (160, 160)
-SAMPLES = (0, 1, 2, 3)
+SAMPLES = 4
 
 
 def parse_args() -> argparse.Namespace:
@@ -65,7 +69,7 @@ def experiment(name: str, args: argparse.Namespace) -> Config:
     config.work_dir = str(args.work_dir / name.replace(' ', '_'))
     config.experiment_name = name
     config.log_level = 'ERROR'
-    config.resume = True
+    config.resume = Path(config.work_dir, 'last_checkpoint').exists()
     config.custom_hooks.append(dict(type='ProgressHook', title=name))
     return config
 
@@ -80,7 +84,11 @@ def train(config: Config) -> float:
 
 def trained_model(config: Config) -> nn.Module:
     """The plain model with its best weights."""
-    return init_model(plain_student(config), f'{config.work_dir}/best.pth', device='cpu')
+    init_default_scope('mmseg')
+    model = MODELS.build(plain_student(config).model)
+    best = f'{config.work_dir}/best.pth'
+    load_strictly(model, read_state_dict(best), best, ignore=['terms.'])
+    return model.eval()
 
 
 def table(models: dict[str, nn.Module], miou: dict[str, float]) -> list[dict]:
@@ -103,19 +111,19 @@ def picture(
     path: Path, models: dict[str, nn.Module], miou: dict[str, float], config: Config
 ) -> None:
     """Image, truth and the three predictions for a few validation images."""
-    dataset = DATASETS.build({**config.val_dataloader.dataset, 'pipeline': []})
-    samples = [dataset.get_data_info(index) for index in SAMPLES]
-    rows = [
-        [
-            imread(sample['img_path'], channel_order='rgb'),
-            imread(sample['seg_map_path'], flag='unchanged'),
-            *(inference_model(model, sample['img_path']).pred_sem_seg.data[0].numpy()
-              for model in models.values()),
-        ]
-        for sample in samples
-    ]  # fmt: skip
-    meta = dataset.metainfo
+    loader = Runner.build_dataloader(config.val_dataloader)
+    rows = [pictures_of(batch, models) for batch in islice(loader, SAMPLES)]
+    meta = loader.dataset.metainfo
     comparison(path, ['image', 'truth', *models], rows, meta['classes'], meta['palette'], miou)
+
+
+def pictures_of(batch: dict, models: dict[str, nn.Module]) -> list[np.ndarray]:
+    """One row of the picture, of a batch of one image."""
+    with torch.inference_mode():
+        outputs = [model.test_step(deepcopy(batch))[0] for model in models.values()]
+    image = imread(outputs[0].img_path, channel_order='rgb')
+    masks = [outputs[0].gt_sem_seg, *(output.pred_sem_seg for output in outputs)]
+    return [image, *(mask.data[0].numpy() for mask in masks)]
 
 
 def main() -> None:

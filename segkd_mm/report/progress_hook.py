@@ -39,6 +39,11 @@ class ProgressHook(Hook):
         loss = f'loss {outputs["loss"].item():.2f}'
         self.progress.update(self.task, completed=runner.iter + 1, scores=f'{loss}{self.miou}')
 
+    def after_train_epoch(self, runner: Runner) -> None:
+        # A log file or pipe shows no moving bar.
+        if not self.progress.console.is_terminal:
+            print(f'{self.title}: epoch {runner.epoch + 1} of {runner.max_epochs}{self.miou}')
+
     def after_val_epoch(self, runner: Runner, metrics: dict[str, float] | None = None) -> None:
         self.miou = f'  mIoU {metrics["mIoU"]:.1f}'
 
