@@ -108,7 +108,7 @@ def report(
     payload = {
         'config': args.config,
         'checkpoint': args.checkpoint,
-        'dataset': runner.cfg.dataset_type,
+        'dataset': type(runner.test_dataloader.dataset).__name__,
         'split': args.split,
         'images': len(runner.test_dataloader.dataset),
         'metrics': metrics,

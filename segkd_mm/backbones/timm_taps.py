@@ -1,6 +1,7 @@
 """Feature taps over any timm model that has ``features_only``."""
 
 from collections.abc import Sequence
+from difflib import get_close_matches
 from urllib.error import URLError
 
 import timm
@@ -23,14 +24,14 @@ class TimmTapBackbone(TapBackbone):
     Args:
         arch: Name of a timm model.
         output_stride: Passed to timm where it is not 32; not all models have it.
-        taps: Names of the outputs.
+        taps: Names of the outputs. Levels behind the deepest are left out if timm can (not in
+            its EfficientNet family, which MobileNetV3 belongs to).
         weights: None, ``'hub'`` for timm's default weights, or a file in timm's key names
             (:func:`segkd_mm.weights.read_state_dict`). Read by :meth:`init_weights`, that is when
             training starts; a file must hold the whole model, its classifier is left out.
 
     Raises:
-        ValueError: Unknown tap.
-        RuntimeError: timm does not know ``arch``.
+        ValueError: Unknown ``arch`` or tap; close matches are shown.
     """
 
     def __init__(
@@ -40,21 +41,25 @@ class TimmTapBackbone(TapBackbone):
         taps: Sequence[str] = _NAMES,
         weights: str | None = None,
     ) -> None:
+        if not timm.is_model(arch):
+            close = get_close_matches(arch, timm.list_models(), n=3)
+            raise ValueError(f'timm has no model {arch!r}. Close: {", ".join(close) or "none"}.')
         kwargs = {} if output_stride == 32 else {'output_stride': output_stride}
-        # Few models refuse `out_indices` counted from the end; the number of levels is asked first.
-        body = timm.create_model(arch, features_only=True, **kwargs)
-        levels = list(zip(body.feature_info.channels(), body.feature_info.reduction(), strict=True))
+        with torch.device('meta'):
+            info = timm.create_model(arch, features_only=True, **kwargs).feature_info
+        levels = list(zip(info.channels(), info.reduction(), strict=True))[-len(_NAMES) :]
         names = _NAMES[-len(levels) :]
-        available = [Tap(n, *lv) for n, lv in zip(names, levels[-len(names) :], strict=True)]
+        available = [Tap(n, *level) for n, level in zip(names, levels, strict=True)]
         super().__init__(available, taps)
         self.arch = arch
         self.weights = weights
-        self._kwargs = kwargs
-        self._names = names
-        self.body = body
+        first, deepest = len(info.channels()) - len(levels), max(map(names.index, taps))
+        self._kwargs = {**kwargs, 'out_indices': tuple(range(first, first + deepest + 1))}
+        self._names = names[: deepest + 1]
+        self.body = timm.create_model(arch, features_only=True, **self._kwargs)
 
     def named_features(self, x: Tensor) -> dict[str, Tensor]:
-        levels = dict(zip(self._names, self.body(x)[-len(self._names) :], strict=True))
+        levels = dict(zip(self._names, self.body(x), strict=True))
         return {tap.name: self.get_submodule(tap.name)(levels[tap.name]) for tap in self.taps}
 
     def init_weights(self) -> None:

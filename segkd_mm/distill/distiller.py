@@ -101,7 +101,7 @@ class SegDistiller(BaseModel):
 
 
 def _drop_student_prefix(_module: nn.Module, state: dict, prefix: str, _metadata: dict) -> None:
-    for part in (state, state._metadata):
+    for part in (state, getattr(state, '_metadata', {})):
         for key in [k for k in part if k.startswith(prefix + STUDENT)]:
             part[prefix + key.removeprefix(prefix + STUDENT)] = part.pop(key)
 

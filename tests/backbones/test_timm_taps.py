@@ -121,6 +121,14 @@ def test_an_unknown_tap_is_refused_with_a_close_one():
         TimmTapBackbone('resnet18', taps=('lwo',))
 
 
-def test_an_unknown_arch_is_refused_by_name():
-    with pytest.raises(RuntimeError, match='resnet181'):
+def test_an_unknown_arch_is_refused_with_a_close_one():
+    with pytest.raises(ValueError, match=r"no model 'resnet181'\. Close: .*resnet18"):
         TimmTapBackbone('resnet181')
+
+
+@pytest.mark.parametrize('arch', ['resnet18', 'convnext_atto'])
+def test_levels_behind_the_deepest_tap_are_not_built(arch):
+    backbone = TimmTapBackbone(arch, taps=('low', 'mid'))
+    sum(feature.sum() for feature in backbone(images())).backward()
+    assert all(p.grad is not None for p in backbone.parameters())
+    assert backbone.strides == (4, 8)
