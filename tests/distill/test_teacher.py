@@ -50,7 +50,8 @@ def test_the_teacher_sees_its_own_normalisation_of_the_photo(build, student, tea
     teacher.watch(['decode_head.conv_seg'], preprocessor)
     through_student = teacher(preprocessor(batch)['inputs'])['decode_head.conv_seg']
     own = teacher.model(teacher.model.data_preprocessor(batch)['inputs'])
-    assert torch.allclose(through_student, own, atol=1e-4)
+    # Pixel values that are not normalised make logits of some hundreds.
+    torch.testing.assert_close(through_student, own, rtol=1e-4, atol=1e-4 * own.abs().max().item())
 
 
 def test_like_normalisation_costs_nothing(build):

@@ -97,6 +97,7 @@ def test_real_photos_distilled_tested_and_used_in_another_project(real_data, tmp
         f"_base_ = '{REPO}/configs/_base_/students/mnv3s_slim.py'\n"
         "custom_imports = dict(imports=['segkd_mm'])\n"
         "model = dict(data_preprocessor=dict(type='SegDataPreProcessor'), **_base_.student)\n"
+        "test_pipeline = [dict(type='LoadImageFromFile'), dict(type='PackSegInputs')]\n"
     )
     program = (
         'from mmseg.apis import inference_model, init_model\n'
