@@ -1,0 +1,1 @@
+"""The command-line tools: thin scripts over the library, which nothing imports."""
