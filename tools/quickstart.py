@@ -50,7 +50,7 @@ def parse_args() -> argparse.Namespace:
     )
     parser.add_argument('--seed', type=int, default=0, help='of the trainings (default: 0)')
     parser.add_argument(
-        '--epochs', type=int, default=12, help='of each training (default: 12; fewer to try out)'
+        '--epochs', type=int, help="of each training (default: the configs' own; fewer to try out)"
     )
     return parser.parse_args()
 
@@ -60,9 +60,9 @@ def experiment(name: str, args: argparse.Namespace) -> Config:
     options = {
         'data_root': str(args.work_dir / 'shapes'),
         'randomness.seed': args.seed,
-        'train_cfg.max_epochs': args.epochs,
-        'param_scheduler.end': args.epochs,
     }
+    if args.epochs:
+        options |= {'train_cfg.max_epochs': args.epochs, 'param_scheduler.end': args.epochs}
     if name == 'distilled student':
         options['model.teacher.checkpoint'] = str(args.work_dir / 'teacher' / 'best.pth')
     config = load_config(CONFIGS[name], options)

@@ -23,14 +23,12 @@ def parse_args() -> argparse.Namespace:
 
 def row(result: dict) -> dict:
     """A row of the table: what was trained and what it reached."""
-    training = result['training']
     return {
         'config': Path(result['config']).stem,
-        'seed': training['seed'],
+        'seed': result['training']['seed'],
         'mIoU': result['metrics']['mIoU'],
         'pixel accuracy': result['metrics']['aAcc'],
         'parameters': result['parameters'],
-        'training, minutes': round(training['seconds'] / 60),
     }
 
 

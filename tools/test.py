@@ -61,7 +61,7 @@ def testing_config(args: argparse.Namespace) -> Config:
     """The plain student's config, to be tested on the chosen split."""
     config = plain_student(load_config(args.config, args.cfg_options))
     config.launcher = args.launcher
-    config.work_dir = str(result_file(args).parent / 'log')
+    config.work_dir = str(home(args) / 'log')
     config.load_from, config.resume = None, False
     if args.split == 'val':
         config.test_dataloader = config.val_dataloader
@@ -72,13 +72,15 @@ def testing_config(args: argparse.Namespace) -> Config:
     return config
 
 
+def home(args: argparse.Namespace) -> Path:
+    """The folder of the checkpoint; for one from the net, that of the config's runs."""
+    checkpoint = Path(args.checkpoint)
+    return checkpoint.parent if checkpoint.is_file() else Path('work_dirs', Path(args.config).stem)
+
+
 def result_file(args: argparse.Namespace) -> Path:
     """Where the result goes."""
-    name = f'test_{args.split}.json'
-    checkpoint = Path(args.checkpoint)
-    in_work_dirs = Path('work_dirs', Path(args.config).stem)
-    default = checkpoint.parent if checkpoint.is_file() else in_work_dirs
-    return Path(args.out or default / name)
+    return Path(args.out or home(args) / f'test_{args.split}.json')
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""ResNet-18 at stride 16 with a light ASPP: a small teacher, trained from scratch in minutes."""
+"""ResNet-18 with a light ASPP: a small teacher, trained from scratch in minutes."""
 
 teacher = dict(
     type='Teacher',
@@ -10,14 +10,15 @@ teacher = dict(
             std=[58.395, 57.12, 57.375],
             bgr_to_rgb=True,
         ),
-        backbone=dict(type='TorchvisionTapBackbone', arch='resnet18', output_stride=16),
+        backbone=dict(type='TorchvisionTapBackbone', arch='resnet18'),
         decode_head=dict(
             type='LightASPPHead',
             in_channels=[64, 512],
             in_index=[0, 3],
-            channels=128,
+            channels=64,
             dilations=(2,),
             skip_channels=(32,),
+            num_convs=1,
             num_classes=8,
             loss_decode=dict(type='CrossEntropyLoss', avg_non_ignore=True),
         ),
