@@ -53,7 +53,7 @@ def teacher_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Weights of the shapes teacher; random, which is all that most tests ask of it."""
     init_default_scope('mmseg')
     torch.manual_seed(7)
-    model = MODELS.build(load_config('teacher/aspp_r18_shapes.py').model)
+    model = MODELS.build(load_config('teacher/mnv3s_wide_shapes.py').model)
     path = tmp_path_factory.mktemp('weights') / 'teacher.pth'
     torch.save(model.state_dict(), path)
     return path

@@ -32,7 +32,7 @@ from segkd_mm.report.tables import console_table
 from segkd_mm.weights import load_strictly, read_state_dict
 
 CONFIGS = {
-    'teacher': 'teacher/aspp_r18_shapes.py',
+    'teacher': 'teacher/mnv3s_wide_shapes.py',
     'student': 'student/mnv3s_slim_shapes.py',
     'distilled student': 'kd/response_kd_shapes.py',
 }
@@ -130,6 +130,8 @@ def main() -> None:
     """Run the command line."""
     args = parse_args()
     warnings.filterwarnings('ignore')
+    # On so small images a second thread waits more than it works, and the data loaders want a core.
+    torch.set_num_threads(1)
     configs = {name: experiment(name, args) for name in CONFIGS}
     miou = {name: train(config) for name, config in configs.items()}
     models = {name: trained_model(config) for name, config in configs.items()}

@@ -18,7 +18,7 @@ from segkd_mm.weights import load_strictly, read_state_dict
 
 FEATURE = {
     'student': 'backbone.high',
-    'teacher': 'backbone.high',
+    'teacher': 'backbone.final',
     'adapter': 'auto',
     'loss': {'type': 'CosineFeatureLoss', 'loss_weight': 0.5},
 }
@@ -141,7 +141,7 @@ def test_law_2_terms_without_weight_keep_ddp_going(build):
             losses = ddp(**model.data_preprocessor(batch(model), True), mode='loss')
             model.parse_losses(losses)[0].backward()
         buckets = sum(p.numel() for p in ddp.parameters())
-        assert buckets == sum(p.numel() for p in model.student.parameters()) + 48 * 256 + 256
+        assert buckets == sum(p.numel() for p in model.student.parameters()) + 48 * 576 + 576
     finally:
         torch.distributed.destroy_process_group()
 
@@ -239,7 +239,7 @@ def break_student_tap(terms: dict) -> None:
 
 
 def break_teacher_tap(terms: dict) -> None:
-    terms.feature.teacher = 'backbone.hihg'
+    terms.feature.teacher = 'backbone.fianl'
 
 
 def leave_out_adapter(terms: dict) -> None:
@@ -258,8 +258,8 @@ def misspell_a_key(terms: dict) -> None:
     ('breaks', 'error', 'says'),
     [
         (break_student_tap, TapError, 'Close: decode_head.conv_seg'),
-        (break_teacher_tap, TapError, 'Close: backbone.high'),
-        (leave_out_adapter, ValueError, r"48 channels.*'backbone.high' 256.*adapter='auto'"),
+        (break_teacher_tap, TapError, 'Close: backbone.final'),
+        (leave_out_adapter, ValueError, r"48 channels.*'backbone.final' 576.*adapter='auto'"),
         (misspell_a_key, TypeError, "'weight'"),
     ],
 )
