@@ -139,9 +139,7 @@ def main() -> None:
     picture(args.work_dir / 'comparison.png', models, miou, configs['student'])
     write_result(args.work_dir / 'quickstart.json', {'seed': args.seed, 'models': rows})
     size = 'x'.join(map(str, SIZE))
-    show(
-        console_table(rows, title=f'shapes, best validation mIoU; {size}, batch 1, image to labels')
-    )
+    show(console_table(rows, title=f'shapes: best validation mIoU; FPS at {size}'))
     print(
         f'Picture: {args.work_dir / "comparison.png"}\n'
         f'Numbers: {args.work_dir / "quickstart.json"}\n'

@@ -3,7 +3,7 @@
 _base_ = [
     '../_base_/students/mnv3s_slim.py',
     '../_base_/datasets/shapes.py',
-    '../_base_/schedules/adamw_poly_10e.py',
+    '../_base_/schedules/adamw_poly_8e.py',
     '../_base_/runtime.py',
 ]
 _base_.student.decode_head.num_classes = _base_.num_classes

@@ -1,8 +1,0 @@
-"""AdamW for 10 epochs with a poly decay: for first steps, in minutes."""
-
-_base_ = './adamw_poly_20e.py'
-
-max_epochs = 10
-optim_wrapper = dict(optimizer=dict(lr=2e-3))
-param_scheduler = dict(end=max_epochs)
-train_cfg = dict(max_epochs=max_epochs, val_interval=5)
