@@ -65,7 +65,7 @@ def testing_config(args: argparse.Namespace) -> Config:
     config.load_from, config.resume = None, False
     if args.split == 'val':
         config.test_dataloader = config.val_dataloader
-    config.test_evaluator = dict(type='ClassIoUMetric', iou_metrics=['mIoU'], prefix=None)
+    config.test_evaluator = dict(type='ClassIoUMetric', iou_metrics=['mIoU'])
     if args.pictures:
         pictures = dict(type='PredictionPicturesHook', folder=args.pictures)
         config.custom_hooks = [*config.get('custom_hooks', []), pictures]

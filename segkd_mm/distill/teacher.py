@@ -1,7 +1,6 @@
 """The teacher: a frozen segmentor which sees its own normalisation."""
 
 from collections.abc import Iterable
-from copy import copy
 from pathlib import Path
 
 import torch
@@ -89,7 +88,7 @@ def _normalisation(preprocessor: nn.Module) -> tuple[bool, list[float], list[flo
 
 def _model_config(model: dict | str) -> dict:
     if isinstance(model, dict):
-        return copy(model)
+        return model
     if not Path(model).is_file():
         raise FileNotFoundError(
             f'The teacher is the config file {model}, which does not exist (looked in '
