@@ -7,7 +7,7 @@ Examples:
   torchrun --nproc_per_node 4 tools/train.py CONFIG --launcher pytorch
 
 Progress with the time left goes to the console and to WORK_DIR/<time>/; checkpoints to WORK_DIR,
-with best.pth pointing at the one of best validation mIoU, and train.json to say how it was made.
+with best.pth pointing at the one of the best validation score, and train.json to say how it was made.
 """
 
 import argparse
@@ -92,12 +92,13 @@ def report(runner: Runner, config: str, record: dict) -> None:
     """Write WORK_DIR/train.json, say where the results lie and what to run next."""
     best = Path(runner.work_dir) / 'best.pth'
     score = runner.message_hub.get_info('best_score')
-    write_result(Path(runner.work_dir) / 'train.json', {**record, 'best_mIoU': score})
+    metric = runner.cfg.default_hooks.checkpoint.get('save_best', 'mIoU')
+    write_result(Path(runner.work_dir) / 'train.json', {**record, f'best_{metric}': score})
     if score is None:
         print(f'Done. Checkpoints are in {runner.work_dir}; no validation, so none is the best.')
         return
     print(
-        f'Done. Best validation mIoU {score:.2f}: {best} -> {best.readlink()}\n'
+        f'Done. Best validation {metric} {score:.2f}: {best} -> {best.readlink()}\n'
         f'Test it:   python tools/test.py {config} {best}\n'
         f'Time it:   python tools/benchmark.py {config}'
     )
