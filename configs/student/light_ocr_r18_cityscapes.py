@@ -1,0 +1,4 @@
+"""ResNet-18 at stride 8 on Cityscapes at half size, with light OCR in PSP's place."""
+
+_base_ = './psp_r18_cityscapes.py'
+model = dict(decode_head=dict(type='LightOCRHead', ocr_channels=64))

@@ -1,0 +1,11 @@
+"""PSPNet with MobileNetV2 on CamVid."""
+
+_base_ = [
+    '../_base_/students/psp_mnv2.py',
+    '../_base_/datasets/camvid.py',
+    '../_base_/schedules/sgd_poly_50e.py',
+    '../_base_/runtime.py',
+]
+_base_.student.decode_head.num_classes = _base_.num_classes
+_base_.student.auxiliary_head.num_classes = _base_.num_classes
+model = dict(data_preprocessor=_base_.preprocessor, **_base_.student)
