@@ -57,6 +57,32 @@ def read_state_dict(source: str | Path, trusted: bool = False) -> dict[str, Tens
     return _state_dict_in(checkpoint, source)
 
 
+def rename_keys(
+    state: Mapping[str, Tensor], names: Mapping[str, str], source: str | Path
+) -> dict[str, Tensor]:
+    """Give the modules of a state dict other names.
+
+    Args:
+        state: The weights.
+        names: Dotted module names, old to new; of several that fit a key the longest counts.
+        source: Where the weights come from, for the message.
+
+    Raises:
+        WeightsError: A name fits no key, or two keys come to one name.
+    """
+    renamed, used = {}, set()
+    for key, tensor in state.items():
+        fits = [old for old in names if key == old or key.startswith(old + '.')]
+        old = max(fits, key=len, default=None)
+        used.add(old)
+        renamed[key if old is None else names[old] + key[len(old) :]] = tensor
+    if unused := [f'{old}{_close(old, state)}' for old in names if old not in used]:
+        raise WeightsError(f'{source} has no key under {", ".join(unused)}.')
+    if len(renamed) < len(state):
+        raise WeightsError(f'{source}: two keys come to one name by {dict(names)}.')
+    return renamed
+
+
 def load_strictly(
     module: nn.Module, state: Mapping[str, Tensor], source: str | Path, ignore: Iterable[str] = ()
 ) -> None:

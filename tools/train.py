@@ -7,7 +7,8 @@ Examples:
   torchrun --nproc_per_node 4 tools/train.py CONFIG --launcher pytorch
 
 Progress with the time left goes to the console and to WORK_DIR/<time>/; checkpoints to WORK_DIR,
-with best.pth pointing at the one of the best validation score, and train.json to say how it was made.
+with best.pth pointing at the one of the best validation score, and train.json to say how it was
+made.
 """
 
 import argparse

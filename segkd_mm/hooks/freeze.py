@@ -39,7 +39,7 @@ class FreezeHook(Hook):
         names = self._freeze(model)
         self.norms = [m for m in model.modules() if isinstance(m, _BatchNorm) and _is_frozen(m)]
         if wrapped:
-            # DistributedDataParallel waits for the gradients of what was trainable when it was made.
+            # DistributedDataParallel waits for gradients of all that could train when it was made.
             runner.model = runner.wrap_model(runner.cfg.get('model_wrapper_cfg'), model)
         runner.logger.info(
             f'FreezeHook froze {len(names)} of {len(list(model.parameters()))} parameter tensors '

@@ -2,6 +2,8 @@ _base_ = './common.py'
 
 dataset_type = 'VOC2012Dataset'
 data_root = 'data/VOCdevkit/VOC2012'
+# --cfg-options download=True reaches every data set, as data_root=DIR does.
+download = False
 num_classes = 21
 crop_size = (256, 256)
 train_pipeline = [

@@ -1,0 +1,31 @@
+"""DeepLabV3 with MobileNetV2 at stride 16 and an ASPP of image pooling and 1x1 alone."""
+
+teacher = dict(
+    type='Teacher',
+    model=dict(
+        type='EncoderDecoder',
+        data_preprocessor=dict(
+            type='SegDataPreProcessor',
+            mean=[123.675, 116.28, 103.53],
+            std=[58.395, 57.12, 57.375],
+            bgr_to_rgb=True,
+        ),
+        backbone=dict(
+            type='TorchvisionTapBackbone',
+            arch='mobilenet_v2',
+            output_stride=16,
+            taps=('mid', 'high', 'last'),
+        ),
+        decode_head=dict(
+            type='LightASPPHead',
+            in_channels=320,
+            in_index=2,
+            channels=256,
+            dilations=(),
+            num_classes=21,
+            loss_decode=dict(type='CrossEntropyLoss', avg_non_ignore=True),
+        ),
+        test_cfg=dict(mode='whole'),
+    ),
+    checkpoint='weights/deeplabv3_mnv2_voc.pth',
+)
