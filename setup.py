@@ -43,6 +43,7 @@ setup(
         'onedl-mmengine>=0.10.12',
         'onedl-mmcv>=2.3.6',
         'onedl-mmsegmentation>=1.4.2',
+        'filelock>=3.12',
         'matplotlib>=3.8',
         'rich>=13',
     ],

@@ -24,7 +24,8 @@ def list_configs() -> list[str]:
 def load_config(path: str | Path, options: dict[str, Any] | None = None) -> Config:
     """Read a config file and apply options by dotted key.
 
-    ``data_root`` among the options reaches every data set that had the config's own ``data_root``.
+    ``data_root`` and ``download`` among the options reach every data set that had the config's own
+    ``data_root``.
 
     Args:
         path: A file, or the name of a packaged config as in :func:`list_configs`.
@@ -32,12 +33,18 @@ def load_config(path: str | Path, options: dict[str, Any] | None = None) -> Conf
 
     Raises:
         FileNotFoundError: No such config; close matches are shown.
+        ValueError: ``download`` among the options, but the data cannot be downloaded.
     """
     config = Config.fromfile(_find(Path(path)))
     options = dict(options or {})
-    if 'data_root' in options:
-        for dataset in _datasets_at(config._cfg_dict, config.get('data_root')):
-            dataset.data_root = options['data_root']
+    if 'download' in options and 'download' not in config:
+        raise ValueError(
+            f'{path}: its data cannot be downloaded by download=True. Those that can, in '
+            f'configs/_base_/datasets: {", ".join(_downloadable())}.'
+        )
+    shared = {key: options[key] for key in ('data_root', 'download') if key in options}
+    for dataset in _datasets_at(config._cfg_dict, config.get('data_root')):
+        dataset.update(shared)
     config.merge_from_dict(options)
     return config
 
@@ -64,6 +71,11 @@ def _find(path: Path) -> Path:
         + (f'Close: {", ".join(close)}. ' if close else '')
         + '`python -m segkd_mm configs` lists all.'
     )
+
+
+def _downloadable() -> list[str]:
+    files = sorted((config_dir() / '_base_' / 'datasets').glob('*.py'))
+    return [file.name for file in files if 'download' in Config.fromfile(file)]
 
 
 def _datasets_at(node: Any, data_root: str | None) -> Iterator[ConfigDict]:

@@ -117,14 +117,32 @@ def test_data_root_reaches_every_data_set(name, count):
     assert [one.data_root for one in data_sets(before)] == count * [before.data_root]
 
 
+@pytest.mark.parametrize('data_root', [{}, {'data_root': '/elsewhere'}])
+@pytest.mark.parametrize(
+    ('name', 'count'), [('kd/feature_kd_voc.py', 3), ('student/mnv3s_slim_voc_aug.py', 4)]
+)
+def test_download_reaches_every_data_set_as_data_root_does(name, count, data_root):
+    config = load_config(name, {'download': True, **data_root})
+    assert config.download is True
+    assert [one.get('download') for one in data_sets(config)] == count * [True]
+    assert {one.data_root for one in data_sets(config)} == {config.data_root}
+    assert [one.get('download') for one in data_sets(load_config(name))] == count * [None]
+
+
+def test_data_that_cannot_be_downloaded_are_an_error_that_names_those_that_can():
+    with pytest.raises(ValueError, match=r'slim_camvid.py: its data cannot.* voc.py, voc_aug.py\.'):
+        load_config('student/mnv3s_slim_camvid.py', {'download': True})
+
+
 def test_a_data_set_with_a_root_of_its_own_keeps_it(tmp_path):
     path = tmp_path / 'two_roots.py'
     path.write_text(
         f"_base_ = '{ROOT}/student/mnv3s_slim_voc.py'\n"
         "test_dataloader = dict(dataset=dict(data_root='/its/own'))\n"
     )
-    config = load_config(path, {'data_root': '/elsewhere'})
+    config = load_config(path, {'data_root': '/elsewhere', 'download': True})
     assert [one.data_root for one in data_sets(config)] == 2 * ['/elsewhere'] + ['/its/own']
+    assert [one.get('download') for one in data_sets(config)] == [True, True, None]
 
 
 def test_options_go_by_dotted_key_and_are_left_as_they_were():

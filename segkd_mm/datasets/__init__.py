@@ -1,6 +1,7 @@
 """Datasets, samplers and transforms that mmseg lacks; the import registers them."""
 
 from segkd_mm.datasets.camvid import CamVidDataset
+from segkd_mm.datasets.cityscapes_half import CityscapesHalfDataset
 from segkd_mm.datasets.layout import CheckedLayout, DataLayoutError
 from segkd_mm.datasets.msrc_v2 import MSRCv2Dataset
 from segkd_mm.datasets.replay import (
@@ -15,6 +16,7 @@ from segkd_mm.datasets.voc import VOC2012Dataset
 __all__ = [
     'CamVidDataset',
     'CheckedLayout',
+    'CityscapesHalfDataset',
     'DataLayoutError',
     'MSRCv2Dataset',
     'ReplayEpochSampler',

@@ -2,8 +2,12 @@
 
 from mmseg.datasets import BaseSegDataset, PascalVOCDataset
 from mmseg.registry import DATASETS
+from torchvision.datasets.voc import DATASET_YEAR_DICT
 
+from segkd_mm.datasets.download import download_folder
 from segkd_mm.datasets.layout import CheckedLayout
+
+TAR = DATASET_YEAR_DICT['2012']
 
 
 # mmseg's PascalVOCDataset adds to its base only an assertion without a message.
@@ -13,8 +17,13 @@ class VOC2012Dataset(CheckedLayout, BaseSegDataset):
 
     Source: http://host.robots.ox.ac.uk/pascal/VOC/voc2012
 
+    Args:
+        download: Download the data (2 GB) to ``data_root`` where that does not exist; the masks
+            of SBD are not among them.
+
     Raises:
         DataLayoutError: See :class:`CheckedLayout`.
+        DownloadError: See :func:`~segkd_mm.datasets.download.download_folder`.
     """
 
     METAINFO = PascalVOCDataset.METAINFO
@@ -28,7 +37,16 @@ VOC2012/
     └── aug.txt                         (voc_aug.py only)
 """
     SOURCE = (
-        'unpack http://host.robots.ox.ac.uk/pascal/VOC/voc2012/VOCtrainval_11-May-2012.tar in '
-        "data/; SegmentationClassAug and aug.txt are made from SBD by mmseg's "
-        'tools/dataset_converters/voc_aug.py.'
+        'add --cfg-options download=True, which downloads them (2 GB) to data_root where that '
+        f'does not exist; or unpack {TAR["url"]} in data/. SegmentationClassAug and aug.txt are '
+        "not in it: they are made from SBD by mmseg's tools/dataset_converters/voc_aug.py."
     )
+
+    def __init__(self, download: bool = False, **kwargs) -> None:
+        self._download = download
+        super().__init__(**kwargs)
+
+    def load_data_list(self) -> list[dict]:
+        if self._download:
+            download_folder(self.data_root, TAR['url'], TAR['md5'], inside=TAR['base_dir'])
+        return super().load_data_list()

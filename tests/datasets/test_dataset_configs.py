@@ -1,5 +1,7 @@
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 import torch
 from mmengine.config import Config
@@ -59,7 +61,22 @@ def test_shapes_come_through(tmp_path):
     check_whole_photos(config)
 
 
-@pytest.mark.parametrize('name', [*REAL, 'shapes', 'voc_aug'])
+def test_cityscapes_at_half_size_comes_through(tmp_path):
+    config = load('cityscapes_half', tmp_path)
+    label = np.kron(np.arange(32, dtype=np.uint8).reshape(4, 8), np.ones((128, 128), np.uint8))
+    label[label > 18] = 255
+    for split, number in [('train', config.train_dataloader.batch_size), ('val', 1)]:
+        photos, labels = (tmp_path / kind / split / 'ulm' for kind in ('leftImg8bit', 'gtFine'))
+        for folder in (photos, labels):
+            folder.mkdir(parents=True)
+        for name in range(number):
+            cv2.imwrite(f'{photos}/ulm_{name}_leftImg8bit.png', label)
+            cv2.imwrite(f'{labels}/ulm_{name}_gtFine_labelTrainIds.png', label)
+    check_training_batch(config)
+    check_whole_photos(config)
+
+
+@pytest.mark.parametrize('name', [*REAL, 'cityscapes_half', 'shapes', 'voc_aug'])
 def test_evaluators_build(name):
     config = Config.fromfile(CONFIGS / f'{name}.py')
     for evaluator in (config.val_evaluator, config.test_evaluator):

@@ -1,0 +1,71 @@
+"""Cityscapes at half size, and how a full-size pair is halved."""
+
+import cv2
+import numpy as np
+from mmseg.datasets import BaseSegDataset, CityscapesDataset
+from mmseg.registry import DATASETS
+
+from segkd_mm.datasets.layout import CheckedLayout
+
+PHOTO_SUFFIX = '_leftImg8bit.png'
+LABEL_SUFFIX = '_gtFine_labelTrainIds.png'
+# The ids of the 19 classes in the files *_gtFine_labelIds.png, in the order of the classes.
+LABEL_IDS = (7, 8, 11, 12, 13, 17, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 31, 32, 33)
+
+_TRAIN_ID_OF = np.full(256, 255, np.uint8)
+_TRAIN_ID_OF[list(LABEL_IDS)] = np.arange(len(LABEL_IDS))
+
+
+@DATASETS.register_module()
+class CityscapesHalfDataset(CheckedLayout, BaseSegDataset):
+    """Cityscapes at 1024 x 512: the 19 classes that are scored, void is 255.
+
+    Made once, by ``tools/halve_cityscapes.py``, which spares every epoch the reading of photos of
+    four times the size.
+
+    Source: Cordts et al., arXiv 1604.01685.
+
+    Raises:
+        DataLayoutError: See :class:`CheckedLayout`.
+    """
+
+    METAINFO = CityscapesDataset.METAINFO
+    LAYOUT = """
+cityscapes_half/
+├── leftImg8bit/{train,val}/<city>/*_leftImg8bit.png         (1024 x 512)
+└── gtFine/{train,val}/<city>/*_gtFine_labelTrainIds.png     (1024 x 512, 0 to 18 and 255)
+"""
+    SOURCE = (
+        'unpack leftImg8bit_trainvaltest.zip and gtFine_trainvaltest.zip of '
+        'https://www.cityscapes-dataset.com/downloads (an account is needed) in one folder, then '
+        'run: python tools/halve_cityscapes.py THAT_FOLDER data/cityscapes_half'
+    )
+
+    def __init__(self, **kwargs) -> None:
+        super().__init__(img_suffix=PHOTO_SUFFIX, seg_map_suffix=LABEL_SUFFIX, **kwargs)
+
+
+def halve_photo(photo: np.ndarray) -> np.ndarray:
+    """Half the size: each pixel is the mean of a block of 2 x 2.
+
+    Args:
+        photo: H x W x 3, uint8, H and W even.
+    """
+    height, width = photo.shape[:2]
+    return cv2.resize(photo, (width // 2, height // 2), interpolation=cv2.INTER_AREA)
+
+
+def halve_label(label_ids: np.ndarray) -> np.ndarray:
+    """Half the size, in train ids: each pixel is the top left one of the block of 2 x 2.
+
+    The centre of the block, where the pixel of :func:`halve_photo` lies, is equally far from its
+    four pixels, so that none is nearer than another. The top left one is what mmseg's nearest
+    resizing takes in training, too.
+
+    Args:
+        label_ids: H x W, uint8, H and W even; the ids of ``*_gtFine_labelIds.png``.
+
+    Returns:
+        H / 2 x W / 2, uint8: 0 to 18, or 255 for what is not scored.
+    """
+    return _TRAIN_ID_OF[label_ids[::2, ::2]]
