@@ -4,6 +4,7 @@ from math import ceil
 
 import pytest
 import torch
+from counting import conv_bn, dense, light_aspp, mobilenet_v3_small, separable
 from mmengine.structures import PixelData
 from mmseg.registry import MODELS
 from mmseg.structures import SegDataSample
@@ -13,63 +14,17 @@ from segkd_mm.config import load_config
 STUDENTS = {'mnv3s_aspp': 6_831_509, 'mnv3s_slim': 2_516_853}
 each_student = pytest.mark.parametrize('name', STUDENTS)
 
-# MobileNetV3-Small, arXiv 1905.02244, table 2: channels in, kernel, expanded, out, and those to
-# which squeeze-and-excitation squeezes (a quarter of the expanded, to a multiple of 8) or None.
-BLOCKS = [
-    (16, 3, 16, 16, 8),
-    (16, 3, 72, 24, None),
-    (24, 3, 88, 24, None),
-    (24, 5, 96, 40, 24),
-    (40, 5, 240, 40, 64),
-    (40, 5, 240, 40, 64),
-    (40, 5, 120, 48, 32),
-    (48, 5, 144, 48, 40),
-    (48, 5, 288, 96, 72),
-    (96, 5, 576, 96, 144),
-    (96, 5, 576, 96, 144),
-]
-
-
-def conv_bn(in_channels, out_channels, kernel, groups=1):
-    return kernel**2 * in_channels // groups * out_channels + 2 * out_channels
-
-
-def dense(in_channels, out_channels):
-    return in_channels * out_channels + out_channels
-
-
-def inverted_residual(in_channels, kernel, expanded, out_channels, squeezed):
-    expand = conv_bn(in_channels, expanded, 1) if expanded != in_channels else 0
-    depthwise = conv_bn(expanded, expanded, kernel, groups=expanded)
-    squeeze = dense(expanded, squeezed) + dense(squeezed, expanded) if squeezed else 0
-    return expand + depthwise + squeeze + conv_bn(expanded, out_channels, 1)
-
-
-def mobilenet_v3_small():
-    blocks = sum(inverted_residual(*block) for block in BLOCKS)
-    return conv_bn(3, 16, 3) + blocks + conv_bn(96, 576, 1)
-
-
-def aspp(in_channels, channels, num_dilations):
-    pool = point = conv_bn(in_channels, channels, 1)
-    dilated = num_dilations * conv_bn(in_channels, channels, 3)
-    return pool + point + dilated + conv_bn((2 + num_dilations) * channels, channels, 1)
-
-
-def separable(in_channels, out_channels):
-    return 9 * in_channels + conv_bn(in_channels, out_channels, 1)
-
 
 def mnv3s_aspp():
     skip = conv_bn(16, 48, 1)
     refine = conv_bn(256 + 48, 256, 3) + conv_bn(256, 256, 3)
-    return mobilenet_v3_small() + aspp(576, 256, 3) + skip + refine + dense(256, 21)
+    return mobilenet_v3_small() + light_aspp(576, 256, 3) + skip + refine + dense(256, 21)
 
 
 def mnv3s_slim():
     at_8 = conv_bn(24, 32, 1) + separable(128 + 32, 128)
     at_4 = conv_bn(16, 32, 1) + separable(128 + 32, 128)
-    return mobilenet_v3_small() + aspp(576, 128, 2) + at_8 + at_4 + dense(128, 21)
+    return mobilenet_v3_small() + light_aspp(576, 128, 2) + at_8 + at_4 + dense(128, 21)
 
 
 def build(name, **head):
