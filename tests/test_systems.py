@@ -23,12 +23,14 @@ from counting import (
     separable,
 )
 from mmengine.config import Config
+from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 from mmseg.registry import MODELS
 from torch import nn
 from torchvision.models.segmentation import fcn_resnet50
 
 from segkd_mm.config import list_configs, load_config, plain_student
+from segkd_mm.datasets import ShapesDataset
 
 MNV3S_ASPP = 'student/mnv3s_aspp_voc.py'
 MNV3S_SLIM = 'student/mnv3s_slim_voc.py'
@@ -156,6 +158,7 @@ def fcn_file(tmp_path_factory):
 
 @pytest.fixture(scope='session')
 def deeplab_file(tmp_path_factory):
+    init_default_scope('mmseg')
     path = tmp_path_factory.mktemp('weights') / 'deeplab.pth'
     torch.save(MODELS.build(load_config('teacher/deeplabv3_mnv2_voc.py').model).state_dict(), path)
     return path
@@ -168,6 +171,9 @@ def runner_of(shapes, fcn_file, deeplab_file, tmp_path, monkeypatch):
 
     def make(name: str) -> Runner:
         config = load_config(name)
+        names = tuple(f'class {index}' for index in range(config.num_classes))
+        metainfo = {'classes': names, 'palette': [[index] * 3 for index in range(len(names))]}
+        monkeypatch.setattr(ShapesDataset, 'METAINFO', metainfo)
         pictures = load_config('student/mnv3s_slim_shapes.py', {'data_root': str(shapes)})
         for loader in (config.train_dataloader, config.val_dataloader):
             loader.update(num_workers=0, persistent_workers=False)
@@ -226,7 +232,7 @@ def recipe(runner: Runner) -> dict:
         'scheduler': type(scheduler).__name__,
         'epochs': runner.max_epochs,
         'batch': runner._train_loop.dataloader.batch_size,
-        'best': hook(runner, 'CheckpointHook').save_best,
+        'best': hook(runner, 'CheckpointHook').save_best[0],
     }
 
 
@@ -289,7 +295,7 @@ def test_system_2_weighs_its_classes_and_its_terms(name, runner_of):
     runner = runner_of(name)
     student = getattr(runner.model, 'student', runner.model)
     loss = student.decode_head.loss_decode
-    assert len(loss.class_weight) == 8  # of the shapes that stand in for VOC
+    assert len(loss.class_weight) == 21
     assert len(set(loss.class_weight)) > 1
     assert loss.loss_weight == (0.5 if 'response' in name else 1.0)
     terms = getattr(runner.model, 'terms', {})

@@ -1,15 +1,19 @@
-"""Make the README's tables of measured results from the files in results/.
+"""Make the tables of measured results in README.md and docs/ from the files in results/.
 
 Run it from the top of a checkout after adding a result, which is a file
-results/DATASET/CONFIG/SEED.json as `tools/test.py --out` writes it. The table of each data set goes
-between the lines `<!-- table: DATASET -->` and `<!-- /table -->`.
+results/DATASET/CONFIG/SEED.json as `tools/test.py --out` writes it. A table goes between the lines
+`<!-- table: PATTERNS -->` and `<!-- /table -->`; PATTERNS name folders below results/, such as
+`camvid/*_kd_camvid camvid/mnv3s_slim_camvid`.
 """
 
 import argparse
 from pathlib import Path
 
 from segkd_mm.report.results import read_results
-from segkd_mm.report.tables import markdown_table, replace_table
+from segkd_mm.report.tables import markdown_table, replace_table, table_names
+
+RESULTS = Path('results')
+COMMON = 1.0  # percent of the pixels
 
 
 def parse_args() -> argparse.Namespace:
@@ -17,30 +21,55 @@ def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument('--file', default='README.md', help='the file to write (%(default)s)')
+    parser.add_argument(
+        'files',
+        nargs='*',
+        default=['README.md', *map(str, sorted(Path('docs').glob('*.md')))],
+        help='the files to write (default: README.md docs/*.md)',
+    )
     return parser.parse_args()
+
+
+def find(patterns: str) -> list[dict]:
+    """The results in folders that fit one of the patterns, in the order of their mIoU.
+
+    Raises:
+        ValueError: A pattern fits nothing.
+    """
+    files = {p: sorted(RESULTS.glob(f'{p}/*.json')) for p in patterns.split()}
+    if empty := [pattern for pattern, found in files.items() if not found]:
+        raise ValueError(f'No result in {RESULTS} fits {", ".join(empty)}.')
+    results = read_results({file for found in files.values() for file in found})
+    return sorted(results, key=lambda result: result['metrics']['mIoU'])
 
 
 def row(result: dict) -> dict:
     """A row of the table: what was trained and what it reached."""
+    training = result['training'] or {'config': result['config'], 'seed': None}
     return {
-        'config': Path(result['config']).stem,
-        'seed': result['training']['seed'],
+        'config': Path(training['config']).stem,
+        'seed': training['seed'],
         'mIoU': result['metrics']['mIoU'],
+        'mIoU, common classes': common_miou(result),
         'pixel accuracy': result['metrics']['aAcc'],
         'parameters': result['parameters'],
     }
 
 
+def common_miou(result: dict) -> float | None:
+    """The mean IoU over the classes with 1 % of the pixels or more; rarer ones are mostly noise."""
+    shares = result.get('per_class_share', {})
+    common = [iou for name, iou in result['per_class'].items() if shares.get(name, 0) >= COMMON]
+    return sum(common) / len(common) if common else None
+
+
 def main() -> None:
     """Run the command line."""
-    args = parse_args()
-    for folder in sorted(Path('results').iterdir()):
-        results = read_results(sorted(folder.glob('*/*.json')))
-        # The teacher, with the most parameters, first; then by what they reach.
-        results.sort(key=lambda r: (-r['parameters'], r['metrics']['mIoU']))
-        replace_table(args.file, folder.name, markdown_table([row(r) for r in results]))
-        print(f'{args.file}: table {folder.name} from {len(results)} results')
+    for file in parse_args().files:
+        for name in table_names(file):
+            results = find(name)
+            replace_table(file, name, markdown_table([row(result) for result in results]))
+            print(f'{file}: table {name} from {len(results)} results')
 
 
 if __name__ == '__main__':

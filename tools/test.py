@@ -1,4 +1,4 @@
-"""Test a checkpoint: mIoU, IoU of each class, pixel accuracy.
+"""Test a checkpoint: mIoU, scores of each class, pixel accuracy.
 
 Examples:
   tools/test.py configs/student/mnv3s_slim_voc.py work_dirs/feature_kd_voc/best.pth
@@ -7,6 +7,7 @@ Examples:
 
 Students, distilled students and teachers alike; of a distillation config the student is tested,
 and its teacher need not be at hand. The checkpoint must fit exactly, adapters of terms aside.
+Photos without truth: tools/predict.py.
 """
 
 import argparse
@@ -19,11 +20,17 @@ from mmengine.runner import Runner
 from rich import print as show
 
 from segkd_mm.config import load_config, plain_student
-from segkd_mm.report import class_iou, picture_hook  # noqa: F401  register themselves
+from segkd_mm.report import picture_hook  # noqa: F401  registers itself
+from segkd_mm.report.class_charts import class_chart, confusion_chart
+from segkd_mm.report.class_iou import ClassIoUMetric
+from segkd_mm.report.efficiency import deployed
 from segkd_mm.report.results import read_results, write_result
 from segkd_mm.report.speed import count_parameters
 from segkd_mm.report.tables import console_table
 from segkd_mm.weights import load_strictly, read_state_dict
+
+# Of each class, beside the IoU; see segkd_mm.report.class_iou.class_scores.
+EXTRA_SCORES = ('recall', 'precision', 'share')
 
 
 def parse_args() -> argparse.Namespace:
@@ -34,7 +41,12 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('config', help='config file, or a name of `python -m segkd_mm configs`')
     parser.add_argument('checkpoint', help='file, address, or torchvision://MODEL')
     parser.add_argument('--split', choices=['test', 'val'], default='test', help='default: test')
-    parser.add_argument('--pictures', metavar='DIR', help='write each photo, truth and prediction')
+    parser.add_argument(
+        '--pictures',
+        metavar='DIR',
+        help='write each photo, truth and prediction; to DIR/analysis, charts of the classes and '
+        'of what they are taken for',
+    )
     parser.add_argument(
         '--out',
         metavar='JSON',
@@ -93,7 +105,7 @@ def main() -> None:
     load_strictly(model, state, args.checkpoint, ignore=('terms.',))
     metrics = runner.test()
     if is_main_process():
-        report(args, runner, metrics, count_parameters(model))
+        report(args, runner, metrics, count_parameters(deployed(model)))
 
 
 def training_record(checkpoint: str) -> dict | None:
@@ -102,11 +114,22 @@ def training_record(checkpoint: str) -> dict | None:
     return read_results([record])[0] if record.is_file() else None
 
 
+def by_class(scores: list[dict], key: str) -> dict[str, float]:
+    """One of the scores, by class."""
+    return {row['class']: row[key] for row in scores}
+
+
+def write_charts(folder: Path, metric: ClassIoUMetric) -> None:
+    """How well each class is found, and what it is taken for."""
+    class_chart(folder / 'classes.png', metric.scores)
+    confusion_chart(folder / 'confusion.png', metric.confusion, list(metric.per_class))
+
+
 def report(
     args: argparse.Namespace, runner: Runner, metrics: dict[str, float], parameters: int
 ) -> None:
-    """Print the table, write the result file and say where it is."""
-    per_class = runner.test_evaluator.metrics[0].per_class
+    """Print the table, write the result file and the charts, and say where they are."""
+    metric = runner.test_evaluator.metrics[0]
     payload = {
         'config': args.config,
         'checkpoint': args.checkpoint,
@@ -114,17 +137,18 @@ def report(
         'split': args.split,
         'images': len(runner.test_dataloader.dataset),
         'metrics': metrics,
-        'per_class': per_class,
+        'per_class': metric.per_class,
+        **{f'per_class_{key}': by_class(metric.scores, key) for key in EXTRA_SCORES},
         'parameters': parameters,
         'training': training_record(args.checkpoint),
     }
     write_result(result_file(args), payload)
-    rows = [{'class': name, 'IoU': iou} for name, iou in per_class.items()]
-    show(console_table(rows, title=f'{args.config} on {args.split}'))
+    show(console_table(metric.scores, title=f'{args.config} on {args.split}, percent'))
     print(' '.join(f'{key} {value:.2f}' for key, value in metrics.items() if 'time' not in key))
     print(f'Result: {result_file(args)}')
     if args.pictures:
-        print(f'Pictures: {args.pictures}')
+        write_charts(Path(args.pictures, 'analysis'), metric)
+        print(f'Pictures: {args.pictures}, with charts of the classes in {args.pictures}/analysis')
 
 
 if __name__ == '__main__':

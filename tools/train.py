@@ -7,8 +7,8 @@ Examples:
   torchrun --nproc_per_node 4 tools/train.py CONFIG --launcher pytorch
 
 Progress with the time left goes to the console and to WORK_DIR/<time>/; checkpoints to WORK_DIR,
-with best.pth pointing at the one of the best validation score, and train.json to say how it was
-made.
+with best.pth pointing at the one of the best validation score, train.json to say how it was made,
+and curves.png of losses, scores, learning rate and time.
 """
 
 import argparse
@@ -20,6 +20,7 @@ from mmengine.dist import is_main_process
 from mmengine.runner import Runner
 
 from segkd_mm.config import load_config
+from segkd_mm.report.curves import draw_curves
 from segkd_mm.report.environment import environment
 from segkd_mm.report.results import write_result
 
@@ -53,7 +54,7 @@ def parse_args() -> argparse.Namespace:
         action=DictAction,
         metavar='KEY=VALUE',
         help='override the config, such as optim_wrapper.optimizer.lr=1e-3; data_root=DIR '
-        'reaches every data set',
+        'reaches every data set, and so does download=True (VOC)',
     )
     return parser.parse_args()
 
@@ -92,14 +93,20 @@ def main() -> None:
 def report(runner: Runner, config: str, record: dict) -> None:
     """Write WORK_DIR/train.json, say where the results lie and what to run next."""
     best = Path(runner.work_dir) / 'best.pth'
+    curves = Path(runner.work_dir) / 'curves.png'
     score = runner.message_hub.get_info('best_score')
     metric = runner.cfg.default_hooks.checkpoint.get('save_best', 'mIoU')
     write_result(Path(runner.work_dir) / 'train.json', {**record, f'best_{metric}': score})
+    try:
+        draw_curves([runner.work_dir], curves)
+    except (FileNotFoundError, ValueError) as error:  # such as a config that keeps no local log
+        print(f'No curves: {error}')
     if score is None:
         print(f'Done. Checkpoints are in {runner.work_dir}; no validation, so none is the best.')
         return
     print(
         f'Done. Best validation {metric} {score:.2f}: {best} -> {best.readlink()}\n'
+        f'Curves:    {curves}\n'
         f'Test it:   python tools/test.py {config} {best}\n'
         f'Time it:   python tools/benchmark.py {config}'
     )

@@ -9,12 +9,14 @@ from mmengine.runner import Runner
 from mmseg.registry import HOOKS
 from mmseg.structures import SegDataSample
 
-from segkd_mm.report.pictures import comparison
+from segkd_mm.report.pictures import comparison, picture_names
 
 
 @HOOKS.register_module()
 class PredictionPicturesHook(Hook):
     """Write ``FOLDER/<name of the photo>.png`` with image, truth, prediction and a legend.
+
+    The names are :func:`segkd_mm.report.pictures.picture_names` of all photos of the data set.
 
     Args:
         folder: Where the pictures go; made where it does not exist.
@@ -22,6 +24,11 @@ class PredictionPicturesHook(Hook):
 
     def __init__(self, folder: str) -> None:
         self.folder = Path(folder)
+
+    def before_test(self, runner: Runner) -> None:
+        dataset = runner.test_loop.dataloader.dataset
+        photos = [dataset.get_data_info(number)['img_path'] for number in range(len(dataset))]
+        self.names = dict(zip(photos, picture_names(photos), strict=True))
 
     def after_test_iter(
         self,
@@ -34,7 +41,7 @@ class PredictionPicturesHook(Hook):
         for sample in outputs:
             masks = [m.data[0].cpu().numpy() for m in (sample.gt_sem_seg, sample.pred_sem_seg)]
             comparison(
-                self.folder / f'{Path(sample.img_path).stem}.png',
+                self.folder / f'{self.names[sample.img_path]}.png',
                 columns=['image', 'truth', 'prediction'],
                 rows=[[imread(sample.img_path, channel_order='rgb'), *masks]],
                 classes=meta['classes'],

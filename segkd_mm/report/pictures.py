@@ -5,6 +5,7 @@ palette has one RGB colour (0 to 255) a class.
 """
 
 import os
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -12,6 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
+from mmcv.image import imresize
 
 from segkd_mm.report.files import written_aside
 
@@ -22,8 +24,10 @@ Palette = Sequence[Sequence[int]]
 
 # Inches, and dots an inch: a column is 360 dots wide, so that five of them fill a wide page.
 COLUMN_WIDTH = 2.4
+WIDE_COLUMN = 4.0  # where the picture is of one photo
 GAP = 0.05
 DPI = 150
+LONG_SIDE = 1200  # pixels; more would be averaged away in the end, and takes seconds to draw
 INK, FAINT_INK = '#222222', '#666666'
 
 
@@ -60,6 +64,7 @@ def comparison(
     classes: Sequence[str],
     palette: Palette,
     miou: Mapping[str, float] | None = None,
+    column_width: float = COLUMN_WIDTH,
 ) -> None:
     """Write a PNG of samples (rows) under several eyes (columns: photo, truth, models).
 
@@ -70,13 +75,15 @@ def comparison(
         classes: names for the legend, which shows those that some mask holds.
         palette: colours of the classes.
         miou: percent, by column title; shown under the titles.
+        column_width: inches of 150 dots.
 
     Raises:
         ValueError: no rows, a row with too few or too many pictures, a score for an unknown column,
             classes and palette of different lengths, or a mask with a class that is in neither.
     """
     _check(columns, rows, classes, palette, miou or {})
-    figure, grid = _grid(rows)
+    rows = [[_shrunk(cell) for cell in row] for row in rows]
+    figure, grid = _grid(rows, column_width)
     for title, top in zip(columns, grid[0], strict=True):
         _title(top, title, miou or {})
     for axes, picture in zip(grid.flat, (cell for row in rows for cell in row), strict=True):
@@ -85,6 +92,68 @@ def comparison(
         _legend(figure, entries)
     with written_aside(path) as aside:
         figure.savefig(aside, format='png', dpi=DPI, bbox_inches='tight', pad_inches=0.1)
+
+
+def prediction_picture(
+    path: str | os.PathLike,
+    image: np.ndarray,
+    mask: np.ndarray,
+    classes: Sequence[str],
+    palette: Palette,
+) -> None:
+    """Write a PNG of a photo, its prediction, and the prediction laid over the photo.
+
+    Args:
+        path: where to write it.
+        image: RGB uint8 [H, W, 3].
+        mask: the predicted classes, integers [H, W].
+        classes: names for the legend, which adds how much of the photo each class takes.
+        palette: colours of the classes.
+
+    Raises:
+        ValueError: see :func:`comparison`.
+    """
+    shares = np.bincount(mask.flat, minlength=len(classes)) / mask.size
+    labels = [f'{name} {_percent(share)}' for name, share in zip(classes, shares, strict=False)]
+    image, mask = _shrunk(image), _shrunk(mask)
+    row = [image, mask, overlay(image, mask, palette)]
+    comparison(
+        path, ['image', 'prediction', 'overlay'], [row], labels, palette, column_width=WIDE_COLUMN
+    )
+
+
+def _percent(share: float) -> str:
+    return f'{share:.0%}' if share >= 0.005 else '<1%'
+
+
+def picture_names(photos: Sequence[str | os.PathLike]) -> list[str]:
+    """Names for the pictures of photos: relative paths without ending, no two the same.
+
+    Photos of one folder keep their names; those of several stand in folders as the photos do.
+    Where two differ in the ending alone, it stays as a part of the name.
+
+    Args:
+        photos: one or more paths, no path twice.
+    """
+    photos = [os.path.abspath(photo) for photo in photos]
+    root = os.path.commonpath([os.path.dirname(photo) for photo in photos])
+    full = [os.path.relpath(photo, root) for photo in photos]
+    stems = [os.path.splitext(name)[0] for name in full]
+    takers = Counter(stems)
+    names = [stem if takers[stem] == 1 else name for stem, name in zip(stems, full, strict=True)]
+    return names if len(set(names)) == len(names) else full
+
+
+def _shrunk(picture: np.ndarray) -> np.ndarray:
+    """The picture or mask, of which the longer side has ``LONG_SIDE`` pixels at the most."""
+    height, width = picture.shape[:2]
+    scale = LONG_SIDE / max(height, width)
+    if scale >= 1:
+        return picture
+    size = max(1, round(width * scale)), max(1, round(height * scale))
+    if picture.ndim == 3:
+        return imresize(picture, size, interpolation='area')
+    return imresize(picture.astype(np.int32), size, interpolation='nearest')
 
 
 def _check(
@@ -111,16 +180,16 @@ def _check(
         raise ValueError(f'miou names {unknown}, expected some of the columns {list(columns)}')
 
 
-def _grid(rows: Sequence[Sequence[np.ndarray]]) -> tuple[Figure, np.ndarray]:
+def _grid(rows: Sequence[Sequence[np.ndarray]], column_width: float) -> tuple[Figure, np.ndarray]:
     """Axes that fill the figure; titles and legend lie outside and the tight box takes them in."""
     # A portrait is drawn smaller, in the middle of a square: its row would dwarf the others.
-    heights = [COLUMN_WIDTH * min(1.0, row[0].shape[0] / row[0].shape[1]) for row in rows]
+    heights = [column_width * min(1.0, row[0].shape[0] / row[0].shape[1]) for row in rows]
     columns = len(rows[0])
-    width = columns * COLUMN_WIDTH + (columns - 1) * GAP
+    width = columns * column_width + (columns - 1) * GAP
     figure = Figure(figsize=(width, sum(heights) + (len(rows) - 1) * GAP))
     FigureCanvasAgg(figure)
     grid = figure.subplots(len(rows), columns, squeeze=False, height_ratios=heights)
-    wspace, hspace = GAP / COLUMN_WIDTH, GAP / np.mean(heights)
+    wspace, hspace = GAP / column_width, GAP / np.mean(heights)
     figure.subplots_adjust(left=0, right=1, bottom=0, top=1, wspace=wspace, hspace=hspace)
     for axes in grid.flat:
         axes.set_axis_off()

@@ -21,8 +21,9 @@ def write_result(path: str | os.PathLike, payload: Mapping) -> None:
     What took long gives its own ``environment``, taken when it began.
 
     The project's keys are config, checkpoint, dataset, seed, metrics (mIoU, aAcc, mAcc in percent),
-    per_class (IoU in percent by class), parameters, gmacs, latency_ms; others are welcome. NaN, the
-    IoU of a class that no pixel has, becomes null.
+    per_class (IoU in percent by class), and so per_class_recall, per_class_precision and
+    per_class_share, parameters, gmacs, latency_ms; others are welcome. NaN, the IoU of a class that
+    no pixel has, becomes null.
 
     Raises:
         TypeError, ValueError: a value that JSON cannot hold; the file is left as it was.

@@ -36,6 +36,11 @@ def markdown_table(rows: Rows) -> str:
     return '\n'.join(f'| {" | ".join(cells)} |' for cells in zip(*columns, strict=True))
 
 
+def table_names(markdown_file: str | os.PathLike) -> list[str]:
+    """Names of the tables that :func:`replace_table` can put into a file, in their order."""
+    return re.findall('<!-- table: (.*?) -->', Path(markdown_file).read_text(encoding='utf-8'))
+
+
 def replace_table(markdown_file: str | os.PathLike, name: str, table: str) -> None:
     """Put ``table`` between ``<!-- table: NAME -->`` and ``<!-- /table -->``, wherever they stand.
 
@@ -49,10 +54,9 @@ def replace_table(markdown_file: str | os.PathLike, name: str, table: str) -> No
     between = re.compile(f'({re.escape(start)})(?:(?!<!-- table:).)*?({re.escape(end)})', re.DOTALL)
     text, found = between.subn(lambda match: f'{match[1]}\n\n{table}\n\n{match[2]}', text)
     if not found:
-        names = re.findall('<!-- table: (.*?) -->', text)
         raise ValueError(
-            f'{path}: no table {name!r}; found {names}. Add the lines "{start}" and "{end}" '
-            'where the table belongs'
+            f'{path}: no table {name!r}; found {table_names(path)}. Add the lines "{start}" and '
+            f'"{end}" where the table belongs'
         )
     with written_aside(path) as aside:
         aside.write_text(text, encoding='utf-8')

@@ -1,8 +1,24 @@
+from pathlib import Path
+from types import SimpleNamespace
+
+import cv2
 import numpy as np
 import pytest
+import torch
 from matplotlib.image import imread
+from mmengine.structures import PixelData
+from mmseg.structures import SegDataSample
 
-from segkd_mm.report.pictures import VOID_COLOUR, colourise, comparison, overlay
+from segkd_mm.report import pictures
+from segkd_mm.report.picture_hook import PredictionPicturesHook
+from segkd_mm.report.pictures import (
+    VOID_COLOUR,
+    colourise,
+    comparison,
+    overlay,
+    picture_names,
+    prediction_picture,
+)
 
 CLASSES = ['background', 'cat', 'dog']
 PALETTE = [[0, 0, 0], [200, 0, 0], [0, 0, 200]]
@@ -103,3 +119,86 @@ def test_what_does_not_fit_is_named(tmp_path, sample, change, message):
     with pytest.raises(ValueError, match=message):
         comparison(tmp_path / 'a.png', **{'classes': CLASSES, 'palette': PALETTE, **arguments})
     assert not list(tmp_path.iterdir())
+
+
+def test_huge_photos_are_shrunk_and_look_the_same(tmp_path, sample, monkeypatch):
+    comparison(tmp_path / 'a.png', ['image', 'truth'], [sample], CLASSES, PALETTE)
+    monkeypatch.setattr(pictures, 'LONG_SIDE', 30)
+    comparison(tmp_path / 'b.png', ['image', 'truth'], [sample], CLASSES, PALETTE)
+    whole, shrunk = pixels(tmp_path / 'a.png'), pixels(tmp_path / 'b.png')
+    assert whole.shape == shrunk.shape
+    assert (abs(whole - shrunk) <= 1).all(-1).mean() > 0.98
+
+
+def test_a_strange_class_is_named_in_a_huge_mask_too(tmp_path, monkeypatch):
+    monkeypatch.setattr(pictures, 'LONG_SIDE', 30)
+    with pytest.raises(ValueError, match=r'class ids \[-1\]'):
+        comparison(tmp_path / 'a.png', ['a'], [[np.full((50, 50), -1)]], CLASSES, PALETTE)
+
+
+def test_prediction_is_shown_alone_and_over_the_photo(tmp_path, sample):
+    prediction_picture(tmp_path / 'a.png', *sample, CLASSES, PALETTE)
+    picture = pixels(tmp_path / 'a.png')
+    height, width = picture.shape[:2]
+    assert width == pytest.approx(3 * 600, abs=60)
+    middle = picture[height // 2]
+    assert middle[width // 6].tolist() == [90, 90, 90]
+    assert middle[int(width * 0.42)].tolist() == [200, 0, 0]
+    assert middle[int(width * 0.58)].tolist() == [0, 0, 200]
+    # Half the photo's 90 and half the class's colour.
+    assert middle[int(width * 0.75)].tolist() == [145, 45, 45]
+    assert middle[int(width * 0.92)].tolist() == [45, 45, 145]
+
+
+def test_legend_tells_how_much_of_the_photo_each_class_takes(tmp_path, sample, monkeypatch):
+    legends = []
+    monkeypatch.setattr(pictures, '_legend', lambda figure, entries: legends.append([*entries]))
+    image, mask = sample
+    mask[:, :12] = 2
+    mask[0, 0] = 0
+    prediction_picture(tmp_path / 'a.png', image, mask, CLASSES, PALETTE)
+    assert legends == [['background <1%', 'cat 30%', 'dog 70%']]
+
+
+@pytest.mark.parametrize(
+    ('photos', 'names'),
+    [
+        (['a/1.jpg'], ['1']),
+        (['a/1.jpg', 'a/2.b.png'], ['1', '2.b']),
+        (['a/1.jpg', 'a/b/1.jpg', 'a/b/2.jpg'], ['1', 'b/1', 'b/2']),
+        (['a/b/1.jpg', 'a/c/1.jpg'], ['b/1', 'c/1']),
+        (['a/1.jpg', 'a/1.png', 'a/2.jpg'], ['1.jpg', '1.png', '2']),
+        (['a/1.jpg', 'a/1.png', 'a/1.jpg.png'], ['1.jpg', '1.png', '1.jpg.png']),
+        (['/x/1.jpg', '/x/../y/1.jpg'], ['x/1', 'y/1']),
+    ],
+)
+def test_no_two_photos_have_the_same_name(photos, names):
+    assert picture_names(photos) == names
+
+
+class Photos(list):
+    """As much of a data set as the hook looks at."""
+
+    metainfo = {'classes': CLASSES, 'palette': PALETTE}
+
+    def get_data_info(self, number):
+        return {'img_path': self[number]}
+
+
+def test_hook_draws_photos_of_the_same_name_in_several_folders(tmp_path, sample):
+    image, mask = sample
+    photos = Photos(str(tmp_path / folder / '1.png') for folder in ('a', 'b'))
+    data = PixelData(data=torch.from_numpy(mask)[None])
+    samples = []
+    for photo in photos:
+        Path(photo).parent.mkdir()
+        cv2.imwrite(photo, image)
+        samples.append(SegDataSample(metainfo={'img_path': photo}))
+        samples[-1].set_data({'gt_sem_seg': data, 'pred_sem_seg': data})
+    loader = SimpleNamespace(dataset=photos)
+    runner = SimpleNamespace(test_loop=SimpleNamespace(dataloader=loader))
+    hook = PredictionPicturesHook(str(tmp_path / 'out'))
+    hook.before_test(runner)
+    hook.after_test_iter(runner, 0, outputs=samples)
+    found = sorted(path.relative_to(tmp_path) for path in (tmp_path / 'out').rglob('*'))
+    assert [str(path) for path in found if path.suffix] == ['out/a/1.png', 'out/b/1.png']

@@ -1,7 +1,7 @@
 import pytest
 from rich.console import Console
 
-from segkd_mm.report.tables import console_table, markdown_table, replace_table
+from segkd_mm.report.tables import console_table, markdown_table, replace_table, table_names
 
 ROWS = [
     {'model': 'student', 'mIoU': 61.4, 'parameters': 1234567},
@@ -64,3 +64,9 @@ def test_unclosed_marker_does_not_eat_the_next_table(tmp_path):
     with pytest.raises(ValueError, match="no table 'a'"):
         replace_table(path, 'a', '| a |')
     assert path.read_text() == text
+
+
+def test_the_tables_that_a_file_asks_for_are_listed(tmp_path):
+    path = tmp_path / 'README.md'
+    path.write_text('<!-- table: voc/* camvid/a -->\n<!-- /table -->\n<!-- table: b -->\n')
+    assert table_names(path) == ['voc/* camvid/a', 'b']

@@ -1,0 +1,66 @@
+"""What a training wrote of its losses, scores and times, put together from mmengine's logs."""
+
+import json
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+LOGS = '*/vis_data/scalars.json'
+
+
+@dataclass
+class TrainingLog:
+    """The lines of the training and of its validations, each a dict; ``iter`` is the iteration."""
+
+    train: list[dict[str, float]] = field(default_factory=list)
+    val: list[dict[str, float]] = field(default_factory=list)
+
+
+def read_log(work_dir: str | os.PathLike) -> TrainingLog:
+    """Join the logs ``WORK_DIR/<time>/vis_data/scalars.json`` of a run and its resumptions.
+
+    From where a later log begins, it takes the place of the earlier ones.
+
+    Raises:
+        FileNotFoundError: no log, or none with a line of training.
+        ValueError: a line is not JSON.
+    """
+    log = TrainingLog()
+    files = sorted(Path(work_dir).glob(LOGS))
+    for file in files:
+        _append(log, _records(file))
+    if not log.train:
+        found = f'no iteration in {", ".join(map(str, files))}' if files else 'no such file'
+        raise FileNotFoundError(
+            f'{Path(work_dir, LOGS)}: {found}. Expected the work directory of a training that has '
+            'run for default_hooks.logger.interval iterations or more'
+        )
+    return log
+
+
+def _records(file: Path) -> list[dict]:
+    records = []
+    for number, line in enumerate(file.read_text().splitlines(keepends=True), 1):
+        # A line without its end is one that a killed run did not finish.
+        if line.endswith('\n'):
+            try:
+                records.append(json.loads(line))
+            except ValueError as error:
+                raise ValueError(f'{file}, line {number}: {error}; delete the line') from error
+    return records
+
+
+def _append(log: TrainingLog, records: Iterable[Mapping]) -> None:
+    start = next((record['iter'] for record in records if 'iter' in record), np.inf)
+    log.train = [record for record in log.train if record['iter'] < start]
+    log.val = [record for record in log.val if record['iter'] < start]
+    for record in records:
+        if 'iter' in record:
+            log.train.append(record)
+        else:
+            # The step of a validation counts epochs, or iterations where the training does.
+            last = log.train[-1]['iter'] if log.train else 0
+            log.val.append({**record, 'iter': max(last, record['step'])})

@@ -1,0 +1,178 @@
+import sys
+from pathlib import Path
+from shutil import copy
+
+import cv2
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from mmengine.registry import init_default_scope
+from mmseg.registry import MODELS
+from segkd_mm.tools import predict
+
+from segkd_mm.config import load_config
+from segkd_mm.weights import WeightsError
+
+CONFIG = 'student/mnv3s_slim_shapes.py'
+
+
+@pytest.fixture(scope='module')
+def model():
+    """A student with random weights that tells classes apart."""
+    init_default_scope('mmseg')
+    torch.manual_seed(1)
+    model = MODELS.build(load_config(CONFIG).model).eval()
+    model.decode_head.conv_seg.weight.data.mul_(20)
+    return model
+
+
+@pytest.fixture
+def checkpoint(model, tmp_path):
+    path = tmp_path / 'student.pth'
+    torch.save({'state_dict': model.state_dict()}, path)
+    return path
+
+
+@pytest.fixture
+def photos(shapes, tmp_path):
+    """Two folders with a photo of the same name in each, and one more in the first."""
+    sources = sorted((shapes / 'JPEGImages').glob('val_*.jpg'))
+    for source, target in zip(sources, ['a/1.jpg', 'a/2.jpg', 'b/1.jpg'], strict=False):
+        (tmp_path / target).parent.mkdir(exist_ok=True)
+        copy(source, tmp_path / target)
+    return tmp_path
+
+
+@pytest.fixture
+def call(checkpoint, tmp_path, monkeypatch, capsys):
+    """Run the tool in the folder of the photos, where no data set is; give what it prints."""
+    monkeypatch.chdir(tmp_path)
+
+    def run_tool(*words, config=CONFIG, checkpoint=checkpoint):
+        words = [config, checkpoint, *words, '--device', 'cpu']
+        monkeypatch.setattr(sys, 'argv', ['predict.py', *map(str, words)])
+        predict.main()
+        return capsys.readouterr().out
+
+    return run_tool
+
+
+def files_in(folder):
+    return sorted(str(path.relative_to(folder)) for path in Path(folder).rglob('*.png'))
+
+
+def test_folders_and_their_names_are_kept_apart_and_no_data_set_is_needed(call, photos):
+    said = call('a', 'b', '--out', 'out')
+    assert 'Pictures of 3 photos: out' in said
+    assert files_in('out') == ['a/1.png', 'a/2.png', 'b/1.png']
+    assert cv2.imread('out/a/1.png').shape[1] > 1500
+    assert not Path('data').exists()
+
+
+def test_masks_hold_the_class_ids_of_the_model(call, photos, model):
+    photo = cv2.resize(cv2.imread('a/2.jpg'), (150, 90))
+    cv2.imwrite('odd.png', photo)
+    said = call('odd.png', '--out', 'out', '--masks')
+    assert 'Masks: out/masks' in said
+    assert files_in('out') == ['masks/odd.png', 'odd.png']
+
+    mean, std = ([123.675, 116.28, 103.53], [58.395, 57.12, 57.375])
+    inputs = torch.tensor((photo[..., ::-1] - mean) / std, dtype=torch.float32).permute(2, 0, 1)
+    with torch.inference_mode():
+        logits = model(inputs[None])
+    wanted = F.interpolate(logits, (90, 150), mode='bilinear').argmax(1)[0].numpy()
+    mask = cv2.imread('out/masks/odd.png', cv2.IMREAD_UNCHANGED)
+    assert mask.dtype == np.uint8
+    assert len(np.unique(wanted)) > 1
+    assert (mask == wanted).mean() > 0.999
+
+
+def test_the_picture_shows_the_photo_in_its_colours(call, photos):
+    cv2.imwrite('red.png', np.full((40, 40, 3), (0, 0, 250)))  # OpenCV's order: blue, green, red
+    call('red.png', '--out', 'out')
+    picture = cv2.imread('out/red.png')
+    height, width = picture.shape[:2]
+    assert picture[height // 2, width // 6].tolist() == [0, 0, 250]
+
+
+def test_unreadable_photos_are_named_and_the_others_predicted(call, photos):
+    whole = Path('a/1.jpg').read_bytes()
+    Path('b/empty.jpg').touch()
+    Path('b/text.png').write_text('no photo')
+    Path('b/cut.png').write_bytes(cv2.imencode('.png', cv2.imread('a/1.jpg'))[1].tobytes()[:5000])
+    Path('b/notes.txt').write_text('not asked for')
+    Path('b/._1.jpg').write_bytes(whole)  # as a Mac leaves on other systems
+    with pytest.raises(SystemExit) as stop:
+        call('b', '--out', 'out')
+    assert stop.value.code == (
+        f'3 of 4 could not be read:\n  {photos}/b/cut.png: damaged, or no photo\n'
+        f'  {photos}/b/empty.jpg: damaged, or no photo\n'
+        f'  {photos}/b/text.png: damaged, or no photo'
+    )
+    assert files_in('out') == ['1.png']
+
+
+def test_a_photo_named_twice_is_predicted_once(call, photos):
+    assert 'Pictures of 2 photos' in call('a/1.jpg', 'a', 'a/../a/1.jpg', '--out', 'out')
+    assert files_in('out') == ['1.png', '2.png']
+
+
+def test_pictures_of_an_earlier_run_are_no_photos(call, photos):
+    for _ in range(2):
+        assert 'Pictures of 2 photos' in call('a', '--out', 'a/out')
+    assert files_in('a/out') == ['1.png', '2.png']
+
+
+def test_a_folder_of_photos_may_lie_in_the_folder_of_the_pictures(call, photos):
+    assert 'Pictures of 3 photos' in call('.', '--out', '.')
+    assert files_in('.') == ['a/1.png', 'a/2.png', 'b/1.png']
+
+
+def test_photos_are_not_overwritten(call, photos):
+    cv2.imwrite('c.png', np.zeros((20, 20, 3)))
+    before = Path('c.png').read_bytes()
+    with pytest.raises(ValueError, match=r'/c\.png would be overwritten; choose .* --out'):
+        call('c.png', '--out', '.')
+    assert Path('c.png').read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ('paths', 'message'),
+    [
+        (['a', 'nix.jpg'], r'/nix\.jpg does not exist; expected a photo or a folder'),
+        (['none'], r'No photos in .*/none; expected files that end in \.jpg'),
+    ],
+)
+def test_nothing_to_predict_is_an_error(call, photos, paths, message):
+    Path('none').mkdir()
+    with pytest.raises(FileNotFoundError, match=message):
+        call(*paths, '--out', 'out')
+    assert not Path('out').exists()
+
+
+def test_a_distillation_config_predicts_with_its_student(call, photos, model):
+    state = {**model.state_dict(), 'terms.mid.adapter.weight': torch.ones(1)}
+    torch.save(state, 'kd.pth')
+    call('a', '--out', 'kd', '--masks', config='kd/response_kd_shapes.py', checkpoint='kd.pth')
+    call('a', '--out', 'plain', '--masks')
+    assert np.array_equal(cv2.imread('kd/masks/1.png'), cv2.imread('plain/masks/1.png'))
+
+
+def test_weights_that_do_not_fit_are_an_error(call, photos, model):
+    state = model.state_dict()
+    del state['decode_head.conv_seg.weight']
+    torch.save(state, 'other.pth')
+    with pytest.raises(WeightsError, match=r'missing: decode_head\.conv_seg\.weight'):
+        call('a', '--out', 'out', checkpoint='other.pth')
+    assert not Path('out').exists()
+
+
+def test_classes_and_colours_are_those_that_the_config_chooses():
+    classes = ('dog', 'cat')
+    config = load_config('student/mnv3s_slim_voc.py', {'data_root': '/nowhere'})
+    config.test_dataloader.dataset.metainfo = dict(classes=classes)
+    meta = predict.class_names(config)
+    # PASCAL VOC's own colours.
+    assert meta['classes'] == classes
+    assert [list(colour) for colour in meta['palette']] == [[64, 0, 128], [64, 0, 0]]

@@ -1,0 +1,65 @@
+"""tools/results_table.py, run as a user runs it."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+TOOL = Path(__file__).resolve().parents[2] / 'tools' / 'results_table.py'
+README = 'Before\n<!-- table: camvid/*_kd camvid/plain -->\n<!-- /table -->\nafter\n'
+
+
+def run(folder: Path) -> subprocess.CompletedProcess:
+    return subprocess.run([sys.executable, TOOL], cwd=folder, capture_output=True, text=True)
+
+
+@pytest.fixture
+def checkout(tmp_path):
+    """A README and three results; `other` is not asked for."""
+    (tmp_path / 'README.md').write_text(README)
+    for name, miou, training in [
+        ('plain', 18.5, {'config': 'configs/student/plain.py', 'seed': 3}),
+        ('cwd_kd', 17.25, None),
+        ('other', 99.0, None),
+    ]:
+        result = {
+            'config': f'configs/kd/{name}.py',
+            'training': training,
+            'metrics': {'mIoU': miou, 'aAcc': 50.0},
+            'per_class': {'sky': 40.0, 'road': 20.0, 'pole': 0.0},
+            'per_class_share': {'sky': 60.0, 'road': 39.5, 'pole': 0.5},
+            'parameters': 1234,
+        }
+        file = tmp_path / 'results' / 'camvid' / name / '0.json'
+        file.parent.mkdir(parents=True)
+        file.write_text(json.dumps(result))
+    return tmp_path
+
+
+def test_the_results_that_the_pattern_names_are_written(checkout):
+    done = run(checkout)
+    assert done.returncode == 0, done.stderr
+    assert 'README.md: table camvid/*_kd camvid/plain from 2 results' in done.stdout
+    start, _, *table, end, after = [line for line in text_of(checkout) if line]
+    assert (start, end, after) == ('Before', '<!-- /table -->', 'after')
+    title, _, *rows = [[cell.strip() for cell in row.strip('|').split('|')] for row in table]
+    assert title == ['config', 'seed', 'mIoU', 'mIoU, common classes', 'pixel accuracy',
+                     'parameters']  # fmt: skip
+    # The pole has less than 1 % of the pixels: (40 + 20) / 2.
+    assert rows == [
+        ['cwd_kd', '-', '17.25', '30.00', '50.00', '1,234'],
+        ['plain', '3', '18.50', '30.00', '50.00', '1,234'],
+    ]
+
+
+def text_of(checkout: Path) -> list[str]:
+    return (checkout / 'README.md').read_text().splitlines()
+
+
+def test_a_pattern_without_results_is_an_error(checkout):
+    (checkout / 'README.md').write_text('<!-- table: voc/* -->\n<!-- /table -->\n')
+    done = run(checkout)
+    assert done.returncode == 1
+    assert 'No result in results fits voc/*' in done.stderr

@@ -1,0 +1,200 @@
+"""Predict photos: for each a picture with the photo, its prediction, and one laid over the other.
+
+Examples:
+  tools/predict.py configs/student/mnv3s_slim_voc.py work_dirs/feature_kd_voc/best.pth cat.jpg
+  tools/predict.py configs/kd/feature_kd_voc.py work_dirs/feature_kd_voc/best.pth photos/ more/ \\
+      --out predictions --masks
+  tools/predict.py configs/teacher/fcn_r50_voc.py torchvision://fcn_resnet50 photos/
+
+Of a distillation config the student predicts. The config's data need not be at hand: its test
+pipeline prepares the photos, and its data set only names the classes. Where there is truth to
+compare with, use tools/test.py --pictures.
+"""
+
+import argparse
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+from mmcv.image import imread, imwrite
+from mmengine.config import Config, DictAction
+from mmengine.device import get_device
+from mmengine.registry import init_default_scope
+from mmseg.apis import inference_model
+from mmseg.registry import DATASETS, MODELS
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TimeRemainingColumn,
+)
+from rich.text import Text
+from torch import nn
+from torchvision.datasets.folder import IMG_EXTENSIONS, is_image_file
+
+from segkd_mm.config import load_config, plain_student
+from segkd_mm.report.files import written_aside
+from segkd_mm.report.pictures import picture_names, prediction_picture
+from segkd_mm.weights import load_strictly, read_state_dict
+
+
+def parse_args() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument('config', help='config file, or a name of `python -m segkd_mm configs`')
+    parser.add_argument('checkpoint', help='file, address, or torchvision://MODEL')
+    parser.add_argument('paths', nargs='+', metavar='PATH', help='photo, or folder of photos')
+    parser.add_argument(
+        '--out',
+        default='work_dirs/predictions',
+        metavar='DIR',
+        help='the pictures go here (default: %(default)s)',
+    )
+    parser.add_argument(
+        '--masks',
+        action='store_true',
+        help='write to DIR/masks the predictions alone, as grey PNGs of class ids',
+    )
+    parser.add_argument(
+        '--device', default=get_device(), help='cpu, cuda, cuda:1, ... (default: %(default)s)'
+    )
+    parser.add_argument(
+        '--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE', help='override config'
+    )
+    return parser.parse_args()
+
+
+class PhotosPerSecond(ProgressColumn):
+    """A column of a progress bar."""
+
+    def render(self, task: Task) -> Text:
+        return Text(f'{task.finished_speed or task.speed or 0:.1f} photos/s')
+
+
+def find_photos(paths: Iterable[str], out: Path) -> list[Path]:
+    """The photos that the paths name and those in folders that they name, each once.
+
+    Raises:
+        FileNotFoundError: a path does not exist, or there is no photo.
+    """
+    places = [Path(os.path.abspath(path)) for path in paths]
+    photos = list(dict.fromkeys(photo for place in places for photo in photos_at(place, out)))
+    if not photos:
+        raise FileNotFoundError(
+            f'No photos in {", ".join(map(str, places))}; expected files that end in '
+            f'{", ".join(IMG_EXTENSIONS)}'
+        )
+    return photos
+
+
+def photos_at(place: Path, out: Path) -> list[Path]:
+    """The photo itself, or all below the folder; pictures of an earlier run are none."""
+    if place.is_file():
+        return [place]
+    if not place.is_dir():
+        raise FileNotFoundError(f'{place} does not exist; expected a photo or a folder of photos')
+    earlier = out if place in out.parents else None
+    return sorted(
+        file
+        for file in place.rglob('*')
+        if is_image_file(file.name) and file.name[0] != '.' and earlier not in file.parents
+    )
+
+
+def output_files(photos: Sequence[Path], out: Path) -> dict[Path, tuple[Path, Path]]:
+    """Where the picture and the mask of each photo go.
+
+    Raises:
+        ValueError: a picture would take the place of a photo.
+    """
+    names = zip(photos, (f'{name}.png' for name in picture_names(photos)), strict=True)
+    files = {photo: (out / name, out / 'masks' / name) for photo, name in names}
+    written = {os.path.realpath(file) for pair in files.values() for file in pair}
+    for photo in photos:
+        if os.path.realpath(photo) in written:
+            raise ValueError(f'{photo} would be overwritten; choose another folder by --out')
+    return files
+
+
+def load_model(config: Config, checkpoint: str, device: str) -> nn.Module:
+    """The model with its weights, ready for mmseg's ``inference_model``."""
+    init_default_scope(config.get('default_scope', 'mmseg'))
+    model = MODELS.build(config.model)
+    load_strictly(model, read_state_dict(checkpoint), checkpoint, ignore=('terms.',))
+    model.cfg = config
+    return model.to(device).eval()
+
+
+def class_names(config: Config) -> dict:
+    """Names and colours of the classes, as ``classes`` and ``palette``; no data are read."""
+    dataset = {**config.test_dataloader.dataset, 'lazy_init': True, 'pipeline': []}
+    return DATASETS.build(dataset).metainfo
+
+
+def read_photo(path: Path) -> np.ndarray:
+    """BGR uint8 [H, W, 3], upright as the camera says.
+
+    Raises:
+        OSError: the file cannot be read, or is no photo.
+    """
+    try:
+        image = imread(path)
+    except cv2.error:  # of an empty file
+        image = None
+    if image is None:
+        raise OSError('damaged, or no photo')
+    return image
+
+
+def predict(
+    model: nn.Module, meta: dict, image: np.ndarray, picture: Path, mask: Path | None
+) -> None:
+    """Write the picture of one photo, BGR [H, W, 3], and its mask."""
+    labels = inference_model(model, image).pred_sem_seg.data[0].cpu().numpy().astype(np.uint8)
+    prediction_picture(picture, image[..., ::-1], labels, meta['classes'], meta['palette'])
+    if mask:
+        with written_aside(mask) as aside:
+            imwrite(labels, str(aside))
+
+
+def predict_all(
+    model: nn.Module, meta: dict, files: Mapping[Path, tuple[Path, Path]], masks: bool
+) -> dict[Path, OSError]:
+    """Predict photo after photo; give those that could not be read, and why."""
+    unread = {}
+    columns = BarColumn(), MofNCompleteColumn(), PhotosPerSecond(), TimeRemainingColumn()
+    with Progress(*columns) as progress:
+        for photo, (picture, mask) in progress.track(files.items()):
+            try:
+                image = read_photo(photo)
+            except OSError as error:
+                unread[photo] = error
+                continue
+            predict(model, meta, image, picture, mask if masks else None)
+    return unread
+
+
+def main() -> None:
+    """Run the command line."""
+    args = parse_args()
+    out = Path(os.path.abspath(args.out))
+    files = output_files(find_photos(args.paths, out), out)
+    config = plain_student(load_config(args.config, args.cfg_options))
+    model = load_model(config, args.checkpoint, args.device)
+    unread = predict_all(model, class_names(config), files, args.masks)
+    print(f'Pictures of {len(files) - len(unread)} photos: {args.out}')
+    if args.masks:
+        print(f'Masks: {args.out}/masks')
+    if unread:
+        lines = [f'  {photo}: {error}' for photo, error in unread.items()]
+        raise SystemExit('\n'.join([f'{len(unread)} of {len(files)} could not be read:', *lines]))
+
+
+if __name__ == '__main__':
+    main()
