@@ -15,7 +15,13 @@ from safetensors.torch import save_file
 from torch import nn
 from torchvision.models.segmentation import FCN_ResNet50_Weights
 
-from segkd_mm.weights import WeightsError, check_fit, load_strictly, read_state_dict
+from segkd_mm.weights import (
+    WeightsError,
+    check_fit,
+    load_strictly,
+    read_state_dict,
+    rename_keys,
+)
 
 
 def small_state():
@@ -394,3 +400,23 @@ def test_check_fit_loads_nothing_even_where_all_fits():
     before = {k: v.clone() for k, v in module.state_dict().items()}
     check_fit(module, filled(module), 'net.pth')
     assert_same(module.state_dict(), before)
+
+
+def test_renaming_goes_by_whole_names_and_the_longest_fit():
+    state = {'pool.0.weight': 1, 'pool.1.bias': 2, 'pooling.weight': 3, 'cls': 4, 'rest.weight': 5}
+    names = {'pool': 'head', 'pool.1': 'norm', 'cls': 'classifier'}
+    assert rename_keys(state, names, 'x.pth') == {
+        'head.0.weight': 1, 'norm.bias': 2, 'pooling.weight': 3, 'classifier': 4, 'rest.weight': 5,
+    }  # fmt: skip
+
+
+def test_a_name_that_fits_nothing_is_an_error_with_the_close_one():
+    with pytest.raises(
+        WeightsError, match=r'x.pth has no key under feature.0 \(close: features.0\)'
+    ):
+        rename_keys({'features.0': 1}, {'feature.0': 'body.0'}, 'x.pth')
+
+
+def test_two_keys_of_one_name_are_an_error():
+    with pytest.raises(WeightsError, match=r'x\.pth: two keys come to one name'):
+        rename_keys({'a.weight': 1, 'b.weight': 2}, {'a': 'b'}, 'x.pth')
