@@ -48,6 +48,6 @@ setup(
         'rich>=13',
     ],
     extras_require={
-        'test': ['pytest>=8', 'ruff>=0.9', 'pre-commit>=4'],
+        'test': ['pytest>=8', 'pytest-xdist>=3.6', 'ruff>=0.9', 'pre-commit>=4'],
     },
 )

@@ -18,6 +18,11 @@ from segkd_mm.datasets.shapes import make_shapes
 NUM_TRAIN, NUM_VAL = 16, 4
 
 
+def pytest_configure() -> None:
+    """The tools that tests start take one thread each, as the tests do."""
+    os.environ.setdefault('OMP_NUM_THREADS', '1')
+
+
 @pytest.fixture(autouse=True)
 def _mmseg_scope() -> None:
     init_default_scope('mmseg')
