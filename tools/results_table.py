@@ -3,12 +3,13 @@
 Run it from the top of a checkout after adding a result, which is a file
 results/DATASET/CONFIG/SEED.json as `tools/test.py --out` writes it. A table goes between the lines
 `<!-- table: PATTERNS -->` and `<!-- /table -->`; PATTERNS name folders below results/, such as
-`camvid/*_kd_camvid camvid/mnv3s_slim_camvid`.
+`camvid/*_kd_camvid camvid/mnv3s_slim_camvid`, or one file of `tools/benchmark.py --out`.
 """
 
 import argparse
 from pathlib import Path
 
+from segkd_mm.report.efficiency import table_rows
 from segkd_mm.report.results import read_results
 from segkd_mm.report.tables import markdown_table, replace_table, table_names
 
@@ -28,6 +29,14 @@ def parse_args() -> argparse.Namespace:
         help='the files to write (default: README.md docs/*.md)',
     )
     return parser.parse_args()
+
+
+def rows(name: str) -> list[dict]:
+    """The rows of the table of that name."""
+    if name.endswith('.json'):
+        (benchmark,) = read_results([RESULTS / name])
+        return table_rows(benchmark['models'])
+    return [row(result) for result in find(name)]
 
 
 def find(patterns: str) -> list[dict]:
@@ -67,9 +76,9 @@ def main() -> None:
     """Run the command line."""
     for file in parse_args().files:
         for name in table_names(file):
-            results = find(name)
-            replace_table(file, name, markdown_table([row(result) for result in results]))
-            print(f'{file}: table {name} from {len(results)} results')
+            table = rows(name)
+            replace_table(file, name, markdown_table(table))
+            print(f'{file}: table {name} of {len(table)} rows')
 
 
 if __name__ == '__main__':

@@ -41,7 +41,7 @@ def checkout(tmp_path):
 def test_the_results_that_the_pattern_names_are_written(checkout):
     done = run(checkout)
     assert done.returncode == 0, done.stderr
-    assert 'README.md: table camvid/*_kd camvid/plain from 2 results' in done.stdout
+    assert 'README.md: table camvid/*_kd camvid/plain of 2 rows' in done.stdout
     start, _, *table, end, after = [line for line in text_of(checkout) if line]
     assert (start, end, after) == ('Before', '<!-- /table -->', 'after')
     title, _, *rows = [[cell.strip() for cell in row.strip('|').split('|')] for row in table]
@@ -52,6 +52,18 @@ def test_the_results_that_the_pattern_names_are_written(checkout):
         ['cwd_kd', '-', '17.25', '30.00', '50.00', '1,234'],
         ['plain', '3', '18.50', '30.00', '50.00', '1,234'],
     ]
+
+
+def test_a_file_of_the_benchmark_is_a_table_too(checkout):
+    times = {'median_ms': 4.0, 'p90_ms': 5.0, 'fps': 250.0}
+    model = {'config': 'student/a.py', 'mIoU': None, 'mIoU_per_ms': None, 'labels': times,
+             'parameters': 1234, 'gmacs': 0.5, 'peak_memory_mib': 6.0}  # fmt: skip
+    (checkout / 'results' / 'speed.json').write_text(json.dumps({'models': [model]}))
+    (checkout / 'README.md').write_text('<!-- table: speed.json -->\n<!-- /table -->\n')
+    assert run(checkout).returncode == 0
+    cells = [cell.strip() for cell in text_of(checkout)[4].strip('|').split('|')]
+    assert cells[0] == 'a'
+    assert {'4.00', '250.00', '1,234', '0.50'} <= set(cells)
 
 
 def text_of(checkout: Path) -> list[str]:
