@@ -112,22 +112,19 @@ class CIRKDMemoryLoss(LabelledKDLoss):
         self.regions = ClassQueue(num_classes, regions, channels)
 
     def compute(self, student: Tensor, teacher: Tensor, labels: Tensor) -> Tensor:
-        self._remember(teacher, labels)
-        keys = (
-            self.pixels.draw(self.pixel_keys // self.num_classes + 1),
-            self.regions.draw(self.region_keys // self.num_classes + 1),
-        )
+        with torch.autocast(teacher.device.type, enabled=False):
+            self._remember(teacher.float(), labels)
+        pixels = self.pixels.draw(self.pixel_keys // self.num_classes + 1)
+        regions = self.regions.draw(self.region_keys // self.num_classes + 1)
+        how = dict(valid=labels >= 0, temperature=self.temperature, pool=self.pool)
         return sum(
-            functional.memory_affinity(
-                student, teacher, k, labels >= 0, self.temperature, self.pool
-            )
-            for k in keys
+            functional.memory_affinity(student, teacher, keys=k, **how) for k in (pixels, regions)
         )
 
     @torch.no_grad()
     def _remember(self, teacher: Tensor, labels: Tensor) -> None:
         masks = functional.class_masks(labels, self.num_classes)
-        units = F.normalize(teacher.float(), dim=1).flatten(2).mT
+        units = F.normalize(teacher, dim=1).flatten(2).mT
         sums = masks.float() @ units
         self.regions.put(F.normalize(sums, dim=2), masks.any(dim=2))
         index, chosen = choose(masks, self.pixels_an_image)
