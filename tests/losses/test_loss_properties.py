@@ -372,9 +372,9 @@ def test_dense_contrast_is_finite_on_extremes_and_on_void(valid):
 def test_labels_at_takes_the_middle_of_each_cell_that_counts():
     v = 255
     labels = torch.tensor(
-        [[[0, 0, 0, 1, 1, 1], [0, 2, 0, 1, v, 1], [0, 0, 0, 1, 1, 1]] + 3 * [[3, 3, 3, v, v, 4]]]
+        [[[0, 0, 0, 1, 1, 1], [0, 2, 0, 1, v, 1], [0, 0, 0, 1, 1, 1]] + 3 * [[3, 3, 3, v, 4, v]]]
     )
-    # Cells of three: the middle is 2; void; 3; labelled by a third only.
+    # Cells of three: the middle is 2; void; 3; 4, but two thirds of that cell are void.
     assert functional.labels_at(labels, (2, 2)).tolist() == [[[2, -1], [3, -1]]]
 
 

@@ -99,7 +99,7 @@ def cross_image(
     ``mean_{a,b} mean_i KL(softmax_j(cos(t_ai, t_bj) / τ) ‖ softmax_j(cos(s_ai, s_bj) / τ))`` over
     all pairs a, b of images in the batch, those of an image with itself included.
 
-    Source: arXiv 2203.14335, eq. 3, with τ = 0.1 and a weight of 1, which carries over; its code
+    Source: arXiv 2204.06986, with τ = 0.1 and a weight of 1, which carries over; its code
     compares all positions, or 2 x 2 averages of them.
 
     Args:
@@ -131,7 +131,7 @@ def memory_affinity(
 
     ``mean_i KL(softmax_k(cos(t_i, key_k) / τ) ‖ softmax_k(cos(s_i, key_k) / τ))``.
 
-    Source: arXiv 2203.14335, eq. 6 and 7, with τ = 0.1 and weights of 0.1, which carry over.
+    Source: arXiv 2204.06986, with τ = 0.1 and weights of 0.1, which carry over.
 
     Args:
         student: Features, adapted to the teacher's channels.

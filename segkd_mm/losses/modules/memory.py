@@ -73,7 +73,7 @@ class CIRKDMemoryLoss(LabelledKDLoss):
     similarities to keys drawn from them. The queues are in the checkpoint, and the same in all
     processes.
 
-    Source: arXiv 2203.14335 with these defaults, queue sizes for each class. Its queues start as
+    Source: arXiv 2204.06986 with these defaults, queue sizes for each class. Its queues start as
     noise, here empty; it draws a class's pixels from the whole image (indexing ``feat[:, perm]``
     where ``feat[:, idxs[perm]]`` is meant), here from the class; its projection of the student is
     the term's adapter; all its positions are compared, here averages over ``pool`` x ``pool``.
