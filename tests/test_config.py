@@ -1,3 +1,4 @@
+import re
 import runpy
 import sys
 from pathlib import Path
@@ -14,6 +15,7 @@ EXPERIMENTS = sorted(
     for path in (ROOT / folder).glob('*.py')
 )
 DISTILLED = [name for name in EXPERIMENTS if name.startswith('kd/')]
+DATASETS = sorted(path.stem for path in (ROOT / '_base_' / 'datasets').glob('*.py'))
 LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
 each_experiment = pytest.mark.parametrize('name', EXPERIMENTS)
 each_distilled = pytest.mark.parametrize('name', DISTILLED)
@@ -69,10 +71,9 @@ def test_every_distillation_has_a_student_a_teacher_and_terms(name):
 
 def plain_of(name: str) -> str:
     """The plain student's config of a distillation: METHOD[_STUDENT[_TEACHER]]_DATA.py."""
-    words = name.removesuffix('.py').replace('kd/', '').split('_')
-    start = words.index('kd') + 1 if 'kd' in words else 1
-    student = {'mnv3l': 'mnv3l_fcn'}.get(words[start], 'mnv3s_slim')
-    dataset = '_'.join(words[start:]).removeprefix('mnv3l_').removeprefix('deeplab_')
+    stem = name.removesuffix('.py').removeprefix('kd/')
+    dataset = next(data for data in DATASETS if stem.endswith(f'_{data}'))
+    student = 'mnv3l_fcn' if '_mnv3l_' in stem else 'mnv3s_slim'
     return f'student/{student}_{dataset}.py'
 
 
@@ -88,6 +89,21 @@ def test_the_plain_student_of_a_distillation_is_that_of_its_own_config(name):
         k: v for k, v in config.items() if k != 'model'
     }
     assert config.model.type == 'SegDistiller'  # which is left as it was
+
+
+@pytest.mark.parametrize('data', ['camvid', 'voc'])
+def test_every_set_of_terms_has_an_experiment_on_both_data_sets(data):
+    used = {Path(base).stem for name in DISTILLED if name.endswith(f'_{data}.py')
+            for base in re.findall(r'terms/\w+', (ROOT / name).read_text())}  # fmt: skip
+    assert used == {path.stem for path in (ROOT / '_base_' / 'terms').glob('*.py')}
+
+
+@each_distilled
+def test_a_loss_that_counts_classes_counts_those_of_the_data(name):
+    config = load_config(name)
+    stated = [term.loss.num_classes for term in config.model.terms.values()
+              if 'num_classes' in term.loss]  # fmt: skip
+    assert set(stated) <= {config.num_classes}
 
 
 def classes_of(model) -> set[int]:

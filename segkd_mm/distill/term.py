@@ -14,7 +14,7 @@ class Term(nn.Module):
         name: The term's key in the config, for messages.
         student: Name of the student's tap.
         teacher: Name of the teacher's tap.
-        loss: Config of a distillation loss.
+        loss: Config of a distillation loss; ``channels='auto'`` in it becomes the teacher's.
         trial: What the two taps put out in a trial forward.
         adapter: See :func:`segkd_mm.distill.adapters.build_adapter`.
 
@@ -42,6 +42,8 @@ class Term(nn.Module):
                     f'{tuple(output.shape)}, expected a feature map [N, C, H, W].'
                 )
         self.adapter = build_adapter(adapter, trial[0].shape[1], trial[1].shape[1])
+        if loss.get('channels') == 'auto':
+            loss = {**loss, 'channels': trial[1].shape[1]}
         self.loss = MODELS.build(loss)
         self._check_channels(name, *trial)
 
@@ -49,7 +51,7 @@ class Term(nn.Module):
     def _check_channels(self, name: str, student: Tensor, teacher: Tensor) -> None:
         adapted = self.adapter.eval()(student).shape[1]
         self.adapter.train()
-        if adapted != teacher.shape[1]:
+        if self.loss.same_channels and adapted != teacher.shape[1]:
             raise ValueError(
                 f'Term {name!r}: student tap {self.student!r} gives {adapted} channels, teacher '
                 f'tap {self.teacher!r} {teacher.shape[1]}. For features write '
@@ -73,4 +75,4 @@ class Term(nn.Module):
 
     def zero(self, student: Tensor) -> Tensor:
         """The loss of a term without weight: 0, with its parameters in the graph for DDP's sake."""
-        return sum((p.sum() * 0 for p in self.adapter.parameters()), student.new_zeros(()))
+        return sum((p.sum() * 0 for p in self.parameters()), student.new_zeros(()))

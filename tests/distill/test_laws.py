@@ -23,10 +23,32 @@ FEATURE = {
     'loss': {'type': 'CosineFeatureLoss', 'loss_weight': 0.5},
 }
 
+STATEFUL = {
+    'generated': {
+        'student': 'backbone.high',
+        'teacher': 'backbone.high',
+        'loss': {'type': 'MGDLoss', 'channels': 'auto'},
+    },
+    'memory': {
+        'student': 'backbone.high',
+        'teacher': 'backbone.high',
+        'loss': {
+            'type': 'CIRKDMemoryLoss', 'num_classes': 8, 'channels': 'auto',
+            'pixels': 40, 'regions': 10, 'pixel_keys': 80, 'region_keys': 40,
+        },
+    },
+}  # fmt: skip
+
 
 def with_feature_term(config: Config) -> Config:
     """The config with a second term which has an adapter."""
     config.model.terms.feature = deepcopy(FEATURE)
+    return config
+
+
+def with_stateful_terms(config: Config) -> Config:
+    """The config with terms whose losses have parameters and queues."""
+    config.model.terms.update(deepcopy(STATEFUL))
     return config
 
 
@@ -107,6 +129,7 @@ def test_law_1_mmengines_loader_fits_both_ways(build, tmp_path):
 @pytest.mark.parametrize('off', ['no terms', 'weights of 0'])
 def test_law_2_kd_off_is_plain_training_to_the_bit(tiny, off):
     distilled = with_feature_term(tiny('kd/response_kd_shapes.py', 'distilled'))
+    distilled = with_stateful_terms(distilled)
     if off == 'no terms':
         distilled.model.terms = {}
     for term in distilled.model.terms.values():
@@ -180,6 +203,17 @@ def test_law_3_the_teacher_follows_the_model_between_types_and_modes(build):
     assert {p.dtype for p in model.teacher.parameters()} == {torch.float64}
 
 
+def test_parameters_and_queues_of_losses_are_in_the_checkpoint_under_their_term(tiny):
+    model = MODELS.build(with_stateful_terms(tiny('kd/response_kd_shapes.py')).model)
+    kept = {key for key in model.state_dict() if key.startswith('terms.')}
+    assert kept == {
+        *(f'terms.generated.loss.generator.{i}.{part}' for i in (0, 2) for part in
+          ('weight', 'bias')),
+        *(f'terms.memory.loss.{queue}.{part}' for queue in ('pixels', 'regions') for part in
+          ('features', 'seen')),
+    }  # fmt: skip
+
+
 def test_law_4_an_all_void_batch_gives_finite_losses_and_gradients(build):
     model = build().train()
     losses = model(**model.data_preprocessor(batch(model, label=255), True), mode='loss')
@@ -204,12 +238,16 @@ def ema(config: Config) -> None:
     config.custom_hooks.append({'type': 'EMAHook', 'momentum': 0.1})
 
 
+def stateful(config: Config) -> None:
+    with_stateful_terms(config)
+
+
 def workers(config: Config) -> None:
     config.train_dataloader.update(num_workers=2, persistent_workers=True)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize('variant', [poly, plateau, ema, workers])
+@pytest.mark.parametrize('variant', [poly, plateau, ema, stateful, workers])
 def test_law_5_stopped_and_resumed_is_the_same_to_the_bit(tiny, variant):
     def config(run: str) -> Config:
         made = with_feature_term(tiny('kd/response_kd_shapes.py', run))

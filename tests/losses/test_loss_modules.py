@@ -1,7 +1,11 @@
+from functools import partial
+
 import numpy as np
 import pytest
 import torch
 from mmseg.registry import MODELS
+
+from segkd_mm.losses import functional
 
 VOID = 255
 
@@ -96,3 +100,90 @@ def test_the_temperature_is_that_of_the_config(name):
 def test_a_temperature_must_be_positive(name, temperature):
     with pytest.raises(ValueError, match=f'{name}: temperature is {temperature}'):
         MODELS.build(dict(type=name, temperature=temperature))
+
+
+# Of each module: arguments other than the defaults, the function that it stands for with them,
+# and with the defaults.
+MODULES = {
+    'PixelKLLoss': (dict(temperature=3.0), functional.pixel_kl),
+    'StandardisedKLLoss': (dict(temperature=3.0), functional.standardised_kl),
+    'ChannelWiseLoss': (dict(temperature=3.0), functional.channel_wise),
+    'DKDLoss': (dict(temperature=3.0, alpha=2.0, beta=5.0), functional.dkd),
+    'DISTLoss': (dict(temperature=3.0, beta=2.0, gamma=5.0), functional.dist),
+    'SoftJaccardLoss': (dict(temperature=3.0, threshold=0.3), functional.soft_jaccard),
+    'BoundarySplitLoss': (
+        dict(temperature=3.0, width=2, edge_weight=2.0, body_weight=5.0),
+        functional.boundary_split,
+    ),
+    'CosineFeatureLoss': ({}, functional.cosine_feature),
+    'CosineSmoothL1Loss': ({}, functional.cosine_smooth_l1),
+    'FitNetLoss': ({}, functional.fitnet),
+    'PKDLoss': ({}, functional.pkd),
+    'AttentionTransferLoss': ({}, functional.attention_transfer),
+    'PairWiseLoss': (dict(pool=1), functional.pair_wise),
+    'SelfSimilarityLoss': (dict(temperature=0.5, pool=1), functional.self_similarity),
+    'CrossImageLoss': (dict(temperature=0.5, pool=1), functional.cross_image),
+    'IntraClassLoss': ({}, functional.intra_class),
+}
+LABELLED = ['DKDLoss', 'BoundarySplitLoss', 'IntraClassLoss']
+OTHER_CHANNELS = [
+    'AttentionTransferLoss', 'PairWiseLoss', 'SelfSimilarityLoss', 'CrossImageLoss',
+    'IntraClassLoss',
+]  # fmt: skip
+each_module = pytest.mark.parametrize('name', MODULES)
+
+
+def larger_maps_and_labels():
+    draw = torch.Generator().manual_seed(0)
+    ids = torch.tensor([0, 0, 1, 1, 2, 2]).expand(2, 4, 6).clone()
+    ids[0, :, 5] = ids[1, 0] = VOID
+    return *torch.randn(2, 2, 3, 4, 6, generator=draw), ids
+
+
+@each_module
+def test_a_module_is_its_function_with_the_arguments_of_the_config(name):
+    kwargs, function = MODULES[name]
+    student, teacher, ids = larger_maps_and_labels()
+    if name in LABELLED:
+        counts = functional.labels_at(ids, (4, 6))
+    else:
+        counts = functional.valid_pixels(ids, (4, 6))
+    for given in (kwargs, {}):
+        value = MODELS.build(dict(type=name, loss_weight=2.0, **given))(student, teacher, ids)
+        expected = 2 * partial(function, **given)(student, teacher, counts)
+        assert torch.equal(value, expected)
+        assert value > 1e-4
+    if kwargs:
+        assert value != 2 * partial(function, **kwargs)(student, teacher, counts)
+
+
+@pytest.mark.parametrize('name', LABELLED)
+def test_a_loss_by_class_says_that_it_needs_labels(name):
+    with pytest.raises(ValueError, match=f'{name} compares by class: it needs labels, got None'):
+        MODELS.build(dict(type=name))(*larger_maps_and_labels()[:2])
+
+
+@each_module
+def test_a_module_knows_whether_it_needs_the_teachers_channels(name):
+    loss = MODELS.build(dict(type=name))
+    student, teacher, ids = larger_maps_and_labels()
+    assert loss.same_channels == (name not in OTHER_CHANNELS)
+    if loss.same_channels:
+        with pytest.raises(ValueError, match='compares student and teacher of one shape'):
+            loss(student[:, :2], teacher, ids)
+    else:
+        assert loss(student[:, :2], teacher, ids).isfinite()
+
+
+@pytest.mark.parametrize(
+    'name', [name for name, (kwargs, _) in MODULES.items() if 'temperature' in kwargs]
+)
+def test_each_temperature_must_be_positive(name):
+    with pytest.raises(ValueError, match=f'{name}: temperature is 0, must be > 0'):
+        MODELS.build(dict(type=name, temperature=0))
+
+
+@pytest.mark.parametrize('name', [n for n, (kwargs, _) in MODULES.items() if 'pool' in kwargs])
+def test_each_pool_must_be_positive(name):
+    with pytest.raises(ValueError, match=f'{name}: pool is 0, must be > 0'):
+        MODELS.build(dict(type=name, pool=0))

@@ -1,0 +1,10 @@
+"""Channel-wise distillation of features: the map of each channel follows the teacher's."""
+
+terms = dict(
+    context=dict(
+        student='decode_head.aspp',
+        teacher='decode_head.aspp',
+        adapter='auto',
+        loss=dict(type='ChannelWiseLoss', temperature=4.0, loss_weight=50.0),
+    )
+)

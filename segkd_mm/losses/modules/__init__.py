@@ -1,0 +1,51 @@
+"""The functions of ``functional`` as registered modules, for use in configs."""
+
+from segkd_mm.losses.modules.base import KDLoss, LabelledKDLoss
+from segkd_mm.losses.modules.features import (
+    AttentionTransferLoss,
+    CosineFeatureLoss,
+    CosineSmoothL1Loss,
+    FitNetLoss,
+    PKDLoss,
+)
+from segkd_mm.losses.modules.generation import AfDCDLoss, MGDLoss
+from segkd_mm.losses.modules.logits import (
+    BoundarySplitLoss,
+    ChannelWiseLoss,
+    DISTLoss,
+    DKDLoss,
+    PixelKLLoss,
+    SoftJaccardLoss,
+    StandardisedKLLoss,
+)
+from segkd_mm.losses.modules.memory import CIRKDMemoryLoss
+from segkd_mm.losses.modules.relations import (
+    CrossImageLoss,
+    IntraClassLoss,
+    PairWiseLoss,
+    SelfSimilarityLoss,
+)
+
+__all__ = [
+    'AfDCDLoss',
+    'AttentionTransferLoss',
+    'BoundarySplitLoss',
+    'CIRKDMemoryLoss',
+    'ChannelWiseLoss',
+    'CosineFeatureLoss',
+    'CosineSmoothL1Loss',
+    'CrossImageLoss',
+    'DISTLoss',
+    'DKDLoss',
+    'FitNetLoss',
+    'IntraClassLoss',
+    'KDLoss',
+    'LabelledKDLoss',
+    'MGDLoss',
+    'PKDLoss',
+    'PairWiseLoss',
+    'PixelKLLoss',
+    'SelfSimilarityLoss',
+    'SoftJaccardLoss',
+    'StandardisedKLLoss',
+]

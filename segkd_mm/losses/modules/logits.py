@@ -1,0 +1,117 @@
+"""Losses of logits as registered modules."""
+
+from mmseg.registry import MODELS
+from torch import Tensor
+
+from segkd_mm.losses import functional
+from segkd_mm.losses.modules.base import KDLoss, LabelledKDLoss, positive
+
+
+@MODELS.register_module()
+class PixelKLLoss(KDLoss):
+    """:func:`segkd_mm.losses.functional.pixel_kl` on logits."""
+
+    def __init__(self, temperature: float = 1.0, **kwargs) -> None:
+        super().__init__(**kwargs)
+        positive(self, temperature=temperature)
+
+    def compute(self, student: Tensor, teacher: Tensor, valid: Tensor | None) -> Tensor:
+        return functional.pixel_kl(student, teacher, valid, self.temperature)
+
+
+@MODELS.register_module()
+class StandardisedKLLoss(KDLoss):
+    """:func:`segkd_mm.losses.functional.standardised_kl` (logit standardisation)."""
+
+    def __init__(self, temperature: float = 2.0, **kwargs) -> None:
+        super().__init__(**kwargs)
+        positive(self, temperature=temperature)
+
+    def compute(self, student: Tensor, teacher: Tensor, valid: Tensor | None) -> Tensor:
+        return functional.standardised_kl(student, teacher, valid, self.temperature)
+
+
+@MODELS.register_module()
+class ChannelWiseLoss(KDLoss):
+    """:func:`segkd_mm.losses.functional.channel_wise` (CWD), on logits or features."""
+
+    def __init__(self, temperature: float = 4.0, **kwargs) -> None:
+        super().__init__(**kwargs)
+        positive(self, temperature=temperature)
+
+    def compute(self, student: Tensor, teacher: Tensor, valid: Tensor | None) -> Tensor:
+        return functional.channel_wise(student, teacher, valid, self.temperature)
+
+
+@MODELS.register_module()
+class DKDLoss(LabelledKDLoss):
+    """:func:`segkd_mm.losses.functional.dkd`, for dense labels."""
+
+    def __init__(
+        self, temperature: float = 4.0, alpha: float = 1.0, beta: float = 8.0, **kwargs
+    ) -> None:
+        super().__init__(**kwargs)
+        positive(self, temperature=temperature)
+        self.alpha = alpha
+        self.beta = beta
+
+    def compute(self, student: Tensor, teacher: Tensor, labels: Tensor) -> Tensor:
+        return functional.dkd(student, teacher, labels, self.temperature, self.alpha, self.beta)
+
+
+@MODELS.register_module()
+class DISTLoss(KDLoss):
+    """:func:`segkd_mm.losses.functional.dist`."""
+
+    def __init__(
+        self, temperature: float = 1.0, beta: float = 1.0, gamma: float = 1.0, **kwargs
+    ) -> None:
+        super().__init__(**kwargs)
+        positive(self, temperature=temperature)
+        self.beta = beta
+        self.gamma = gamma
+
+    def compute(self, student: Tensor, teacher: Tensor, valid: Tensor | None) -> Tensor:
+        return functional.dist(student, teacher, valid, self.temperature, self.beta, self.gamma)
+
+
+@MODELS.register_module()
+class SoftJaccardLoss(KDLoss):
+    """:func:`segkd_mm.losses.functional.soft_jaccard` (JDT)."""
+
+    def __init__(self, temperature: float = 1.0, threshold: float = 0.01, **kwargs) -> None:
+        super().__init__(**kwargs)
+        positive(self, temperature=temperature)
+        self.threshold = threshold
+
+    def compute(self, student: Tensor, teacher: Tensor, valid: Tensor | None) -> Tensor:
+        return functional.soft_jaccard(student, teacher, valid, self.temperature, self.threshold)
+
+
+@MODELS.register_module()
+class BoundarySplitLoss(LabelledKDLoss):
+    """:func:`segkd_mm.losses.functional.boundary_split` (BPKD)."""
+
+    def __init__(
+        self,
+        temperature: float = 1.0,
+        width: int = 1,
+        edge_weight: float = 1.0,
+        body_weight: float = 1.0,
+        **kwargs,
+    ) -> None:
+        super().__init__(**kwargs)
+        positive(self, temperature=temperature, width=width)
+        self.edge_weight = edge_weight
+        self.body_weight = body_weight
+
+    def compute(self, student: Tensor, teacher: Tensor, labels: Tensor) -> Tensor:
+        return functional.boundary_split(
+            student,
+            teacher,
+            labels,
+            self.temperature,
+            self.width,
+            self.edge_weight,
+            self.body_weight,
+        )
