@@ -180,9 +180,9 @@ def test_a_line_of_the_table():
     )
     assert tested == {
         'config': 'a', 'mIoU': 20.0, '±': 0.5, 'seeds': 2, 'ms': 10.0, 'p90': 20.0, 'FPS': 100.0,
-        'parameters': 2515563, 'GMACs': 2.1, 'MiB': 17.9, 'mIoU/ms': 2.0,
+        'parameters': 2515563, 'GMACs': 2.1, 'MiB': 17.9, 'mIoU/s': 2000.0,
     }  # fmt: skip
-    assert [untested[key] for key in ('config', 'mIoU', '±', 'seeds', 'mIoU/ms')] == [
+    assert [untested[key] for key in ('config', 'mIoU', '±', 'seeds', 'mIoU/s')] == [
         'b', None, None, None, None,
     ]  # fmt: skip
 
