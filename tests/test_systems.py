@@ -29,7 +29,7 @@ from mmseg.registry import MODELS
 from torch import nn
 from torchvision.models.segmentation import fcn_resnet50
 
-from segkd_mm.config import list_configs, load_config, plain_student
+from segkd_mm.config import config_dir, list_configs, load_config, plain_student
 from segkd_mm.datasets import ShapesDataset
 
 MNV3S_ASPP = 'student/mnv3s_aspp_voc.py'
@@ -92,6 +92,16 @@ def test_the_stated_counts_are_those_of_the_layers():
               TRANSPOSED: 5_571_063}  # fmt: skip
     assert {name: PARAMETERS[name] for name in stated} == stated
     assert transposed(kernel=2) < 5_000_000 < transposed(kernel=3)  # docs/systems.md
+
+
+def test_the_page_of_the_systems_states_the_counts_of_what_is_deployed():
+    page = (config_dir().parent / 'docs' / 'systems.md').read_text()
+    for trunk, (*_, third, _, aux_width, _) in TRUNKS.items():
+        counts = [pspnet(f'student/{context}_{trunk}_cityscapes.py') for context in
+                  ('psp', 'aspp', 'ocr')]  # fmt: skip
+        aux = fcn(third, aux_width, 19)  # of which OCR alone has need when it is deployed
+        psp_count, aspp_count, ocr_count = counts[0] - aux, counts[1] - aux, counts[2]
+        assert f'| {psp_count:,} | {aspp_count:,} | {ocr_count:,} |' in page
 
 
 def test_the_grid_of_context_modules_is_whole():

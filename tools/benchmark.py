@@ -1,4 +1,4 @@
-"""Compare models: mIoU, latency, FPS, parameters, GMACs, peak memory, mIoU per millisecond.
+"""Compare models: mIoU, latency, FPS, parameters, GMACs, peak memory, mIoU per second.
 
 Examples:
   tools/benchmark.py configs/student/*_camvid.py --size 360 480

@@ -36,6 +36,9 @@ def count_pixels(dataset: Dataset) -> np.ndarray:
 
     Counted once: the numbers are kept in ``$XDG_CACHE_HOME/segkd_mm`` (``~/.cache/segkd_mm``) and
     hold as long as the masks' names, sizes and dates and the classes stay the same.
+
+    Raises:
+        ValueError: No pixel has a class.
     """
     infos = [dataset.get_data_info(index) for index in range(len(dataset))]
     kept = _cache_file(infos)
@@ -47,6 +50,11 @@ def count_pixels(dataset: Dataset) -> np.ndarray:
     for info in track(infos, 'Counting the pixels of each class', transient=True):
         mask = load(info)['gt_seg_map']
         pixels += np.bincount(mask.ravel(), minlength=256)[:num_classes]
+    if not pixels.any():
+        raise ValueError(
+            f'The {len(infos)} training masks, {infos[0]["seg_map_path"]} and so on, hold no pixel '
+            f'of the {num_classes} classes, only void or other ids; check masks and classes.'
+        )
     kept.parent.mkdir(parents=True, exist_ok=True)
     aside = kept.with_suffix(f'.{os.getpid()}')
     aside.write_text(json.dumps(pixels.tolist()))

@@ -87,7 +87,7 @@ def find_score(config: str | os.PathLike, folders: Iterable[str | os.PathLike]) 
 def with_scores(rows: Iterable[Mapping], scores: Mapping[str, Score | None]) -> list[dict]:
     """Join measurements with the scores of their configs, best first.
 
-    By mIoU per millisecond within one data set; rows without a score come last, the fastest first.
+    By mIoU per second within one data set; rows without a score come last, the fastest first.
     """
     joined = [_joined(row, scores[row['config']]) for row in rows]
     for group in by_data(joined).values():

@@ -73,6 +73,14 @@ def test_a_changed_mask_is_counted_again(masks):
     assert count_pixels(dataset(masks)).tolist() == [3, 0, 6]
 
 
+def test_masks_of_void_alone_are_an_error_and_not_remembered(masks, cache):
+    for name in ('a.png', 'b.png'):
+        imwrite(np.full((2, 2), 255, np.uint8), str(masks / name))
+    with pytest.raises(ValueError, match=r'The 2 training masks, .*a\.png .* of the 3 classes'):
+        count_pixels(dataset(masks))
+    assert not cache.exists()
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize('name', ['student/mnv3s_slim_shapes.py', 'kd/response_kd_shapes.py'])
 def test_a_run_weighs_the_cross_entropy_of_its_student_and_shows_the_weights(name, tiny):

@@ -1,31 +1,14 @@
-from contextlib import contextmanager
 from math import nan
 
 import numpy as np
 import pytest
 from matplotlib.image import imread
 
-from segkd_mm.report import class_charts
 from segkd_mm.report.class_charts import class_chart, confusion_chart
 from segkd_mm.report.class_iou import class_scores
 
 CLASSES = ['sky', 'road', 'pole', 'car']
 CONFUSION = np.array([[60, 40, 0, 0], [5, 994, 0, 1], [0, 0, 0, 0], [0, 0, 0, 500]])
-
-
-@pytest.fixture
-def figures(monkeypatch):
-    """The figures that are drawn, to look into."""
-    drawn, chart = [], class_charts.chart
-
-    @contextmanager
-    def watched(*arguments, **named):
-        with chart(*arguments, **named) as figure:
-            drawn.append(figure)
-            yield figure
-
-    monkeypatch.setattr(class_charts, 'chart', watched)
-    return drawn
 
 
 def texts(artists):

@@ -1,11 +1,9 @@
 import json
-from contextlib import contextmanager
 
 import numpy as np
 import pytest
 from matplotlib.image import imread
 
-from segkd_mm.report import curves
 from segkd_mm.report.curves import draw_curves
 from segkd_mm.report.training_log import read_log
 
@@ -35,21 +33,6 @@ def run(tmp_path):
              train_line(65, 2), train_line(85, 2), val_line(2, 30.0)]  # fmt: skip
     write(folder, '20260101_090000', lines)
     return folder
-
-
-@pytest.fixture
-def figures(monkeypatch):
-    """The figures that are drawn, to look into."""
-    drawn, chart = [], curves.chart
-
-    @contextmanager
-    def watched(*arguments, **named):
-        with chart(*arguments, **named) as figure:
-            drawn.append(figure)
-            yield figure
-
-    monkeypatch.setattr(curves, 'chart', watched)
-    return drawn
 
 
 def steps(log):

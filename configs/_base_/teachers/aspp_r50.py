@@ -1,15 +1,9 @@
 """mmseg's ResNet-50 at stride 16 with a light ASPP, to be trained on the data at hand."""
 
+_base_ = './imagenet_rgb.py'
+
 teacher = dict(
-    type='Teacher',
     model=dict(
-        type='EncoderDecoder',
-        data_preprocessor=dict(
-            type='SegDataPreProcessor',
-            mean=[123.675, 116.28, 103.53],
-            std=[58.395, 57.12, 57.375],
-            bgr_to_rgb=True,
-        ),
         backbone=dict(
             type='ResNet',
             depth=50,
@@ -28,7 +22,5 @@ teacher = dict(
             num_classes=21,
             loss_decode=dict(type='CrossEntropyLoss', avg_non_ignore=True),
         ),
-        test_cfg=dict(mode='whole'),
     ),
-    checkpoint=None,
 )

@@ -1,15 +1,9 @@
 """DeepLabV3 with MobileNetV2 at stride 16 and an ASPP of image pooling and 1x1 alone."""
 
+_base_ = './imagenet_rgb.py'
+
 teacher = dict(
-    type='Teacher',
     model=dict(
-        type='EncoderDecoder',
-        data_preprocessor=dict(
-            type='SegDataPreProcessor',
-            mean=[123.675, 116.28, 103.53],
-            std=[58.395, 57.12, 57.375],
-            bgr_to_rgb=True,
-        ),
         backbone=dict(
             type='TorchvisionTapBackbone',
             arch='mobilenet_v2',
@@ -25,7 +19,6 @@ teacher = dict(
             num_classes=21,
             loss_decode=dict(type='CrossEntropyLoss', avg_non_ignore=True),
         ),
-        test_cfg=dict(mode='whole'),
     ),
     checkpoint='weights/deeplabv3_mnv2_voc.pth',
 )
