@@ -9,7 +9,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 PARTS = ['backbones', 'heads', 'losses', 'distill', 'datasets', 'hooks']
-SHARED = ['segkd_mm.weights', 'segkd_mm.config', 'segkd_mm.version']
+SHARED = ['segkd_mm.weights', 'segkd_mm.config', 'segkd_mm.labels', 'segkd_mm.version']
 TORCH_ONLY = ['segkd_mm.losses.functional', 'segkd_mm.distill.taps']
 
 

@@ -15,7 +15,12 @@ default_hooks = dict(
     sampler_seed=dict(type='DistSamplerSeedHook'),
     visualization=dict(type='SegVisualizationHook'),
 )
-custom_hooks = [dict(type='IterationSeedHook'), dict(type='BestLinkHook')]
+custom_hooks = [
+    dict(type='IterationSeedHook'),
+    dict(type='TermScheduleHook'),
+    dict(type='FiniteLossHook'),
+    dict(type='BestLinkHook'),
+]
 randomness = dict(seed=0)
 visualizer = dict(
     type='SegLocalVisualizer', vis_backends=[dict(type='LocalVisBackend')], name='visualizer'

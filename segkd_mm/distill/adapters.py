@@ -42,8 +42,9 @@ def to_common_size(student: Tensor, teacher: Tensor) -> tuple[Tensor, Tensor]:
         Both at [min(h, H), min(w, W)].
     """
     size = tuple(map(min, student.shape[2:], teacher.shape[2:]))
-    return _average_to(student, size), _average_to(teacher, size)
+    return average_to(student, size), average_to(teacher, size)
 
 
-def _average_to(x: Tensor, size: tuple[int, ...]) -> Tensor:
+def average_to(x: Tensor, size: tuple[int, int]) -> Tensor:
+    """Average a map [N, C, H, W] down to ``size``; as it is where it has that size."""
     return x if x.shape[2:] == size else F.adaptive_avg_pool2d(x, size)

@@ -1,6 +1,6 @@
 """The distiller: a student that learns from its labels and from a teacher."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import torch
@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from segkd_mm.distill.taps import Taps
 from segkd_mm.distill.term import Term
+from segkd_mm.labels import UNLABELLED, VOID
 
 STUDENT = 'student.'
 TERMS = 'terms.'
@@ -26,9 +27,10 @@ class SegDistiller(BaseModel):
 
     Args:
         student: Config of any mmseg segmentor.
-        teacher: Config of a :class:`segkd_mm.distill.teacher.Teacher`.
+        teacher: Config of a :class:`segkd_mm.distill.teacher.Teacher`, or of several as
+            :class:`segkd_mm.distill.teachers.Teachers`.
         terms: By name, the config of each :class:`segkd_mm.distill.term.Term`: ``student`` and
-            ``teacher`` (names of taps), ``loss``, and where channels differ ``adapter``.
+            ``teacher`` (names of taps), ``loss``, where channels differ ``adapter``, and more.
         init_cfg: Of mmengine's BaseModule.
 
     Raises:
@@ -48,7 +50,9 @@ class SegDistiller(BaseModel):
             # Set past nn.Module, which would take the teacher in as a submodule.
             object.__setattr__(self, 'teacher', MODELS.build(teacher))
             self._taps = Taps(self.student, {term['student'] for term in terms.values()})
-            self.teacher.watch({t['teacher'] for t in terms.values()}, self.data_preprocessor)
+            # Of a term, the teacher is the name of a tap, or a dict by such names.
+            wanted = {tap for t in terms.values() for tap in _names(t['teacher'])}
+            self.teacher.watch(wanted, self.data_preprocessor)
             self.terms = self._build_terms(terms)
         self.register_state_dict_post_hook(_drop_student_prefix)
         self.register_load_state_dict_pre_hook(_add_student_prefix)
@@ -62,7 +66,7 @@ class SegDistiller(BaseModel):
         student, teacher = self._taps.pop(), self.teacher(image)
         return nn.ModuleDict(
             {
-                name: Term(name, **term, trial=(student[term['student']], teacher[term['teacher']]))
+                name: Term(name, **term, trial=(student[term['student']], teacher))
                 for name, term in terms.items()
             }
         )
@@ -72,19 +76,22 @@ class SegDistiller(BaseModel):
 
         Args:
             inputs: Images as the student's preprocessor makes them, [N, 3, H, W].
-            data_samples: With the labels in ``gt_sem_seg``.
+            data_samples: With the labels in ``gt_sem_seg``; in photos without any, what counts for
+                the terms is marked as ``UNLABELLED``, which becomes void for the student.
         """
+        labels = torch.cat([sample.gt_sem_seg.data for sample in data_samples])
+        for sample in data_samples:
+            sample.gt_sem_seg.data.masked_fill_(sample.gt_sem_seg.data == UNLABELLED, VOID)
         with self._taps:
             losses = self.student.loss(inputs, data_samples)
-        student = self._taps.pop()
-        teacher = self.teacher(inputs) if any(t.is_on for t in self.terms.values()) else {}
-        labels = torch.cat([sample.gt_sem_seg.data for sample in data_samples])
+        student, teacher = self._taps.pop(), self._ask_teacher(inputs)
         for name, term in self.terms.items():
-            tapped = student[term.student]
-            losses[f'terms.{name}.loss'] = (
-                term(tapped, teacher[term.teacher], labels) if term.is_on else term.zero(tapped)
-            )
+            losses[f'terms.{name}.loss'] = term(student[term.student], teacher, labels)
         return losses
+
+    def _ask_teacher(self, inputs: Tensor) -> dict[str, Tensor]:
+        taps = {t for term in self.terms.values() if term.is_on for t in term.mixture.weights}
+        return self.teacher(inputs, taps) if taps else {}
 
     def forward(
         self, inputs: Tensor, data_samples: OptSampleList = None, mode: str = 'tensor'
@@ -98,6 +105,10 @@ class SegDistiller(BaseModel):
         # Moves between devices reach the teacher too, which is not among the submodules.
         self.teacher._apply(fn, recurse)
         return super()._apply(fn, recurse)
+
+
+def _names(teacher: str | dict[str, float]) -> Iterable[str]:
+    return [teacher] if isinstance(teacher, str) else teacher
 
 
 def _drop_student_prefix(_module: nn.Module, state: dict, prefix: str, _metadata: dict) -> None:

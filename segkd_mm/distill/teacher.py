@@ -1,36 +1,82 @@
 """The teacher: a frozen segmentor which sees its own normalisation."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
+from contextlib import AbstractContextManager, nullcontext
+from math import ceil
 from pathlib import Path
+from typing import Literal
 
 import torch
+import torch.nn.functional as F
 from mmengine.config import Config
 from mmseg.registry import MODELS
 from torch import Tensor, nn
 
+from segkd_mm.distill.inert import Inert
+from segkd_mm.distill.renormalise import Renormalise, normalisation
 from segkd_mm.distill.taps import Taps
 from segkd_mm.weights import load_strictly, read_state_dict
 
+PRECISIONS = {'bf16': torch.bfloat16, 'fp16': torch.float16}
+
 
 @MODELS.register_module()
-class Teacher(nn.Module):
-    """Any mmseg segmentor with its weights, for evaluation only, whatever is asked of it.
+class Teacher(Inert):
+    """Any segmentor with its weights, for evaluation only, whatever is asked of it.
 
     Args:
         model: Config of the segmentor, or the path of a config file which has one as ``model``.
         checkpoint: Its weights, loaded strictly (:func:`segkd_mm.weights.read_state_dict`).
         trusted: Allow a checkpoint which could run code when it is read.
+        input_scale: Size of the images it sees, as a factor of the student's.
+        size_divisor: Its images are stretched to the next multiple of this in height and width,
+            which keeps its features aligned with the student's.
+        precision: ``'bf16'`` or ``'fp16'`` for its convolutions and matrix products.
+        channels_last: Its memory format.
+        compile: Compile it by torch.compile: minutes at the start and for each new image size.
 
     Raises:
         WeightsError: The weights cannot be had or do not fit.
+        ValueError: Another ``precision``, or a scale or divisor that is not above 0.
     """
 
-    def __init__(self, model: dict | str, checkpoint: str, trusted: bool = False) -> None:
+    def __init__(
+        self,
+        model: dict | str,
+        checkpoint: str,
+        trusted: bool = False,
+        input_scale: float = 1.0,
+        size_divisor: int = 1,
+        precision: Literal['bf16', 'fp16'] | None = None,
+        channels_last: bool = False,
+        compile: bool = False,
+    ) -> None:
         super().__init__()
+        if precision not in (None, *PRECISIONS):
+            raise ValueError(f'precision is {precision!r}, expected None or one of {PRECISIONS}.')
+        if input_scale <= 0 or size_divisor < 1:
+            raise ValueError(
+                f'input_scale is {input_scale} and size_divisor {size_divisor}, expected above 0 '
+                'and at least 1.'
+            )
         self.model = MODELS.build(_model_config(model))
         load_strictly(self.model, read_state_dict(checkpoint, trusted), checkpoint)
         self.renormalise: nn.Module = nn.Identity()
+        self.input_scale = input_scale
+        self.size_divisor = size_divisor
+        self.dtype = PRECISIONS.get(precision)
         self.requires_grad_(False).eval()
+        self._speed_up(channels_last, compile)
+
+    def _speed_up(self, channels_last: bool, compile: bool) -> None:
+        for module in self.modules():
+            # Autocast leaves weights alone that are of its type already; norms stay in float32.
+            if self.dtype and isinstance(module, nn.Linear | nn.Conv2d | nn.ConvTranspose2d):
+                module.to(self.dtype)
+        if channels_last:
+            self.to(memory_format=torch.channels_last)
+        if compile:
+            self.model.compile()
 
     def watch(self, taps: Iterable[str], inputs_from: nn.Module) -> None:
         """Say which taps to give out, and which preprocessor makes the images that will come.
@@ -40,50 +86,33 @@ class Teacher(nn.Module):
         """
         self._taps = Taps(self.model, taps)
         own = self.model.data_preprocessor
-        if _normalisation(own) != _normalisation(inputs_from):
-            self.renormalise = _Renormalise(inputs_from, own).eval()
+        if normalisation(own) != normalisation(inputs_from):
+            self.renormalise = Renormalise(inputs_from, own).eval()
 
     @torch.no_grad()
-    def forward(self, inputs: Tensor) -> dict[str, Tensor]:
-        """The tapped tensors of the student's images [N, 3, H, W], by tap name."""
-        with self._taps:
-            self.model(self.renormalise(inputs), mode='tensor')
+    def forward(self, inputs: Tensor, taps: Collection[str] | None = None) -> dict[str, Tensor]:
+        """The tapped tensors of the student's images [N, 3, H, W], by tap name.
+
+        Args:
+            inputs: As the student's preprocessor makes them.
+            taps: What is wanted now; one model gives out all that it watches.
+        """
+        with self._taps, self._precision(inputs.device.type):
+            self.model(self._resize(self.renormalise(inputs)), mode='tensor')
         return self._taps.pop()
 
-    def train(self, mode: bool = True) -> 'Teacher':
-        """Stay in evaluation mode, dropout and stochastic depth as well as batch norm."""
-        return super().train(False)
+    def _precision(self, device: str) -> AbstractContextManager:
+        # Without a type of its own, it keeps to that of the training around it.
+        return torch.autocast(device, self.dtype) if self.dtype else nullcontext()
 
-    def __deepcopy__(self, memo: dict) -> 'Teacher':
-        # A copy of the model around it, such as the moving average of EMAHook, shares the teacher.
-        return self
-
-
-class _Renormalise(nn.Module):
-    """From the student's normalised images to the teacher's, by way of the pixels."""
-
-    def __init__(self, student: nn.Module, teacher: nn.Module) -> None:
-        super().__init__()
-        s_flip, s_mean, s_std = _normalisation(student)
-        t_flip, t_mean, t_std = _normalisation(teacher)
-        self.flip = s_flip != t_flip
-        for name, values in zip(
-            ('s_mean', 's_std', 't_mean', 't_std'), (s_mean, s_std, t_mean, t_std), strict=True
-        ):
-            self.register_buffer(name, torch.tensor(values).view(-1, 1, 1), persistent=False)
-
-    def forward(self, x: Tensor) -> Tensor:
-        pixels = x * self.s_std + self.s_mean
-        pixels = pixels.flip(1) if self.flip else pixels
-        return (pixels - self.t_mean) / self.t_std
-
-
-def _normalisation(preprocessor: nn.Module) -> tuple[bool, list[float], list[float]]:
-    """Whether a data preprocessor turns BGR round, and its mean and std, in pixel values."""
-    turns = getattr(preprocessor, '_channel_conversion', False)
-    if not getattr(preprocessor, '_enable_normalize', False):
-        return turns, [0.0] * 3, [1.0] * 3
-    return turns, preprocessor.mean.flatten().tolist(), preprocessor.std.flatten().tolist()
+    def _resize(self, images: Tensor) -> Tensor:
+        size = [
+            ceil(round(side * self.input_scale) / self.size_divisor) * self.size_divisor
+            for side in images.shape[2:]
+        ]
+        if size == list(images.shape[2:]):
+            return images
+        return F.interpolate(images, size, mode='bilinear', antialias=True)
 
 
 def _model_config(model: dict | str) -> dict:

@@ -2,7 +2,17 @@
 
 from segkd_mm.hooks.best_link import BestLinkHook
 from segkd_mm.hooks.class_weights import ClassWeightHook
+from segkd_mm.hooks.finite_loss import FiniteLossHook, NonFiniteLossError
 from segkd_mm.hooks.freeze import FreezeHook
 from segkd_mm.hooks.iteration_seed import IterationSeedHook
+from segkd_mm.hooks.term_schedule import TermScheduleHook
 
-__all__ = ['BestLinkHook', 'ClassWeightHook', 'FreezeHook', 'IterationSeedHook']
+__all__ = [
+    'BestLinkHook',
+    'ClassWeightHook',
+    'FiniteLossHook',
+    'FreezeHook',
+    'IterationSeedHook',
+    'NonFiniteLossError',
+    'TermScheduleHook',
+]

@@ -7,11 +7,16 @@ import segkd_mm  # noqa: F401  registers the losses
 from segkd_mm.distill.term import Term
 from segkd_mm.losses.modules.memory import ClassQueue
 
-TRIAL = torch.zeros(1, 3, 4, 4), torch.zeros(1, 5, 2, 2)
+TRIAL = torch.zeros(1, 3, 4, 4), {'t': torch.zeros(1, 5, 2, 2)}
 
 
-def build(**loss):
-    return Term('name', 's', 't', loss, TRIAL, adapter=loss.pop('adapter', None))
+def build(schedule=None, **loss):
+    adapter = loss.pop('adapter', None)
+    return Term('name', 's', 't', loss, TRIAL, adapter=adapter, schedule=schedule)
+
+
+def maps():
+    return torch.randn(2, 3, 8, 8), {'t': torch.randn(2, 5, 4, 4)}
 
 
 def test_auto_channels_of_a_loss_are_the_teachers():
@@ -19,14 +24,12 @@ def test_auto_channels_of_a_loss_are_the_teachers():
     term = build(**config)
     assert term.loss.generator[0].weight.shape[:2] == (5, 5)
     assert {name.split('.')[0] for name in term.state_dict()} == {'adapter', 'loss'}
-    student, teacher = torch.randn(2, 3, 8, 8), torch.randn(2, 5, 4, 4)
-    assert term(student, teacher, None) > 0
+    assert term(*maps(), None) > 0
 
 
 def test_a_loss_of_relations_takes_other_channels_without_an_adapter():
     term = build(type='PairWiseLoss')
-    student, teacher = torch.randn(2, 3, 8, 8), torch.randn(2, 5, 4, 4)
-    assert term(student, teacher, None) > 0
+    assert term(*maps(), None) > 0
     with pytest.raises(ValueError, match="gives 3 channels, teacher tap 't' 5"):
         build(type='FitNetLoss')
 
@@ -34,12 +37,59 @@ def test_a_loss_of_relations_takes_other_channels_without_an_adapter():
 def test_a_term_without_weight_keeps_all_its_parameters_in_the_graph():
     term = build(type='MGDLoss', channels='auto', adapter='auto', loss_weight=0.0)
     assert not term.is_on
-    zero = term.zero(torch.randn(2, 3, 8, 8))
+    zero = term(torch.randn(2, 3, 8, 8), {}, None)
     zero.backward()
     assert zero.item() == 0
     gradients = [p.grad for p in term.parameters()]
     assert len(gradients) == 6
     assert all(g is not None and not g.any() for g in gradients)
+
+
+def test_a_schedule_is_straight_between_its_points_and_level_beyond():
+    term = build([(0.2, 0), (0.4, 1), (0.8, 1), (0.8, 0.5), (0.9, 0)], type='PairWiseLoss',
+                 loss_weight=3.0)  # fmt: skip
+    weights = []
+    for progress in (0, 0.2, 0.25, 0.4, 0.6, 0.8, 0.86, 0.9, 1):
+        term.set_progress(progress)
+        weights.append(term.weight)
+    # A quarter of the way up at 0.25; at 0.8 the later point holds; 0.86 is 0.6 of the way down.
+    assert weights == pytest.approx([0, 0, 0.75, 3, 3, 1.5, 0.6, 0, 0])
+
+
+def test_the_loss_follows_the_schedule_and_is_off_at_0():
+    torch.manual_seed(0)
+    term = build([(0, 0), (1, 1)], type='PairWiseLoss')
+    plain = build(type='PairWiseLoss')
+    student, teacher = maps()
+    for progress in (0.5, 1.0):
+        term.set_progress(progress)
+        whole = plain(student, teacher, None).item()
+        assert term(student, teacher, None).item() == pytest.approx(progress * whole)
+    term.set_progress(0)
+    assert not term.is_on
+    assert term(student, teacher, None).item() == 0
+
+
+def test_a_schedule_that_nothing_drives_is_an_error_and_no_silent_weight():
+    term = build([(0, 1), (1, 1)], type='PairWiseLoss')
+    with pytest.raises(RuntimeError, match="Term 'name' has a schedule.*TermScheduleHook"):
+        term(*maps(), None)
+
+
+@pytest.mark.parametrize(
+    'schedule', [[], [(0.5, 1), (0.1, 0)], [(0, 1, 2)], [(-0.1, 1)], [(0, 0), (1.5, 1)]]
+)
+def test_a_schedule_that_is_none_is_an_error(schedule):
+    with pytest.raises(ValueError, match=r"Term 'name': schedule is .* expected points"):
+        build(schedule, type='PairWiseLoss')
+
+
+def test_a_term_whose_teacher_was_dropped_is_zero():
+    term = build(type='FitNetLoss', adapter='auto')
+    student, _ = maps()
+    loss = term(student, {'another.t': torch.zeros(2, 5, 4, 4)}, None)
+    loss.backward()
+    assert loss.item() == 0 and term.adapter.weight.grad is not None
 
 
 def put_own_rank(rank, folder):

@@ -382,3 +382,41 @@ def test_labels_at_the_size_of_the_labels_are_the_labels():
     labels = torch.tensor([[[7, 255]]])
     assert functional.labels_at(labels, (1, 2)).tolist() == [[[7, -1]]]
     assert functional.labels_at(labels, (1, 2), ignore_index=7).tolist() == [[[-1, 255]]]
+
+
+# Labels alone.
+
+
+def logits_of(*rows):
+    """Logits of one row of positions whose softmax is given: [1, C, 1, W]."""
+    return row(*rows).log()
+
+
+def test_hard_jaccard_by_hand():
+    # Labels 0, 0, 1. Class 0: apart 1/4 + 1/2 + 1/4 = 1, together (3 + 2 + 1) / 4 + 2 = 3.5, so the
+    # distance is 2 / 4.5. Class 1 likewise: apart 1, together 1.5 + 1, so 2 / 3.5. Class 2 of the
+    # student is nowhere in the labels.
+    student = logits_of((3 / 4, 1 / 4, 1e-30), (1 / 2, 1 / 2, 1e-30), (1 / 4, 3 / 4, 1e-30))
+    labels = torch.tensor([[[0, 0, 1]]])
+    value = functional.hard_jaccard(student, torch.zeros_like(student), labels).item()
+    assert value == pytest.approx((2 / 4.5 + 2 / 3.5) / 2, rel=1e-5)
+
+
+def test_hard_jaccard_is_one_minus_the_iou_of_a_sure_prediction_and_void_counts_nowhere():
+    # Predicted 0 0 1 1, labels 0 1 1 and void: IoU of 0 is 1/2, of 1 is 1/2.
+    student = 100 * row((1, 0), (1, 0), (0, 1), (0, 1))
+    labels = torch.tensor([[[0, 1, 1, -1]]])
+    value = functional.hard_jaccard(student, student, labels).item()
+    assert value == pytest.approx(1 - 1 / 2, abs=1e-6)
+    assert functional.hard_jaccard(student, student, torch.full_like(labels, -1)).item() == 0
+    right = functional.hard_jaccard(student, student, torch.tensor([[[0, 0, 1, 1]]])).item()
+    assert right == pytest.approx(0, abs=1e-6)
+
+
+def test_hard_jaccard_moves_the_student_towards_the_labels_at_extreme_logits_too():
+    student = (1e4 * row((1, 0), (0, 1))).requires_grad_()
+    functional.hard_jaccard(student, student, torch.tensor([[[1, 1]]])).backward()
+    assert student.grad.isfinite().all()
+    fair = torch.zeros(1, 2, 1, 2, requires_grad=True)
+    functional.hard_jaccard(fair, fair, torch.tensor([[[1, 1]]])).backward()
+    assert (fair.grad[0, 1] < 0).all() and (fair.grad[0, 0] > 0).all()

@@ -7,9 +7,17 @@ counts, as :func:`labels_at` makes them. The result is a mean over what counts, 
 carries from one crop or batch size to another, and zero where nothing counts. They are computed in
 float32, also under autocast, and no gradient reaches the teacher. Losses of relations and of
 attention allow the student other channels than the teacher's; the rest want one shape.
+:func:`hard_jaccard` alone has nothing to do with the teacher.
 """
 
-from segkd_mm.losses.functional.classes import boundary_split, dist, dkd, edges, soft_jaccard
+from segkd_mm.losses.functional.classes import (
+    boundary_split,
+    dist,
+    dkd,
+    edges,
+    hard_jaccard,
+    soft_jaccard,
+)
 from segkd_mm.losses.functional.common import (
     class_masks,
     in_float32,
@@ -47,6 +55,7 @@ __all__ = [
     'dkd',
     'edges',
     'fitnet',
+    'hard_jaccard',
     'in_float32',
     'intra_class',
     'labels_at',

@@ -121,9 +121,33 @@ def soft_jaccard(
     """
     valid = (everywhere(student) if valid is None else valid)[:, None]
     p, q = (torch.where(valid, F.softmax(x / temperature, 1), 0) for x in (student, teacher))
+    return mean_over_valid(_jaccard_distance(p, q), q.amax((0, 2, 3)) > threshold)
+
+
+@in_float32
+def hard_jaccard(student: Tensor, teacher: Tensor, labels: Tensor) -> Tensor:
+    """:func:`soft_jaccard` to the labels as one-hot maps: the supervised half of JDT.
+
+    The teacher has no part in it; a term with it stands beside one with :func:`soft_jaccard`, and
+    compares at the logits' own stride as that does. Classes that no label has do not count.
+
+    Source: arXiv 2302.05666, with half of the Jaccard's weight on the labels.
+
+    Args:
+        student: Logits.
+        teacher: Not used.
+        labels: Class ids at the map's size, -1 where nothing counts.
+    """
+    classes = torch.arange(student.shape[1], device=labels.device)[:, None, None]
+    q = (labels[:, None] == classes).float()
+    p = torch.where(labels[:, None] >= 0, F.softmax(student, 1), 0)
+    return mean_over_valid(_jaccard_distance(p, q), q.amax((0, 2, 3)) > 0)
+
+
+def _jaccard_distance(p: Tensor, q: Tensor) -> Tensor:
+    """Of two maps of probabilities [N, C, H, W], by class: [C], in [0, 1]."""
     apart, together = (p - q).abs().sum((0, 2, 3)), (p + q).sum((0, 2, 3))
-    distance = 2 * apart / (together + apart).clamp(min=1e-12)
-    return mean_over_valid(distance, q.amax((0, 2, 3)) > threshold)
+    return 2 * apart / (together + apart).clamp(min=1e-12)
 
 
 @in_float32

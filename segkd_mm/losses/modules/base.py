@@ -2,6 +2,7 @@
 
 from torch import Tensor, nn
 
+from segkd_mm.labels import UNLABELLED, VOID
 from segkd_mm.losses import functional
 
 
@@ -16,7 +17,7 @@ class KDLoss(nn.Module):
     same_channels = True
     """Whether student and teacher must have as many channels."""
 
-    def __init__(self, loss_weight: float = 1.0, ignore_index: int = 255) -> None:
+    def __init__(self, loss_weight: float = 1.0, ignore_index: int = VOID) -> None:
         super().__init__()
         self.loss_weight = loss_weight
         self.ignore_index = ignore_index
@@ -27,7 +28,8 @@ class KDLoss(nn.Module):
         Args:
             student: [N, C, h, w].
             teacher: [N, C, h, w].
-            labels: Class ids of the images, [N, H, W]; None where there are none.
+            labels: Class ids of the images, [N, H, W], or ``UNLABELLED`` where a photo without
+                labels counts; None where there are none.
         """
         counts = self.counting(labels, student.shape[2:])
         return self.loss_weight * self.compute(student, teacher, counts)
@@ -54,6 +56,7 @@ class LabelledKDLoss(KDLoss):
         """
         if labels is None:
             raise ValueError(f'{type(self).__name__} compares by class: it needs labels, got None.')
+        labels = labels.masked_fill(labels == UNLABELLED, self.ignore_index)
         return functional.labels_at(labels, size, self.ignore_index)
 
 

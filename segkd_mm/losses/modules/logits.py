@@ -89,6 +89,14 @@ class SoftJaccardLoss(KDLoss):
 
 
 @MODELS.register_module()
+class HardJaccardLoss(LabelledKDLoss):
+    """:func:`segkd_mm.losses.functional.hard_jaccard`, the half of JDT that has labels."""
+
+    def compute(self, student: Tensor, teacher: Tensor, labels: Tensor) -> Tensor:
+        return functional.hard_jaccard(student, teacher, labels)
+
+
+@MODELS.register_module()
 class BoundarySplitLoss(LabelledKDLoss):
     """:func:`segkd_mm.losses.functional.boundary_split` (BPKD)."""
 
