@@ -53,7 +53,7 @@ class Teacher(Inert):
     ) -> None:
         super().__init__()
         if precision not in (None, *PRECISIONS):
-            raise ValueError(f'precision is {precision!r}, expected None or one of {PRECISIONS}.')
+            raise ValueError(f'precision is {precision!r}, expected None or one of {list(PRECISIONS)}.')
         if input_scale <= 0 or size_divisor < 1:
             raise ValueError(
                 f'input_scale is {input_scale} and size_divisor {size_divisor}, expected above 0 '

@@ -87,6 +87,8 @@ def test_where_the_teacher_sees_what_is_dropped_nothing_counts():
     assert probabilities(student) == pytest.approx(np.array([[0.5, 0.5], [0.1, 0.9]]))
     assert labels.tolist() == [[[VOID, VOID, 0, UNLABELLED]]]
     assert classes(student, seen, None)[2].tolist() == [[[VOID, UNLABELLED]]]
+    # Of three labels over two pixels the middle of the second lies on their edge, counted right.
+    assert classes(student, seen, torch.zeros(1, 1, 3).long())[2].tolist() == [[[VOID, 0, 0]]]
 
 
 def test_without_labels_and_with_nothing_dropped_there_are_none():

@@ -14,6 +14,7 @@ from mmseg.structures import SegDataSample
 
 from segkd_mm.config import load_config, plain_student
 from segkd_mm.distill import TapError
+from segkd_mm.labels import UNLABELLED
 from segkd_mm.weights import load_strictly, read_state_dict
 
 FEATURE = {
@@ -220,6 +221,22 @@ def test_law_4_an_all_void_batch_gives_finite_losses_and_gradients(build):
     assert losses['terms.logits.loss'] == losses['terms.feature.loss'] == 0
     model.parse_losses(losses)[0].backward()
     assert all(torch.isfinite(p.grad).all() for p in model.parameters() if p.grad is not None)
+
+
+def test_photos_without_labels_count_for_the_terms_alone(build):
+    torch.manual_seed(0)
+    model = build().train()
+    labelled, free = batch(model), batch(model, label=UNLABELLED)
+    free['inputs'] = labelled['inputs']
+
+    def losses(data):
+        torch.manual_seed(0)  # of dropout
+        return model(**model.data_preprocessor(data, True), mode='loss')
+
+    with_labels, without = losses(labelled), losses(free)
+    assert without['decode.loss_ce'] == 0 < with_labels['decode.loss_ce']
+    for term in ('terms.logits.loss', 'terms.feature.loss'):
+        assert without[term] == with_labels[term] > 0
 
 
 # Law 5: resume is exact.

@@ -25,10 +25,11 @@ def small_segmentor(**preprocessor) -> dict:
 
 @pytest.fixture
 def build(tmp_path):
-    def make(**preprocessor) -> Teacher:
+    def make(options=None, **preprocessor) -> Teacher:
         config = small_segmentor(**preprocessor)
+        torch.manual_seed(7)
         torch.save(MODELS.build(config).state_dict(), tmp_path / 'teacher.pth')
-        return Teacher(config, str(tmp_path / 'teacher.pth'))
+        return Teacher(config, str(tmp_path / 'teacher.pth'), **(options or {}))
 
     return make
 
@@ -70,6 +71,82 @@ def test_the_teacher_stays_in_evaluation_mode_without_gradients(build):
     first, second = (teacher(x)['decode_head.conv_seg'] for _ in range(2))
     assert torch.equal(first, second)  # dropout of 0.5 is off
     assert not first.requires_grad
+
+
+def logits_of(teacher, images):
+    teacher.watch(['decode_head.conv_seg'], teacher.model.data_preprocessor)
+    return teacher(images)['decode_head.conv_seg']
+
+
+@pytest.mark.parametrize(
+    ('options', 'size'),
+    [
+        # 1.5 times 64 x 96, and that up to multiples of 56; 1 times up to multiples of 56.
+        ({'input_scale': 1.5}, (96, 144)),
+        ({'input_scale': 1.5, 'size_divisor': 56}, (112, 168)),
+        ({'size_divisor': 56}, (112, 112)),
+        ({'size_divisor': 32}, (64, 96)),
+    ],
+)
+def test_the_teacher_sees_the_size_that_it_asks_for(build, options, size, monkeypatch):
+    teacher = build(options)
+    seen = []
+    monkeypatch.setattr(teacher.model, 'forward', lambda x, mode: seen.append(x) or seen[0])
+    teacher.watch([], teacher.model.data_preprocessor)
+    # A ramp from edge to edge stays one, so that features stay aligned with the student's.
+    ramp = torch.linspace(0, 1, 96).expand(1, 3, 64, 96)
+    teacher(ramp)
+    assert tuple(seen[0].shape[2:]) == size
+    expected = torch.linspace(0, 1, size[1]).expand(size)
+    torch.testing.assert_close(seen[0][0, 0], expected, rtol=0, atol=0.01)
+
+
+@pytest.mark.parametrize(
+    ('precision', 'dtype'), [('bf16', torch.bfloat16), ('fp16', torch.float16)]
+)
+def test_half_precision_is_near_and_is_what_is_computed_in(build, precision, dtype):
+    images = torch.randn(2, 3, 64, 96)
+    exact = logits_of(build(), images)
+    teacher = build({'precision': precision})
+    half = logits_of(teacher, images)
+    assert half.dtype == dtype
+    assert teacher.model.backbone.body.conv1.weight.dtype == dtype
+    assert teacher.model.backbone.body.bn1.running_var.dtype == torch.float32
+    error = (half.float() - exact).norm() / exact.norm()
+    assert 0 < error < 0.03
+
+
+def test_channels_last_is_the_format_of_the_weights_and_changes_no_value(build):
+    images = torch.randn(2, 3, 64, 96)
+    teacher = build({'channels_last': True})
+    weight = teacher.model.backbone.body.conv1.weight
+    assert weight.is_contiguous(memory_format=torch.channels_last)
+    torch.testing.assert_close(
+        logits_of(teacher, images), logits_of(build(), images), rtol=1e-3, atol=1e-3
+    )
+
+
+@pytest.mark.slow
+def test_a_compiled_teacher_gives_the_same_taps_at_every_size(build):
+    teacher, plain = build({'compile': True}), build()
+    for height in (64, 96, 64):
+        images = torch.randn(2, 3, height, 64)
+        torch.testing.assert_close(
+            logits_of(teacher, images), logits_of(plain, images), rtol=1e-3, atol=1e-4
+        )
+
+
+@pytest.mark.parametrize(
+    ('options', 'match'),
+    [
+        ({'precision': 'half'}, "precision is 'half', expected None or one of"),
+        ({'input_scale': 0}, 'input_scale is 0 and size_divisor 1, expected above 0'),
+        ({'size_divisor': 0}, 'size_divisor 0'),
+    ],
+)
+def test_an_option_out_of_range_is_an_error(build, options, match):
+    with pytest.raises(ValueError, match=match):
+        build(options)
 
 
 def test_a_copy_of_what_is_around_it_shares_the_teacher(build):

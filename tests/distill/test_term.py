@@ -72,7 +72,7 @@ def test_the_loss_follows_the_schedule_and_is_off_at_0():
 
 def test_a_schedule_that_nothing_drives_is_an_error_and_no_silent_weight():
     term = build([(0, 1), (1, 1)], type='PairWiseLoss')
-    with pytest.raises(RuntimeError, match="Term 'name' has a schedule.*TermScheduleHook"):
+    with pytest.raises(RuntimeError, match=r"Term 'name' has a schedule.*TermScheduleHook"):
         term(*maps(), None)
 
 

@@ -187,3 +187,14 @@ def test_each_temperature_must_be_positive(name):
 def test_each_pool_must_be_positive(name):
     with pytest.raises(ValueError, match=f'{name}: pool is 0, must be > 0'):
         MODELS.build(dict(type=name, pool=0))
+
+
+def test_what_needs_labels_leaves_photos_without_them_out_and_the_rest_does_not():
+    student, teacher = maps()
+    labels = labels_without_the_last_quarter()
+    free = torch.where(labels == VOID, 254, labels)
+    for name in ('DKDLoss', 'HardJaccardLoss'):
+        loss = MODELS.build(dict(type=name))
+        assert torch.equal(loss(student, teacher, free), loss(student, teacher, labels))
+    whole = MODELS.build(dict(type='PixelKLLoss'))
+    assert torch.equal(whole(student, teacher, free), whole(student, teacher))
