@@ -7,6 +7,9 @@ from setuptools import find_packages, setup
 HERE = Path(__file__).parent
 VERSION = (HERE / 'segkd_mm' / 'version.py').read_text().split("'")[1]
 
+TRANSFORMERS = ['transformers>=5']
+SMP = ['segmentation_models_pytorch>=0.6']
+
 setup(
     name='segkd_mm',
     version=VERSION,
@@ -44,10 +47,20 @@ setup(
         'onedl-mmcv>=2.3.6',
         'onedl-mmsegmentation>=1.4.2',
         'filelock>=3.12',
+        'huggingface_hub>=0.25',
         'matplotlib>=3.8',
         'rich>=13',
     ],
     extras_require={
-        'test': ['pytest>=8', 'pytest-xdist>=3.6', 'ruff>=0.9', 'pre-commit>=4'],
+        'transformers': TRANSFORMERS,
+        'smp': SMP,
+        'test': [
+            *TRANSFORMERS,
+            *SMP,
+            'pytest>=8',
+            'pytest-xdist>=3.6',
+            'ruff>=0.9',
+            'pre-commit>=4',
+        ],
     },
 )

@@ -10,7 +10,16 @@ import warnings
 # needs, and advises a package that does not fit.
 warnings.filterwarnings('ignore', 'Fail to import ``MultiScaleDeformableAttention``')
 
-from segkd_mm import backbones, datasets, distill, heads, hooks, losses
+from segkd_mm import backbones, datasets, distill, heads, hooks, losses, segmentors
 from segkd_mm.version import __version__
 
-__all__ = ['__version__', 'backbones', 'datasets', 'distill', 'heads', 'hooks', 'losses']
+__all__ = [
+    '__version__',
+    'backbones',
+    'datasets',
+    'distill',
+    'heads',
+    'hooks',
+    'losses',
+    'segmentors',
+]

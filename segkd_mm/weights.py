@@ -1,9 +1,11 @@
 """Weights from files and hubs: read without running code, loaded strictly or not at all."""
 
+import json
 import pickle
 import re
 from collections.abc import Callable, Iterable, Mapping
 from difflib import get_close_matches
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from urllib.error import URLError
@@ -13,6 +15,7 @@ from zipfile import is_zipfile
 
 import numpy as np
 import torch
+from huggingface_hub import snapshot_download
 from mmengine.logging import HistoryBuffer
 from mmengine.runner.checkpoint import get_torch_safe_globals
 from safetensors import SafetensorError
@@ -21,6 +24,19 @@ from torch import Tensor, nn
 from torchvision.models import get_model_weights, list_models
 
 TORCHVISION = 'torchvision://'
+HF = 'hf://'
+# What a folder, here or on the Hugging Face hub, may hold its weights in: the first there is.
+# An index names the files that hold parts of them.
+FOLDER_FILES = (
+    'model.safetensors',
+    'model.safetensors.index.json',
+    'pytorch_model.bin',
+    'pytorch_model.bin.index.json',
+)
+_HUB_PATTERNS = (
+    [*FOLDER_FILES[:2], 'model-*-of-*.safetensors'],
+    [*FOLDER_FILES[2:], 'pytorch_model-*-of-*.bin'],
+)
 
 # Scores in the meta data of mmengine's checkpoints; its own list of safe types has not all of them.
 _NUMPY_DTYPES = [getattr(np.dtypes, name) for name in np.dtypes.__all__]
@@ -34,8 +50,9 @@ def read_state_dict(source: str | Path, trusted: bool = False) -> dict[str, Tens
     """Read the state dict in a file of weights or in a checkpoint of any mm project.
 
     Args:
-        source: A path, an ``http(s)://`` or ``file://`` address, or ``torchvision://<model>`` for
-            torchvision's default weights of that model.
+        source: A path, an ``http(s)://`` or ``file://`` address, ``torchvision://<model>`` for
+            torchvision's default weights of that model, a folder with one of ``FOLDER_FILES``, or
+            ``hf://<owner>/<name>`` for such a folder on the Hugging Face hub.
         trusted: Allow a pickle that holds more than tensors, and so can run code when it is read.
 
     Raises:
@@ -52,7 +69,7 @@ def read_state_dict(source: str | Path, trusted: bool = False) -> dict[str, Tens
             f'({_what_is_unsafe(error)}). If you know where the file comes from, say trusted=True '
             'beside it in the config.'
         ) from error
-    except (EOFError, RuntimeError, SafetensorError) as error:
+    except (EOFError, RuntimeError, SafetensorError, json.JSONDecodeError) as error:
         raise WeightsError(f'{source} is damaged or cut short ({error}).') from error
     return _state_dict_in(checkpoint, source)
 
@@ -88,6 +105,9 @@ def load_strictly(
 ) -> None:
     """Load ``state`` into ``module``; every key and shape must fit, or nothing is loaded.
 
+    A module whose files have other keys than itself says by a method ``to_own_keys(state, source)``
+    how those become its own.
+
     Args:
         module: The module to fill.
         state: Its weights.
@@ -98,8 +118,10 @@ def load_strictly(
         WeightsError: As of :func:`check_fit`.
     """
     ignore = tuple(ignore)
-    check_fit(module, state, source, ignore)
     state = {k: v for k, v in state.items() if not k.startswith(ignore)}
+    if hasattr(module, 'to_own_keys') and state.keys() != module.state_dict().keys():
+        state = module.to_own_keys(state, source)
+    check_fit(module, state, source, ignore)
     module.load_state_dict(state, strict=not ignore)
 
 
@@ -135,6 +157,38 @@ def check_fit(
         )
 
 
+def leave_out_of_keys(module: nn.Module, child: str, beside: Iterable[str] = ()) -> None:
+    """Let the keys of a module be those of its submodule, without the name of that in front.
+
+    Args:
+        module: The module whose keys are shortened, where it saves and where it loads.
+        child: Name of the submodule.
+        beside: Prefixes of the keys which are not the submodule's.
+    """
+    # mmengine saves by functions of its own, which pass over `state_dict` and run its hooks.
+    module.register_state_dict_post_hook(partial(_drop_prefix, child + '.'))
+    module.register_load_state_dict_pre_hook(partial(_add_prefix, child + '.', tuple(beside)))
+
+
+def _drop_prefix(child: str, _module: nn.Module, state: dict, prefix: str, _metadata: dict) -> None:
+    for part in (state, getattr(state, '_metadata', {})):
+        keys = [key for key in part if key.startswith(prefix + child)]
+        part.update({prefix + key.removeprefix(prefix + child): part.pop(key) for key in keys})
+
+
+def _add_prefix(
+    child: str,
+    beside: tuple[str, ...],
+    _module: nn.Module,
+    state: dict,
+    prefix: str,
+    *_unused: dict | bool | list,
+) -> None:
+    others = tuple(prefix + name for name in beside)
+    keys = [key for key in state if key.startswith(prefix) and not key.startswith(others)]
+    state.update({prefix + child + key.removeprefix(prefix): state.pop(key) for key in keys})
+
+
 def _safe_globals() -> list[type | Callable | tuple[Callable, str]]:
     """What mm checkpoints hold besides tensors: arrays, and histories of what was logged."""
     others = [one for one in get_torch_safe_globals() if one is not getattr]
@@ -150,7 +204,25 @@ def _history_statistic(owner: object, name: str) -> Callable:
 
 
 def _read(source: str, weights_only: bool) -> object:
-    path = _local_file(_torchvision_url(source) if source.startswith(TORCHVISION) else source)
+    path = _local_path(source)
+    if path.is_dir():
+        return _read_folder(path, weights_only)
+    return _read_file(path, weights_only)
+
+
+def _read_folder(folder: Path, weights_only: bool) -> dict[str, Tensor]:
+    path = next((folder / name for name in FOLDER_FILES if (folder / name).is_file()), None)
+    if path is None:
+        raise WeightsError(
+            f'The folder {folder} has no weights: none of {", ".join(FOLDER_FILES)}.'
+        )
+    if path.suffix != '.json':
+        return _read_file(path, weights_only)
+    parts = sorted(set(json.loads(path.read_text())['weight_map'].values()))
+    return {k: v for part in parts for k, v in _read_file(folder / part, weights_only).items()}
+
+
+def _read_file(path: Path, weights_only: bool) -> object:
     if not path.is_file():
         raise WeightsError(f'No file of weights at {path} (looked in {Path.cwd()}).')
     if path.suffix == '.safetensors':
@@ -168,11 +240,31 @@ def _torchvision_url(source: str) -> str:
     return get_model_weights(name).DEFAULT.url
 
 
-def _local_file(source: str) -> Path:
+def _local_path(source: str) -> Path:
+    if source.startswith(HF):
+        return _hub_folder(source.removeprefix(HF))
+    if source.startswith(TORCHVISION):
+        source = _torchvision_url(source)
     address = urlparse(source)
     if address.scheme in ('http', 'https'):
         return _fetch(source)
     return Path(url2pathname(address.path) if address.scheme == 'file' else source)
+
+
+def _hub_folder(name: str) -> Path:
+    """The folder of a model of the Hugging Face hub, with its weights, from the hub's cache."""
+    try:
+        for patterns in _HUB_PATTERNS:
+            folder = Path(snapshot_download(name, allow_patterns=patterns))
+            if any((folder / file).is_file() for file in FOLDER_FILES):
+                break
+        return folder
+    except (OSError, ValueError) as error:
+        raise WeightsError(
+            f'Could not fetch {HF}{name} ({str(error).splitlines()[0]}). Get the folder where the '
+            f'hub can be reached, by `hf download {name} --local-dir DIR`, and give DIR in place '
+            'of this address.'
+        ) from error
 
 
 def _fetch(url: str) -> Path:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-PARTS = ['backbones', 'heads', 'losses', 'distill', 'datasets', 'hooks']
+PARTS = ['backbones', 'heads', 'losses', 'distill', 'datasets', 'hooks', 'segmentors']
 SHARED = ['segkd_mm.weights', 'segkd_mm.config', 'segkd_mm.labels', 'segkd_mm.version']
 TORCH_ONLY = ['segkd_mm.losses.functional', 'segkd_mm.distill.taps']
 
@@ -39,8 +39,10 @@ def may_import(module: str, imported: str) -> bool:
     for pure in TORCH_ONLY:
         if is_within(module, pure):
             return is_within(imported, 'torch', pure, *sys.stdlib_module_names)
+    if is_within(imported, 'segkd_mm.doctor'):
+        return is_within(module, 'segkd_mm.doctor')
     if is_within(imported, 'segkd_mm.report'):
-        return is_within(module, 'segkd_mm.report')
+        return is_within(module, 'segkd_mm.report', 'segkd_mm.doctor')
     for part in PARTS:
         if is_within(module, f'segkd_mm.{part}') and is_within(imported, 'segkd_mm'):
             return is_within(imported, f'segkd_mm.{part}', *SHARED)
@@ -95,6 +97,7 @@ def test_every_module_keeps_the_rules():
         ('segkd_mm.deploy.onnx', 'from segkd_mm import report'),
         ('segkd_mm.report.speed', 'from tools import train'),
         ('segkd_mm.config', 'import segkd_mm.tools.train'),
+        ('segkd_mm.report.speed', 'from segkd_mm.doctor import Finding'),
     ],
 )
 def test_a_broken_rule_is_seen(module, source):
@@ -113,6 +116,7 @@ def test_a_broken_rule_is_seen(module, source):
         ('segkd_mm.heads.light_aspp', 'from segkd_mm import version'),
         ('segkd_mm.report.speed', 'from segkd_mm.distill import SegDistiller'),
         ('segkd_mm.report.html', 'from segkd_mm.report import tables'),
+        ('segkd_mm.doctor.cost', 'from segkd_mm.report.speed import MIB'),
         ('segkd_mm.deploy.onnx', 'from segkd_mm.heads import LightASPPHead'),
         ('segkd_mm.__init__', 'from segkd_mm import backbones, losses'),
         ('segkd_mm.losses.modules', 'import toolsmith, segkd_mm_other'),
@@ -120,3 +124,16 @@ def test_a_broken_rule_is_seen(module, source):
 )
 def test_what_the_rules_allow_is_let_pass(module, source):
     assert violations(module, source) == []
+
+
+@pytest.mark.parametrize('library', ['transformers', 'segmentation_models_pytorch'])
+def test_a_library_of_an_extra_is_imported_by_no_module_as_it_is_imported(library):
+    imported = {
+        (module, name)
+        for module, path in modules().items()
+        for node in ast.parse(path.read_text()).body
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        for name in imports_of(module, ast.unparse(node))
+    }
+    assert ('segkd_mm.weights', 'torch') in imported
+    assert [found for found in imported if is_within(found[1], library)] == []

@@ -1,9 +1,13 @@
+import json
 import os
 import pickle
 import zipfile
+from copy import deepcopy
+from fnmatch import fnmatch
 from functools import partial
 from hashlib import sha256
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from threading import Thread
 
 import numpy as np
@@ -11,6 +15,7 @@ import pytest
 import torch
 from mmengine.model import BaseModel
 from mmengine.runner import Runner
+from mmengine.runner.checkpoint import get_state_dict
 from safetensors.torch import save_file
 from torch import nn
 from torchvision.models.segmentation import FCN_ResNet50_Weights
@@ -18,6 +23,7 @@ from torchvision.models.segmentation import FCN_ResNet50_Weights
 from segkd_mm.weights import (
     WeightsError,
     check_fit,
+    leave_out_of_keys,
     load_strictly,
     read_state_dict,
     rename_keys,
@@ -68,6 +74,54 @@ def test_a_safetensors_file_is_read(tmp_path):
     save_file(small_state(), tmp_path / 'net.safetensors')
     state = read_state_dict(tmp_path / 'net.safetensors')
     assert_same(dict(sorted(state.items())), dict(sorted(small_state().items())))
+
+
+def save_in_parts(folder, suffix, save):
+    """As Hugging Face libraries save a model that is too big for one file."""
+    names = {'a.weight': f'part-1{suffix}', 'a.bias': f'part-2{suffix}'}
+    for key, name in names.items():
+        save({key: small_state()[key]}, folder / name)
+    stem = 'model' if suffix == '.safetensors' else 'pytorch_model'
+    (folder / f'{stem}{suffix}.index.json').write_text(json.dumps({'weight_map': names}))
+
+
+@pytest.mark.parametrize('parts', [False, True])
+@pytest.mark.parametrize(
+    ('name', 'save'), [('model.safetensors', save_file), ('pytorch_model.bin', torch.save)]
+)
+def test_a_folder_of_a_hugging_face_library_is_read(tmp_path, name, save, parts):
+    if parts:
+        save_in_parts(tmp_path, Path(name).suffix, save)
+    else:
+        save(small_state(), tmp_path / name)
+    state = read_state_dict(tmp_path)
+    assert_same(dict(sorted(state.items())), dict(sorted(small_state().items())))
+
+
+def test_of_two_files_in_a_folder_the_one_that_cannot_run_code_is_read(tmp_path):
+    save_file(small_state(), tmp_path / 'model.safetensors')
+    torch.save({'a.weight': torch.zeros(1)}, tmp_path / 'pytorch_model.bin')
+    assert len(read_state_dict(str(tmp_path))) == 2
+
+
+def test_a_folder_that_lacks_weights_or_a_part_of_them_is_an_error(tmp_path):
+    with pytest.raises(WeightsError, match=rf'{tmp_path} has no weights: none of model\.safetens'):
+        read_state_dict(tmp_path)
+    save_in_parts(tmp_path, '.safetensors', save_file)
+    (tmp_path / 'part-2.safetensors').unlink()
+    with pytest.raises(WeightsError, match=r'No file of weights at .*part-2\.safetensors'):
+        read_state_dict(tmp_path)
+    (tmp_path / 'model.safetensors.index.json').write_text('{')
+    with pytest.raises(WeightsError, match='is damaged'):
+        read_state_dict(tmp_path)
+
+
+def test_a_folder_with_a_file_that_would_run_code_is_refused(tmp_path):
+    held = {'a': torch.zeros(1), 'b': Payload(f'touch {tmp_path}/ran')}
+    torch.save(held, tmp_path / 'pytorch_model.bin')
+    with pytest.raises(WeightsError, match='could run code'):
+        read_state_dict(tmp_path)
+    assert not (tmp_path / 'ran').exists()
 
 
 class OneWeight(BaseModel):
@@ -321,6 +375,52 @@ def test_an_unknown_model_of_torchvision_is_an_error_with_a_close_one():
         read_state_dict('torchvision://fcn_resnet500')
 
 
+class HubFolder:
+    """Stands in for huggingface_hub.snapshot_download: which files of a model are asked for."""
+
+    def __init__(self, folder, *files):
+        self.folder, self.files, self.asked = folder, files, []
+
+    def __call__(self, name, allow_patterns):
+        self.asked.append(name)
+        for file in self.files:
+            if any(fnmatch(file, pattern) for pattern in allow_patterns):
+                save = save_file if file.endswith('.safetensors') else torch.save
+                save(small_state(), self.folder / file)
+        return str(self.folder)
+
+
+@pytest.mark.parametrize(
+    ('files', 'calls'),
+    [(['model.safetensors', 'pytorch_model.bin'], 1), (['pytorch_model.bin', 'tf_model.h5'], 2)],
+)
+def test_of_a_model_of_the_hugging_face_hub_one_file_is_fetched(
+    tmp_path, monkeypatch, files, calls
+):
+    fake = HubFolder(tmp_path, *files)
+    monkeypatch.setattr('segkd_mm.weights.snapshot_download', fake)
+    state = read_state_dict('hf://owner/name')
+    assert_same(dict(sorted(state.items())), dict(sorted(small_state().items())))
+    assert fake.asked == calls * ['owner/name']
+    assert [path.name for path in tmp_path.iterdir()] == files[:1]
+
+
+def test_a_model_of_the_hugging_face_hub_without_weights_is_an_error(tmp_path, monkeypatch):
+    monkeypatch.setattr('segkd_mm.weights.snapshot_download', HubFolder(tmp_path, 'tf_model.h5'))
+    with pytest.raises(WeightsError, match='has no weights'):
+        read_state_dict('hf://owner/name')
+
+
+@pytest.mark.parametrize('name', ['owner/name', 'a/b/c'])
+def test_a_hugging_face_hub_out_of_reach_is_an_error_that_says_how_to_use_a_folder(
+    monkeypatch, tmp_path, name
+):
+    monkeypatch.setattr('huggingface_hub.constants.HF_HUB_OFFLINE', True)
+    monkeypatch.setattr('huggingface_hub.constants.HF_HUB_CACHE', str(tmp_path))
+    with pytest.raises(WeightsError, match=rf'fetch hf://{name} .*{name} --local-dir DIR.*give DI'):
+        read_state_dict(f'hf://{name}')
+
+
 # ---- loading
 
 
@@ -420,3 +520,50 @@ def test_a_name_that_fits_nothing_is_an_error_with_the_close_one():
 def test_two_keys_of_one_name_are_an_error():
     with pytest.raises(WeightsError, match=r'x\.pth: two keys come to one name'):
         rename_keys({'a.weight': 1, 'b.weight': 2}, {'a': 'b'}, 'x.pth')
+
+
+class OldNames(nn.Linear):
+    """A module whose files say 'w' and 'b'."""
+
+    def to_own_keys(self, state, source):
+        return {'weight': state['w'], 'bias': state['b']}
+
+
+def test_a_module_may_know_other_keys_of_its_files_than_its_own():
+    module = OldNames(2, 1)
+    load_strictly(module, {'w': torch.ones(1, 2), 'b': torch.ones(1)}, 'net.pth')
+    assert module.weight.eq(1).all()
+    load_strictly(module, filled(module), 'net.pth')
+    assert module.weight.eq(5).all()
+    load_strictly(module, {**filled(module), 'terms.x': 0}, 'net.pth', ignore=['terms.'])
+    with pytest.raises(WeightsError, match=r'\(3, 2\) in the file, \(1, 2\) in the model: weight'):
+        load_strictly(module, {'w': torch.ones(3, 2), 'b': torch.ones(1)}, 'net.pth')
+
+
+class Wrapped(nn.Module):
+    """The keys of a submodule are its own; what lies beside it keeps its names."""
+
+    def __init__(self):
+        super().__init__()
+        self.net = nn.ModuleDict({'net': nn.Linear(1, 1), 'bn': nn.BatchNorm1d(1)})
+        self.terms = nn.Linear(1, 1, bias=False)
+        leave_out_of_keys(self, 'net', beside=['terms.'])
+
+
+KEYS = {'net.weight', 'net.bias', 'bn.weight', 'bn.bias', 'bn.running_mean', 'bn.running_var',
+        'bn.num_batches_tracked', 'terms.weight'}  # fmt: skip
+
+
+@pytest.mark.parametrize('get', [nn.Module.state_dict, get_state_dict])
+@pytest.mark.parametrize('nested', [False, True])
+def test_the_name_of_a_submodule_is_left_out_of_keys_saved_and_loaded(get, nested):
+    saved, loaded = Wrapped(), Wrapped()
+    if nested:
+        saved, loaded = (nn.ModuleDict({'net': one, 'x': one.net}) for one in (saved, loaded))
+    state = get(saved)
+    own = {f'net.{key}' for key in KEYS} if nested else KEYS
+    assert {key for key in state if not key.startswith('x.')} == own
+    loaded.load_state_dict(deepcopy(state))
+    assert all(
+        torch.equal(a, b) for a, b in zip(saved.parameters(), loaded.parameters(), strict=True)
+    )

@@ -19,7 +19,6 @@ over latency, with the Pareto front, goes beside the result file.
 
 import argparse
 import json
-import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -28,7 +27,6 @@ import torch
 from mmengine.config import Config, DictAction
 from mmengine.registry import init_default_scope
 from mmseg.registry import MODELS
-from rich.console import Console
 from torch import Tensor, nn
 
 from segkd_mm.config import load_config, plain_student
@@ -42,7 +40,7 @@ from segkd_mm.report.speed import (
     measure_latency,
     peak_memory,
 )
-from segkd_mm.report.tables import console_table
+from segkd_mm.report.tables import console_table, wide_console
 
 
 def parse_args() -> argparse.Namespace:
@@ -138,11 +136,9 @@ def report(args: argparse.Namespace, rows: Sequence[dict]) -> None:
     }
     write_result(args.out, {**setting, 'models': rows})
     title = '{batch} x {size[0]}x{size[1]} on {device}, threads: {threads}'.format(**setting)
-    # A file or a pipe has no width of its own, and rich would take 80 columns.
-    console = Console(width=None if sys.stdout.isatty() else 120)
     tested = list(by_data(rows))
     whole_title = f'{tested[0]}; {title}' if len(tested) == 1 else title
-    console.print(console_table(table_rows(rows), title=whole_title))
+    wide_console().print(console_table(table_rows(rows), title=whole_title))
     print(f'Result: {args.out}')
     report_plot(Path(args.out).with_suffix('.png'), rows, title)
     report_untested([row['config'] for row in rows if row['mIoU'] is None], args.results)

@@ -48,7 +48,9 @@ def parse_args() -> argparse.Namespace:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument('config', help='config file, or a name of `python -m segkd_mm configs`')
-    parser.add_argument('checkpoint', help='file, address, or torchvision://MODEL')
+    parser.add_argument(
+        'checkpoint', help='file, folder, address, torchvision://MODEL or hf://OWNER/NAME'
+    )
     parser.add_argument('paths', nargs='+', metavar='PATH', help='photo, or folder of photos')
     parser.add_argument(
         '--out',

@@ -3,7 +3,8 @@
 Run it from the top of a checkout after adding a result, which is a file
 results/DATASET/CONFIG/SEED.json as `tools/test.py --out` writes it. A table goes between the lines
 `<!-- table: PATTERNS -->` and `<!-- /table -->`; PATTERNS name folders below results/, such as
-`camvid/*_kd_camvid camvid/mnv3s_slim_camvid`, or one file of `tools/benchmark.py --out`.
+`camvid/*_kd_camvid camvid/mnv3s_slim_camvid`, or one file of `tools/benchmark.py --out` or of a
+script in benchmarks/.
 """
 
 import argparse
@@ -35,7 +36,7 @@ def rows(name: str) -> list[dict]:
     """The rows of the table of that name."""
     if name.endswith('.json'):
         (benchmark,) = read_results([RESULTS / name])
-        return table_rows(benchmark['models'])
+        return benchmark['table'] if 'table' in benchmark else table_rows(benchmark['models'])
     return [row(result) for result in find(name)]
 
 

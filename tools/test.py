@@ -39,7 +39,9 @@ def parse_args() -> argparse.Namespace:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument('config', help='config file, or a name of `python -m segkd_mm configs`')
-    parser.add_argument('checkpoint', help='file, address, or torchvision://MODEL')
+    parser.add_argument(
+        'checkpoint', help='file, folder, address, torchvision://MODEL or hf://OWNER/NAME'
+    )
     parser.add_argument('--split', choices=['test', 'val'], default='test', help='default: test')
     parser.add_argument(
         '--pictures',

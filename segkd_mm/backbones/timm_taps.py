@@ -1,7 +1,8 @@
 """Feature taps over any timm model that has ``features_only``."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
+from pathlib import Path
 from urllib.error import URLError
 
 import timm
@@ -10,7 +11,7 @@ from mmseg.registry import MODELS
 from torch import Tensor, nn
 
 from segkd_mm.backbones.tap_backbone import Tap, TapBackbone
-from segkd_mm.weights import WeightsError, check_fit, read_state_dict
+from segkd_mm.weights import WeightsError, check_fit, load_strictly, read_state_dict
 
 _NAMES = ('low', 'mid', 'high', 'final')
 
@@ -29,6 +30,8 @@ class TimmTapBackbone(TapBackbone):
         weights: None, ``'hub'`` for timm's default weights, or a file in timm's key names
             (:func:`segkd_mm.weights.read_state_dict`). Read by :meth:`init_weights`, that is when
             training starts; a file must hold the whole model, its classifier is left out.
+        options: Others of ``timm.create_model``, such as ``dynamic_img_size`` and
+            ``out_indices`` of a vision transformer, whose levels are its blocks.
 
     Raises:
         ValueError: Unknown ``arch`` or tap; close matches are shown.
@@ -40,21 +43,24 @@ class TimmTapBackbone(TapBackbone):
         output_stride: int = 32,
         taps: Sequence[str] = _NAMES,
         weights: str | None = None,
+        options: dict | None = None,
     ) -> None:
         if not timm.is_model(arch):
             close = get_close_matches(arch, timm.list_models(), n=3)
             raise ValueError(f'timm has no model {arch!r}. Close: {", ".join(close) or "none"}.')
         kwargs = {} if output_stride == 32 else {'output_stride': output_stride}
+        kwargs |= options or {}
         with torch.device('meta'):
             info = timm.create_model(arch, features_only=True, **kwargs).feature_info
-        levels = list(zip(info.channels(), info.reduction(), strict=True))[-len(_NAMES) :]
+        indices = [index % len(info) for index in info.out_indices]
+        levels = list(zip(indices, info.channels(), info.reduction(), strict=True))[-len(_NAMES) :]
         names = _NAMES[-len(levels) :]
-        available = [Tap(n, *level) for n, level in zip(names, levels, strict=True)]
+        available = [Tap(n, c, stride) for n, (_, c, stride) in zip(names, levels, strict=True)]
         super().__init__(available, taps)
         self.arch = arch
         self.weights = weights
-        first, deepest = len(info.channels()) - len(levels), max(map(names.index, taps))
-        self._kwargs = {**kwargs, 'out_indices': tuple(range(first, first + deepest + 1))}
+        deepest = max(map(names.index, taps))
+        self._kwargs = {**kwargs, 'out_indices': tuple(i for i, *_ in levels[: deepest + 1])}
         self._names = names[: deepest + 1]
         self.body = timm.create_model(arch, features_only=True, **self._kwargs)
 
@@ -64,10 +70,10 @@ class TimmTapBackbone(TapBackbone):
 
     def init_weights(self) -> None:
         """Load ``weights``; without them timm's initialisation stands."""
-        if self.weights is None:
-            return
-        source = self._from_hub() if self.weights == 'hub' else self._from_file()
-        self.body.load_state_dict(source.state_dict())
+        if self.weights == 'hub':
+            self.body.load_state_dict(self._from_hub().state_dict())
+        elif self.weights is not None:
+            load_strictly(self, read_state_dict(self.weights), self.weights)
 
     def _from_hub(self) -> nn.Module:
         try:
@@ -79,17 +85,24 @@ class TimmTapBackbone(TapBackbone):
                 f'{where.hf_hub_id or where.url} in another way and pass the file: weights="/path".'
             ) from error
 
-    def _from_file(self) -> nn.Module:
+    def to_own_keys(self, state: Mapping[str, Tensor], source: str | Path) -> dict[str, Tensor]:
+        """From the weights of the whole timm model those of what is built of it.
+
+        Raises:
+            WeightsError: They do not fit the whole model, classifier aside.
+        """
         # timm loads a part of a trunk without complaint, so the file is held against the whole
         # model, classifier aside, before timm picks what the features need.
         with torch.device('meta'):
             whole = timm.create_model(self.arch)
-        state = read_state_dict(self.weights)
         classifier = timm.get_pretrained_cfg_value(self.arch, 'classifier') or ()
         classifiers = (classifier,) if isinstance(classifier, str) else classifier
-        check_fit(whole, state, self.weights, ignore=classifiers)
-        overlay = {'state_dict': state}
-        return timm.create_model(
-            self.arch, features_only=True, pretrained=True, pretrained_cfg_overlay=overlay,
+        check_fit(whole, state, source, ignore=classifiers)
+        body = timm.create_model(
+            self.arch,
+            features_only=True,
+            pretrained=True,
+            pretrained_cfg_overlay={'state_dict': dict(state)},
             **self._kwargs,
-        )  # fmt: skip
+        )
+        return {f'body.{key}': value for key, value in body.state_dict().items()}

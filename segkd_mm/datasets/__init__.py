@@ -11,6 +11,7 @@ from segkd_mm.datasets.replay import (
     SeedAugmentation,
 )
 from segkd_mm.datasets.shapes import ShapesDataset, make_shapes
+from segkd_mm.datasets.unlabelled import WithUnlabelled
 from segkd_mm.datasets.voc import VOC2012Dataset
 
 __all__ = [
@@ -25,5 +26,6 @@ __all__ = [
     'SeedAugmentation',
     'ShapesDataset',
     'VOC2012Dataset',
+    'WithUnlabelled',
     'make_shapes',
 ]

@@ -4,6 +4,5 @@ from segkd_mm.distill.distiller import SegDistiller
 from segkd_mm.distill.taps import TapError, Taps
 from segkd_mm.distill.teacher import Teacher
 from segkd_mm.distill.teachers import Teachers
-from segkd_mm.distill.torchvision_segmentor import TorchvisionSegmentor
 
-__all__ = ['SegDistiller', 'TapError', 'Taps', 'Teacher', 'Teachers', 'TorchvisionSegmentor']
+__all__ = ['SegDistiller', 'TapError', 'Taps', 'Teacher', 'Teachers']

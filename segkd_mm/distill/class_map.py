@@ -38,6 +38,7 @@ class ClassMap(nn.Module):
             of its probability, nothing counts.
 
     Attributes:
+        student_classes: The student's classes in the order of its ids.
         student_channels: Number of the student's classes.
         teacher_channels: Number of the teacher's classes.
         groups: For each group the student's and the teacher's ids.
@@ -56,6 +57,7 @@ class ClassMap(nn.Module):
     ) -> None:
         super().__init__()
         student, teacher = class_names(student), class_names(teacher)
+        self.student_classes = student
         self.student_channels, self.teacher_channels = len(student), len(teacher)
         self.groups = match_classes(student, teacher, mapping or {}, drop)
         self.drops = bool(drop)

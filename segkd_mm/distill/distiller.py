@@ -12,9 +12,7 @@ from torch import Tensor, nn
 from segkd_mm.distill.taps import Taps
 from segkd_mm.distill.term import Term
 from segkd_mm.labels import UNLABELLED, VOID
-
-STUDENT = 'student.'
-TERMS = 'terms.'
+from segkd_mm.weights import leave_out_of_keys
 
 
 @MODELS.register_module()
@@ -54,8 +52,7 @@ class SegDistiller(BaseModel):
             wanted = {tap for t in terms.values() for tap in _names(t['teacher'])}
             self.teacher.watch(wanted, self.data_preprocessor)
             self.terms = self._build_terms(terms)
-        self.register_state_dict_post_hook(_drop_student_prefix)
-        self.register_load_state_dict_pre_hook(_add_student_prefix)
+        leave_out_of_keys(self, 'student', beside=['terms.'])
 
     def _build_terms(self, terms: dict[str, dict]) -> nn.ModuleDict:
         image = torch.zeros(1, 3, 64, 64)
@@ -109,16 +106,3 @@ class SegDistiller(BaseModel):
 
 def _names(teacher: str | dict[str, float]) -> Iterable[str]:
     return [teacher] if isinstance(teacher, str) else teacher
-
-
-def _drop_student_prefix(_module: nn.Module, state: dict, prefix: str, _metadata: dict) -> None:
-    for part in (state, getattr(state, '_metadata', {})):
-        for key in [k for k in part if k.startswith(prefix + STUDENT)]:
-            part[prefix + key.removeprefix(prefix + STUDENT)] = part.pop(key)
-
-
-def _add_student_prefix(
-    _module: nn.Module, state: dict, prefix: str, *_unused: dict | bool | list
-) -> None:
-    for key in [k for k in state if k.startswith(prefix) and not k.startswith(prefix + TERMS)]:
-        state[prefix + STUDENT + key.removeprefix(prefix)] = state.pop(key)

@@ -53,7 +53,9 @@ class Teacher(Inert):
     ) -> None:
         super().__init__()
         if precision not in (None, *PRECISIONS):
-            raise ValueError(f'precision is {precision!r}, expected None or one of {list(PRECISIONS)}.')
+            raise ValueError(
+                f'precision is {precision!r}, expected None or one of {list(PRECISIONS)}.'
+            )
         if input_scale <= 0 or size_divisor < 1:
             raise ValueError(
                 f'input_scale is {input_scale} and size_divisor {size_divisor}, expected above 0 '
@@ -89,7 +91,6 @@ class Teacher(Inert):
         if normalisation(own) != normalisation(inputs_from):
             self.renormalise = Renormalise(inputs_from, own).eval()
 
-    @torch.no_grad()
     def forward(self, inputs: Tensor, taps: Collection[str] | None = None) -> dict[str, Tensor]:
         """The tapped tensors of the student's images [N, 3, H, W], by tap name.
 
@@ -97,9 +98,15 @@ class Teacher(Inert):
             inputs: As the student's preprocessor makes them.
             taps: What is wanted now; one model gives out all that it watches.
         """
-        with self._taps, self._precision(inputs.device.type):
-            self.model(self._resize(self.renormalise(inputs)), mode='tensor')
+        with self._taps:
+            self.output(inputs)
         return self._taps.pop()
+
+    @torch.no_grad()
+    def output(self, inputs: Tensor) -> Tensor | tuple[Tensor, ...]:
+        """What the model itself makes of the student's images: logits, of most models."""
+        with self._precision(inputs.device.type):
+            return self.model(self._resize(self.renormalise(inputs)), mode='tensor')
 
     def _precision(self, device: str) -> AbstractContextManager:
         # Without a type of its own, it keeps to that of the training around it.

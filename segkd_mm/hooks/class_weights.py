@@ -34,13 +34,15 @@ def class_weights(pixels: np.ndarray) -> list[float]:
 def count_pixels(dataset: Dataset) -> np.ndarray:
     """Number of pixels of each class in all masks of a data set of mmseg's, void left out: [C].
 
-    Counted once: the numbers are kept in ``$XDG_CACHE_HOME/segkd_mm`` (``~/.cache/segkd_mm``) and
-    hold as long as the masks' names, sizes and dates and the classes stay the same.
+    Samples without a mask are passed over. Counted once: the numbers are kept in
+    ``$XDG_CACHE_HOME/segkd_mm`` (``~/.cache/segkd_mm``) and hold as long as the masks' names, sizes
+    and dates and the classes stay the same.
 
     Raises:
         ValueError: No pixel has a class.
     """
     infos = [dataset.get_data_info(index) for index in range(len(dataset))]
+    infos = [info for info in infos if 'seg_map_path' in info]
     kept = _cache_file(infos)
     if kept.exists():
         return np.array(json.loads(kept.read_text()))

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from itertools import accumulate, chain
 from math import prod
 from time import perf_counter
@@ -112,25 +113,29 @@ def peak_memory(model: nn.Module, inputs: Tensor) -> float:
     count that, but a process seldom gives memory back, so it depends on what ran before.)
     """
     held = sum(tensor.nbytes for tensor in chain(model.parameters(), model.buffers()))
-    grown = _cuda_growth if inputs.is_cuda else _cpu_growth
     with inference(model):
         model(inputs)
-        return (held + grown(model, inputs)) / MIB
+        return (held + peak_growth(partial(model, inputs), inputs.device)) / MIB
 
 
-def _cuda_growth(model: nn.Module, inputs: Tensor) -> int:
-    before = torch.cuda.memory_allocated(inputs.device)
-    torch.cuda.reset_peak_memory_stats(inputs.device)
-    model(inputs)
-    return torch.cuda.max_memory_allocated(inputs.device) - before
+def peak_growth(run: Callable[[], object], device: torch.device) -> int:
+    """Bytes that torch's allocator hands out during a call at its peak, above what it held."""
+    return _cuda_growth(run, device) if device.type == 'cuda' else _cpu_growth(run)
 
 
-def _cpu_growth(model: nn.Module, inputs: Tensor) -> int:
+def _cuda_growth(run: Callable[[], object], device: torch.device) -> int:
+    before = torch.cuda.memory_allocated(device)
+    torch.cuda.reset_peak_memory_stats(device)
+    run()
+    return torch.cuda.max_memory_allocated(device) - before
+
+
+def _cpu_growth(run: Callable[[], object]) -> int:
     with (
         _silent_stderr(),
         profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiled,
     ):
-        model(inputs)
+        run()
     events = sorted(profiled.profiler.kineto_results.events(), key=lambda event: event.start_ns())
     changes = (event.nbytes() for event in events if event.name() == '[memory]')
     return max(accumulate(changes, initial=0))
@@ -170,17 +175,34 @@ def measure_latency(
     Raises:
         ValueError: ``repeats`` is less than 1.
     """
+    runs = {name: partial(run, inputs) for name, run in models.items()}
+    with inference(*models.values()):
+        times = time_in_turn(runs, inputs.device, warmup, repeats, seconds)
+    return {name: Latency.of(taken, len(inputs)) for name, taken in times.items()}
+
+
+def time_in_turn(
+    runs: Mapping[str, Callable[[], object]],
+    device: torch.device,
+    warmup: int = 10,
+    repeats: int = 50,
+    seconds: float = 120.0,
+) -> dict[str, list[float]]:
+    """Time calls side by side, in turn; the seconds that each round took of each, by name.
+
+    See :func:`measure_latency` for the arguments and errors.
+    """
     if repeats < 1:
         raise ValueError(f'repeats={repeats}: at least one timed round is needed')
-    times = {name: [] for name in models}
+    times = {name: [] for name in runs}
     start = perf_counter()
-    with inference(*models.values()), _progress() as progress:
+    with _progress() as progress:
         for done in progress.track(range(warmup + repeats), description='measuring'):
             if done >= warmup + FEWEST_REPEATS and perf_counter() - start > seconds:
                 break
-            for name, run in models.items():
-                times[name].append(_time(run, inputs))
-    return {name: Latency.of(taken[warmup:], len(inputs)) for name, taken in times.items()}
+            for name, run in runs.items():
+                times[name].append(_time(run, device))
+    return {name: taken[warmup:] for name, taken in times.items()}
 
 
 def _progress() -> Progress:
@@ -188,15 +210,15 @@ def _progress() -> Progress:
     return Progress(console=Console(stderr=True), transient=True, auto_refresh=False)
 
 
-def _time(run: Callable[[Tensor], object], inputs: Tensor) -> float:
-    _wait(inputs)
+def _time(run: Callable[[], object], device: torch.device) -> float:
+    _wait(device)
     start = perf_counter()
-    run(inputs)
-    _wait(inputs)
+    run()
+    _wait(device)
     return perf_counter() - start
 
 
-def _wait(inputs: Tensor) -> None:
+def _wait(device: torch.device) -> None:
     """A GPU call returns before the work is done."""
-    if inputs.is_cuda:
-        torch.cuda.synchronize(inputs.device)
+    if device.type == 'cuda':
+        torch.cuda.synchronize(device)

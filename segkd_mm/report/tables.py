@@ -8,9 +8,11 @@ three digits. A column of numbers is aligned to the right. For any other format,
 import math
 import os
 import re
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
@@ -28,6 +30,11 @@ def console_table(rows: Rows, title: str | None = None) -> Table:
         # Text, not str: rich would take [brackets] in a cell for markup.
         table.add_row(*(Text(_cell(row.get(column))) for column in _columns(rows)))
     return table
+
+
+def wide_console() -> Console:
+    """A console for tables: 120 columns where a file or a pipe has no width of its own."""
+    return Console(width=None if sys.stdout.isatty() else 120)
 
 
 def markdown_table(rows: Rows) -> str:

@@ -2,6 +2,7 @@
 
 import torch
 import torch.nn.functional as F
+from mmengine.config import ConfigDict
 from mmseg.models.losses import accuracy
 from mmseg.models.segmentors import EncoderDecoder
 from mmseg.models.segmentors.base import BaseSegmentor
@@ -11,16 +12,9 @@ from mmseg.utils import OptSampleList, SampleList
 from torch import Tensor
 from torchvision.models import get_model
 
+from segkd_mm.labels import VOID
+from segkd_mm.segmentors.normalisation import preprocessor
 from segkd_mm.weights import load_strictly, read_state_dict
-
-IMAGENET = dict(
-    type='SegDataPreProcessor',
-    mean=[123.675, 116.28, 103.53],
-    std=[58.395, 57.12, 57.375],
-    bgr_to_rgb=True,
-    pad_val=0,
-    seg_pad_val=255,
-)
 
 
 @MODELS.register_module()
@@ -55,7 +49,7 @@ class TorchvisionSegmentor(EncoderDecoder):
         pretrained: None = None,
         init_cfg: dict | None = None,
     ) -> None:
-        BaseSegmentor.__init__(self, data_preprocessor or IMAGENET, init_cfg)
+        BaseSegmentor.__init__(self, data_preprocessor or preprocessor(), init_cfg)
         net = get_model(
             arch, weights=None, weights_backbone=None, num_classes=num_classes, aux_loss=True
         )
@@ -67,7 +61,7 @@ class TorchvisionSegmentor(EncoderDecoder):
         self.num_classes = self.out_channels = num_classes
         self.align_corners = False
         self.train_cfg = train_cfg
-        self.test_cfg = test_cfg or dict(mode='whole')
+        self.test_cfg = test_cfg or ConfigDict(mode='whole')
 
     def init_weights(self) -> None:
         """Load ``backbone_weights`` strictly, classifier aside."""
@@ -94,7 +88,7 @@ class TorchvisionSegmentor(EncoderDecoder):
         logits = resize(self.classifier(features['out']), labels.shape[1:], mode='bilinear')
         aux = resize(self.aux_classifier(features['aux']), labels.shape[1:], mode='bilinear')
         return {
-            'decode.loss_ce': F.cross_entropy(logits, labels, ignore_index=255),
-            'aux.loss_ce': self.aux_loss_weight * F.cross_entropy(aux, labels, ignore_index=255),
-            'decode.acc_seg': accuracy(logits, labels, ignore_index=255),
+            'decode.loss_ce': F.cross_entropy(logits, labels, ignore_index=VOID),
+            'aux.loss_ce': self.aux_loss_weight * F.cross_entropy(aux, labels, ignore_index=VOID),
+            'decode.acc_seg': accuracy(logits, labels, ignore_index=VOID),
         }

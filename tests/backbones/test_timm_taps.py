@@ -132,3 +132,20 @@ def test_levels_behind_the_deepest_tap_are_not_built(arch):
     sum(feature.sum() for feature in backbone(images())).backward()
     assert all(p.grad is not None for p in backbone.parameters())
     assert backbone.strides == (4, 8)
+
+
+@torch.no_grad()
+def test_the_levels_of_a_vision_transformer_are_its_blocks(tmp_path):
+    net = saved('vit_tiny_patch16_224', tmp_path / 'vit.pth')
+    settings = {'weights': str(tmp_path / 'vit.pth'), 'taps': ('mid', 'final')}
+    last = TimmTapBackbone('vit_tiny_patch16_224', **settings).eval()
+    chosen = {'out_indices': (1, 3, 5, 7), 'dynamic_img_size': True}
+    spread = TimmTapBackbone('vit_tiny_patch16_224', options=chosen, **settings).eval()
+    photo = images(224)
+    for backbone, blocks in ((last, [9, 11]), (spread, [3, 7])):
+        backbone.init_weights()
+        expected = net.forward_intermediates(photo, blocks, intermediates_only=True)
+        for feature, block in zip(backbone(photo), expected, strict=True):
+            torch.testing.assert_close(feature, block)
+    assert (spread.channels, spread.strides) == ((192, 192), (16, 16))
+    assert [x.shape for x in spread(images(96))] == 2 * [(1, 192, 6, 6)]

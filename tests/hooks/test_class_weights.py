@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from mmcv.image import imwrite
+from mmengine.dataset import ConcatDataset
 from mmengine.runner import Runner
 from mmseg.datasets import BaseSegDataset, LoadAnnotations
 from mmseg.models.losses import CrossEntropyLoss
@@ -57,6 +58,16 @@ def test_a_subset_of_the_classes_is_counted_as_training_sees_it(masks):
                     metainfo={'classes': ('tree', 'sky')})  # fmt: skip
     assert count_pixels(subset).tolist() == [1, 6]
     assert count_pixels(dataset(masks)).tolist() == [6, 1, 0]  # which has a cache of its own
+
+
+def test_photos_without_labels_are_passed_over(masks):
+    metainfo = {'classes': ('sky', 'tree', 'cow')}
+    photos = BaseSegDataset(
+        img_suffix='.png', data_prefix={'img_path': str(masks)}, metainfo=metainfo, pipeline=[]
+    )
+    both = ConcatDataset([photos, dataset(masks)])
+    assert len(both) == 4
+    assert count_pixels(both).tolist() == [6, 1, 0]
 
 
 def test_they_are_counted_once(masks, cache, monkeypatch):

@@ -1,0 +1,20 @@
+"""What goes wrong in distillation, looked for before a run; each module is one kind of check."""
+
+from segkd_mm.doctor.accuracy import check_accuracy
+from segkd_mm.doctor.cost import check_cost
+from segkd_mm.doctor.data import check_data
+from segkd_mm.doctor.experiment import Experiment
+from segkd_mm.doctor.finding import Finding, Report
+from segkd_mm.doctor.gradients import check_gradients
+from segkd_mm.doctor.taps import check_taps
+
+__all__ = [
+    'Experiment',
+    'Finding',
+    'Report',
+    'check_accuracy',
+    'check_cost',
+    'check_data',
+    'check_gradients',
+    'check_taps',
+]

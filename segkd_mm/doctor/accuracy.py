@@ -1,0 +1,153 @@
+"""How well the teacher does beside the student: what it can teach."""
+
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from rich.progress import track
+from torch import Tensor, nn
+
+from segkd_mm.distill.term import Term
+from segkd_mm.doctor.experiment import Experiment
+from segkd_mm.doctor.finding import Finding, Report
+from segkd_mm.labels import UNLABELLED, VOID
+from segkd_mm.report.class_iou import ClassIoUMetric
+
+STUDENT, CONSTANT = 'student', 'the commonest class everywhere'
+# A teacher below this multiple of the best constant guess has learned nothing of these classes.
+CHANCE = 1.5
+
+
+def check_accuracy(experiment: Experiment, images: int = 20) -> Report:
+    """mIoU of student and teacher on ``images`` validation photos, and of the teacher on crops.
+
+    The teacher's is of what its terms learn from: its taps at their own stride, in the classes to
+    which they are mapped. Crops are training batches: what it is shown in training.
+    """
+    model, report = experiment.model.eval(), Report('What the teacher can teach')
+    whole = experiment.batches('val', images)
+    matrices = _confusions(experiment, track(whole, 'validation photos', images, transient=True))
+    report.rows.extend(_row(name, 'val photos', matrix) for name, matrix in matrices.items())
+    if experiment.is_distilled:
+        _judge(matrices, report, images)
+        size = experiment.config.train_dataloader.batch_size
+        crops = experiment.batches('train', max(images // size, 1))
+        on_crops = _confusions(experiment, crops)
+        report.rows.extend(
+            _row(name, 'training crops', matrix)
+            for name, matrix in on_crops.items()
+            if name not in (STUDENT, CONSTANT)
+        )
+    model.train()
+    return report
+
+
+def miou(matrix: np.ndarray) -> float:
+    """Mean IoU in percent over the classes that truth or prediction has, of [C, C] pixel counts."""
+    hits = matrix.diagonal()
+    union = matrix.sum(0) + matrix.sum(1) - hits
+    return 100 * float(np.mean(hits[union > 0] / union[union > 0])) if union.any() else 0.0
+
+
+def _confusions(experiment: Experiment, batches: Iterable[dict]) -> dict[str, np.ndarray]:
+    """Confusion matrices by who predicts, and of the guess that is the same everywhere."""
+    sums: dict[str, np.ndarray] = {}
+    for batch in batches:
+        for name, matrix in _of_batch(experiment, batch):
+            sums[name] = sums.get(name, 0) + matrix
+    truth = sums[STUDENT].sum(1)
+    constant = np.zeros_like(sums[STUDENT])
+    constant[:, truth.argmax()] = truth
+    return {**sums, CONSTANT: constant}
+
+
+@torch.no_grad()
+def _of_batch(experiment: Experiment, batch: dict) -> Iterator[tuple[str, np.ndarray]]:
+    data = experiment.model.data_preprocessor(batch, False)
+    inputs = data['inputs']
+    labels = torch.stack([sample.gt_sem_seg.data[0] for sample in data['data_samples']])
+    # Test-time preprocessing pads no labels.
+    labels = F.pad(labels, (0, inputs.shape[3] - labels.shape[2], 0,
+                            inputs.shape[2] - labels.shape[1]), value=VOID)  # fmt: skip
+    labels = labels.to(inputs.device).masked_fill(labels.to(inputs.device) == UNLABELLED, VOID)
+    logits = experiment.student(inputs, mode='tensor')
+    yield STUDENT, _confusion(logits, labels)
+    if experiment.is_distilled:
+        for name, target, known in _targets(experiment.model, inputs, labels, logits):
+            yield name, _confusion(target, known)
+
+
+def _targets(
+    model: nn.Module, inputs: Tensor, labels: Tensor, student: Tensor
+) -> Iterator[tuple[str, Tensor, Tensor]]:
+    """Of each teacher that is learned from: a name, its logits, and labels in its classes."""
+    outputs, seen = model.teacher(inputs), set()
+    for term in model.terms.values():
+        source = str(term.mixture)
+        target = term.mixture.target(outputs)
+        if source not in seen and _is_logits(term, target, student):
+            seen.add(source)
+            _, target, known = (
+                term.classes(student, target, labels) if term.classes else (0, target, labels)
+            )
+            yield f'teacher, {source}', target, known
+    whole = None if seen else _own_logits(model.teacher, inputs)
+    if whole is not None and whole.shape[1] == student.shape[1]:
+        yield 'teacher, its own logits', whole, labels
+
+
+def _is_logits(term: Term, target: Tensor, student: Tensor) -> bool:
+    return term.classes is not None or target.shape[1] == student.shape[1]
+
+
+def _own_logits(teacher: nn.Module, inputs: Tensor) -> Tensor | None:
+    """What a single teacher predicts, if it does: one that is tapped for features alone."""
+    out = teacher.output(inputs) if hasattr(teacher, 'output') else None
+    return out if isinstance(out, Tensor) and out.ndim == 4 else None
+
+
+def _confusion(logits: Tensor, labels: Tensor) -> np.ndarray:
+    logits = F.interpolate(logits.float(), labels.shape[1:], mode='bilinear')
+    counted = ClassIoUMetric.intersect_and_union(logits.argmax(1), labels, logits.shape[1], VOID)
+    return counted.numpy()
+
+
+def _row(name: str, on: str, matrix: np.ndarray) -> dict:
+    pixels = max(matrix.sum(), 1)
+    accuracy = 100 * float(matrix.trace() / pixels)
+    return {'who': name, 'on': on, 'mIoU': miou(matrix), 'pixel accuracy': accuracy}
+
+
+def _judge(matrices: dict[str, np.ndarray], report: Report, images: int) -> None:
+    student, chance = miou(matrices[STUDENT]), miou(matrices[CONSTANT])
+    teachers = {n: miou(m) for n, m in matrices.items() if n not in (STUDENT, CONSTANT)}
+    if not teachers:
+        report.findings.append(
+            Finding('note', "The teacher gives no logits of the student's classes: its mIoU could "
+                    'not be measured.')
+        )  # fmt: skip
+    for name, value in teachers.items():
+        if value < CHANCE * chance:
+            report.findings.append(
+                Finding(
+                    'error',
+                    f'{name}: {value:.1f} mIoU, hardly more than guessing one class everywhere '
+                    f'({chance:.1f}).',
+                    'Check its checkpoint, its class list and order (classes= in the term), and '
+                    'its normalisation and channel order.',
+                )
+            )
+        elif value <= student:
+            report.findings.append(
+                Finding(
+                    'warning',
+                    f'{name}: {value:.1f} mIoU, no better than the student ({student:.1f}).',
+                    'A teacher teaches what it does better: train it longer or take another.',
+                )
+            )
+        else:
+            report.findings.append(
+                Finding('ok', f'{name}: {value:.1f} mIoU on {images} photos, the student '
+                        f'{student:.1f}.')
+            )  # fmt: skip

@@ -1,0 +1,104 @@
+"""Whether the data are there, their labels in range, and how the classes are balanced."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from mmseg.datasets.transforms import LoadAnnotations
+from PIL import Image
+from rich.progress import track
+from torch.utils.data import Dataset
+
+from segkd_mm.doctor.experiment import Experiment, spread
+from segkd_mm.doctor.finding import Finding, Report
+from segkd_mm.labels import VOID
+
+RARE = 0.1  # percent of the pixels
+
+
+def check_data(experiment: Experiment, images: int = 200) -> Report:
+    """Look at up to ``images`` masks of ``train`` and of ``val``, evenly spread.
+
+    Raises:
+        DataLayoutError: The data are not there.
+    """
+    report = Report('Data')
+    counts = {s: _look_at(s, experiment.dataset(s), images, report) for s in ('train', 'val')}
+    classes = experiment.dataset('train').metainfo['classes']
+    for index, name in enumerate(classes):
+        shares = {f'{split}, %': _share(pixels, index) for split, pixels in counts.items()}
+        report.rows.append({'class': name, **shares})
+    report.findings.extend(_judge(report.rows))
+    return report
+
+
+def _look_at(split: str, dataset: Dataset, images: int, report: Report) -> np.ndarray:
+    """Pixels of each class in a split; what is wrong with its masks goes to the report."""
+    infos = [dataset.get_data_info(index) for index in spread(len(dataset), images)]
+    labelled = [info for info in infos if 'seg_map_path' in info]
+    num_classes, pixels = len(dataset.metainfo['classes']), np.zeros(256, dtype=np.int64)
+    for info in track(labelled, f'masks of {split}', transient=True):
+        mask = LoadAnnotations()(dict(info))['gt_seg_map'].astype(np.int64)
+        report.findings.extend(_faults(info, mask, num_classes))
+        pixels += np.bincount(mask.ravel().clip(0, 255), minlength=256)
+    void = 100 * pixels[VOID] / max(pixels.sum(), 1)
+    free = f', {len(infos) - len(labelled)} without labels' if len(labelled) < len(infos) else ''
+    report.findings.append(
+        Finding('ok', f'{split}: {len(dataset)} images, {len(infos)} looked at{free}; '
+                f'{void:.1f} % of the pixels are void.')
+    )  # fmt: skip
+    return pixels[:num_classes]
+
+
+def _faults(info: Mapping, mask: np.ndarray, num_classes: int) -> list[Finding]:
+    faults = []
+    strange = [i for i in np.unique(mask).tolist() if not 0 <= i < num_classes and i != VOID]
+    if strange:
+        faults.append(
+            Finding(
+                'error',
+                f'{info["seg_map_path"]} holds the ids {strange}, expected 0 to {num_classes - 1} '
+                f'or {VOID} for void.',
+                'Check the masks (a palette or colours in place of ids?), the number of classes '
+                'and reduce_zero_label.',
+            )
+        )
+    with Image.open(info['img_path']) as photo:
+        if photo.size != mask.shape[::-1]:
+            faults.append(
+                Finding(
+                    'error',
+                    f'{info["img_path"]} has {photo.size[0]} x {photo.size[1]} pixels, its mask '
+                    f'{mask.shape[1]} x {mask.shape[0]}.',
+                    'Each mask must have the size of its photo.',
+                )
+            )
+    return faults
+
+
+def _share(pixels: np.ndarray, index: int) -> float:
+    return 100 * pixels[index].item() / max(pixels.sum().item(), 1)
+
+
+def _judge(rows: Sequence[Mapping]) -> list[Finding]:
+    """What the shares of the classes, rows with ``class``, ``train, %`` and ``val, %``, mean."""
+    unseen = [row for row in rows if row['train, %'] == 0]
+    tested = [row['class'] for row in unseen if row['val, %']]
+    nowhere = [row['class'] for row in unseen if not row['val, %']]
+    rare = [row['class'] for row in rows if 0 < row['train, %'] < RARE]
+    more = 'Look at more masks (--masks), or leave them out of metainfo.'
+    weigh = 'Class weights (ClassWeightHook) or larger crops may help.'
+    found = [
+        (
+            'warning',
+            'In val, but in no training mask looked at, so not learned',
+            tested,
+            more,
+        ),
+        ('note', 'In no mask looked at', nowhere, more),
+        ('note', f'Below {RARE} % of the training pixels, so that IoU is noise', rare, weigh),
+    ]
+    return [
+        Finding(level, f'{what}: {", ".join(names)}.', advice)
+        for level, what, names, advice in found
+        if names
+    ]

@@ -1,0 +1,83 @@
+"""The experiment that is looked at: its config, model and data, built when asked for."""
+
+from collections.abc import Iterator
+from functools import cached_property
+from itertools import islice
+
+import torch
+from mmengine.config import Config
+from mmengine.dataset import pseudo_collate
+from mmengine.registry import init_default_scope
+from mmengine.runner import Runner, set_random_seed
+from mmseg.registry import MODELS
+from torch import nn
+from torch.utils.data import DataLoader, Dataset
+
+from segkd_mm.report.step_cost import set_highest
+from segkd_mm.weights import load_strictly, read_state_dict
+
+
+class Experiment:
+    """An experiment, with its parts built when they are asked for.
+
+    Args:
+        config: Any of ours; checks of the teacher apply to distillation only.
+        device: Where the models run.
+        student: Checkpoint of the student to look at, None for its start.
+    """
+
+    def __init__(self, config: Config, device: str = 'cpu', student: str | None = None) -> None:
+        init_default_scope(config.get('default_scope', 'mmseg'))
+        self.config = config
+        self.device = torch.device(device)
+        self.checkpoint = student
+
+    @property
+    def is_distilled(self) -> bool:
+        """Whether it has a teacher."""
+        return self.config.model.type == 'SegDistiller'
+
+    @cached_property
+    def model(self) -> nn.Module:
+        """The whole model as training starts, every schedule at its highest weight."""
+        set_random_seed(self.config.get('randomness', {}).get('seed') or 0)
+        model = MODELS.build(self.config.model)
+        model.init_weights()
+        if self.checkpoint:
+            state = read_state_dict(self.checkpoint)
+            student = getattr(model, 'student', model)
+            load_strictly(student, state, self.checkpoint, ignore=['terms.'])
+        set_highest(model)
+        return model.to(self.device)
+
+    @property
+    def student(self) -> nn.Module:
+        """The student alone."""
+        return self.model.student if self.is_distilled else self.model
+
+    @property
+    def num_classes(self) -> int:
+        """Number of the student's classes."""
+        return self.student.num_classes
+
+    def dataset(self, split: str) -> Dataset:
+        """The data set of ``train`` or ``val``."""
+        return self.loader(split).dataset
+
+    def loader(self, split: str, workers: int = 0) -> DataLoader:
+        """The data loader of ``train`` or ``val``."""
+        options = dict(num_workers=workers, persistent_workers=workers > 0)
+        return Runner.build_dataloader({**self.config[f'{split}_dataloader'], **options}, seed=0)
+
+    def batches(self, split: str, count: int) -> Iterator[dict]:
+        """``count`` batches as the loop gives them; those of ``val`` are spread over it."""
+        if split == 'train':
+            return islice(self.loader(split), count)
+        dataset = self.dataset(split)
+        return (pseudo_collate([dataset[index]]) for index in spread(len(dataset), count))
+
+
+def spread(length: int, count: int) -> list[int]:
+    """Up to ``count`` indices below ``length``, evenly spread."""
+    step = max(length / count, 1)
+    return [int(step * number) for number in range(min(length, count))]

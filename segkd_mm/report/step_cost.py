@@ -1,0 +1,87 @@
+"""What training steps cost: time and peak memory of one, side by side for several configs."""
+
+from collections.abc import Callable, Mapping
+from statistics import median
+
+import torch
+from mmengine.config import Config
+from mmengine.optim import build_optim_wrapper
+from mmengine.registry import init_default_scope
+from mmengine.structures import PixelData
+from mmseg.registry import MODELS
+from mmseg.structures import SegDataSample
+from torch import nn
+
+from segkd_mm.report.speed import MIB, peak_growth, time_in_turn
+
+
+class TrainingStep:
+    """One training step of a model on a batch: forward, backward, optimizer; call it to run it.
+
+    Args:
+        model: Any mmseg model, on its device.
+        config: Its experiment, for the optimizer.
+        batch: As the training data loader gives it.
+    """
+
+    def __init__(self, model: nn.Module, config: Config, batch: dict) -> None:
+        self.model = model.train()
+        self.wrapper = build_optim_wrapper(model, config.optim_wrapper)
+        self.batch = batch
+
+    def __call__(self) -> None:
+        # The preprocessor pads labels in place; the photos of a batch stay as they are.
+        samples = [sample.clone() for sample in self.batch['data_samples']]
+        batch = dict(inputs=list(self.batch['inputs']), data_samples=samples)
+        self.model.train_step(batch, self.wrapper)
+
+
+def build_model(config: Config, device: torch.device) -> nn.Module:
+    """The model of a config with every schedule at its highest weight."""
+    init_default_scope(config.get('default_scope', 'mmseg'))
+    model = MODELS.build(config.model).to(device)
+    set_highest(model)
+    return model
+
+
+def set_highest(model: nn.Module) -> None:
+    """Put terms with a schedule where their weight is highest; models without terms stay."""
+    for term in getattr(model, 'terms', {}).values():
+        if term.schedule:
+            term.set_progress(max(term.schedule, key=lambda point: point[1])[0])
+
+
+def random_batch(batch_size: int, size: tuple[int, int], num_classes: int) -> dict:
+    """Photos of noise, uint8 [3, H, W], and labels in blocks of 16 pixels."""
+    rows, columns = (-(-side // 16) for side in size)
+    blocks = torch.randint(0, num_classes, (batch_size, 1, rows, columns))
+    labels = blocks.repeat_interleave(16, 2).repeat_interleave(16, 3)[..., : size[0], : size[1]]
+    meta = dict(img_shape=size, ori_shape=size)
+    return dict(
+        inputs=list(torch.randint(0, 256, (batch_size, 3, *size), dtype=torch.uint8)),
+        data_samples=[
+            SegDataSample(metainfo=meta, gt_sem_seg=PixelData(data=one)) for one in labels
+        ],
+    )
+
+
+def step_costs(
+    steps: Mapping[str, Callable[[], object]],
+    device: torch.device,
+    repeats: int = 10,
+    warmup: int = 2,
+) -> dict[str, dict[str, float]]:
+    """Median time and peak memory of one step by name, all measured in turn in one run.
+
+    Returns:
+        ``ms``, ``peak_mib`` (what a step needs above weights and optimizer state) and ``repeats``.
+    """
+    times = time_in_turn(steps, device, warmup, repeats, seconds=600)
+    return {
+        name: {
+            'ms': 1000 * median(times[name]),
+            'peak_mib': peak_growth(step, device) / MIB,
+            'repeats': len(times[name]),
+        }
+        for name, step in steps.items()
+    }

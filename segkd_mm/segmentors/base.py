@@ -1,0 +1,87 @@
+"""What segmentors of other libraries have in common."""
+
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from mmengine.config import ConfigDict
+from mmseg.models.losses import accuracy
+from mmseg.models.segmentors import EncoderDecoder
+from mmseg.models.segmentors.base import BaseSegmentor
+from mmseg.models.utils import resize
+from mmseg.utils import OptSampleList, SampleList
+from torch import Tensor, nn
+
+from segkd_mm.labels import VOID
+from segkd_mm.weights import leave_out_of_keys
+
+
+class ForeignSegmentor(EncoderDecoder):
+    """A model of another library as an mmseg segmentor.
+
+    Its keys are the library's. The tap ``logits`` is its class logits at the size at which it makes
+    them; ``net.<submodule>`` taps a feature. Inference, sliding windows included, is
+    EncoderDecoder's. Subclasses say in :meth:`dense_logits` how the logits are had.
+
+    Args:
+        net: The library's model.
+        num_classes: Number of classes.
+        data_preprocessor: With the normalisation that the model was trained with.
+        align_corners: Of the bilinear upsampling to the size of the images.
+        train_cfg: As EncoderDecoder's.
+        test_cfg: As EncoderDecoder's.
+        pretrained: Always None; mmseg's ``init_model`` passes it.
+        init_cfg: Of mmengine's BaseModule.
+    """
+
+    def __init__(
+        self,
+        net: nn.Module,
+        num_classes: int,
+        data_preprocessor: dict,
+        align_corners: bool = False,
+        train_cfg: dict | None = None,
+        test_cfg: dict | None = None,
+        pretrained: None = None,
+        init_cfg: dict | None = None,
+    ) -> None:
+        BaseSegmentor.__init__(self, data_preprocessor, init_cfg)
+        self.net = net
+        self.logits = nn.Identity()
+        self.num_classes = self.out_channels = num_classes
+        self.align_corners = align_corners
+        self.train_cfg = train_cfg
+        self.test_cfg = test_cfg or ConfigDict(mode='whole')
+        leave_out_of_keys(self, 'net')
+
+    def dense_logits(self, inputs: Tensor) -> Tensor:
+        """Logits [N, num_classes, h, w] of normalised images [N, 3, H, W], not yet upsampled."""
+        raise NotImplementedError
+
+    def init_weights(self) -> None:
+        """Leave the weights as they are: the library initialised them."""
+
+    def extract_feat(self, inputs: Tensor) -> Any:
+        """Refused: the features of a foreign model are tapped by their names."""
+        raise NotImplementedError('Features of this model are taps, such as net.<submodule>.')
+
+    def encode_decode(self, inputs: Tensor, batch_img_metas: list[dict]) -> Tensor:
+        """Logits [N, num_classes, H, W] at the size of the images [N, 3, H, W]."""
+        logits = self._forward(inputs)
+        return resize(logits, inputs.shape[2:], mode='bilinear', align_corners=self.align_corners)
+
+    def _forward(self, inputs: Tensor, data_samples: OptSampleList = None) -> Tensor:
+        return self.logits(self.dense_logits(inputs))
+
+    def loss(self, inputs: Tensor, data_samples: SampleList) -> dict[str, Tensor]:
+        """Plain cross-entropy of the upsampled logits, void left out.
+
+        Whatever else the library trains its model with, such as auxiliary heads, is not used.
+        """
+        labels = torch.cat([sample.gt_sem_seg.data for sample in data_samples])
+        logits = self.encode_decode(inputs, [])
+        total = F.cross_entropy(logits, labels, ignore_index=VOID, reduction='sum')
+        return {
+            'decode.loss_ce': total / (labels != VOID).sum().clamp(min=1),
+            'decode.acc_seg': accuracy(logits, labels, ignore_index=VOID),
+        }

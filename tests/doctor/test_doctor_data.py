@@ -1,0 +1,86 @@
+import numpy as np
+import pytest
+from mmcv.image import imwrite
+
+from segkd_mm.doctor import Experiment, check_data
+from segkd_mm.doctor.data import _judge
+from segkd_mm.doctor.experiment import spread
+
+
+def found(report, level):
+    return [finding.text for finding in report.findings if finding.level == level]
+
+
+def test_indices_are_spread_evenly_and_none_comes_twice():
+    assert spread(10, 5) == [0, 2, 4, 6, 8]
+    assert spread(10, 4) == [0, 2, 5, 7]
+    assert spread(3, 20) == [0, 1, 2]
+
+
+def test_the_shares_are_those_of_the_masks(tiny):
+    config = tiny('student/mnv3s_slim_shapes.py')
+    experiment = Experiment(config)
+    report = check_data(experiment)
+    dataset = experiment.dataset('val')
+    masks = [dataset[index]['data_samples'].gt_sem_seg.data for index in range(len(dataset))]
+    pixels = np.bincount(np.concatenate([mask.flatten() for mask in masks]), minlength=256)
+    classes = dataset.metainfo['classes']
+    assert [row['class'] for row in report.rows] == list(classes)
+    shares = 100 * pixels[: len(classes)] / pixels[: len(classes)].sum()
+    assert [row['val, %'] for row in report.rows] == pytest.approx(shares)
+    assert sum(row['train, %'] for row in report.rows) == pytest.approx(100)
+    assert found(report, 'error') == []
+    assert found(report, 'ok')[0].startswith('train: 16 images, 16 looked at; ')
+
+
+@pytest.fixture
+def masked(tmp_path, tiny):
+    """An experiment on one photo and mask of 4 x 6 pixels."""
+
+    def make(mask):
+        imwrite(np.zeros((4, 6, 3), np.uint8), str(tmp_path / 'photos' / 'a.png'))
+        imwrite(np.array(mask, np.uint8), str(tmp_path / 'masks' / 'a.png'))
+        config = tiny('student/mnv3s_slim_shapes.py')
+        for loader in (config.train_dataloader, config.val_dataloader):
+            loader.dataset = dict(
+                type='BaseSegDataset', data_root=str(tmp_path), img_suffix='.png', pipeline=[],
+                data_prefix=dict(img_path='photos', seg_map_path='masks'),
+                metainfo=dict(classes=('sky', 'road', 'car')),
+            )  # fmt: skip
+            loader.sampler.type = 'DefaultSampler'
+        return Experiment(config)
+
+    return make
+
+
+def test_shares_void_and_what_is_nowhere_by_hand(masked):
+    report = check_data(masked([[0] * 6, [0] * 6, [0] * 3 + [1] * 3, [255] * 6]))
+    assert [row['train, %'] for row in report.rows] == pytest.approx([100 * 15 / 18, 100 / 6, 0])
+    assert 'train: 1 images, 1 looked at; 25.0 % of the pixels are void.' in found(report, 'ok')
+    assert found(report, 'note') == ['In no mask looked at: car.']
+
+
+def test_an_id_that_is_no_class_is_an_error_with_the_file_and_the_ids(masked):
+    report = check_data(masked([[0, 1, 2, 3, 128, 255]] * 4))
+    errors = found(report, 'error')
+    assert len(errors) == 2  # train and val are the same file here
+    assert errors[0].endswith(
+        'masks/a.png holds the ids [3, 128], expected 0 to 2 or 255 for void.'
+    )
+
+
+def test_a_mask_of_another_size_is_an_error(masked):
+    (error, _) = found(check_data(masked([[0, 1]] * 4)), 'error')
+    assert error.endswith('photos/a.png has 6 x 4 pixels, its mask 2 x 4.')
+
+
+def test_classes_are_told_apart_by_where_they_are():
+    rows = [
+        {'class': name, 'train, %': train, 'val, %': val}
+        for name, train, val in [('a', 99.9, 98), ('b', 0.05, 1), ('c', 0, 1), ('d', 0, 0)]
+    ]
+    assert [(f.level, f.text) for f in _judge(rows)] == [
+        ('warning', 'In val, but in no training mask looked at, so not learned: c.'),
+        ('note', 'In no mask looked at: d.'),
+        ('note', 'Below 0.1 % of the training pixels, so that IoU is noise: b.'),
+    ]

@@ -1,0 +1,163 @@
+"""Checks of the teacher, the terms and their pull, and the cost."""
+
+import numpy as np
+import pytest
+import torch
+from mmengine.runner import Runner
+
+from segkd_mm.doctor import Experiment, check_accuracy, check_cost, check_gradients, check_taps
+from segkd_mm.doctor.accuracy import CONSTANT, STUDENT, _judge, miou
+from segkd_mm.doctor.finding import Report
+from segkd_mm.doctor.gradients import _judge as judge_pull
+
+FEATURE = dict(
+    student='backbone.high',
+    teacher='backbone.final',
+    adapter='auto',
+    loss=dict(type='CosineFeatureLoss', loss_weight=0.5),
+)
+KD = 'kd/response_kd_shapes.py'
+
+
+def found(report, level):
+    return [finding.text for finding in report.findings if finding.level == level]
+
+
+def test_miou_by_hand():
+    # IoU of the classes: 6 / (8 + 7 - 6) and 3 / (4 + 5 - 3); nobody has the third.
+    matrix = np.array([[6, 2, 0], [1, 3, 0], [0, 0, 0]])
+    assert miou(matrix) == pytest.approx(100 * (6 / 9 + 3 / 6) / 2)
+    assert miou(np.zeros((2, 2), int)) == 0
+
+
+@pytest.mark.parametrize(
+    ('teacher', 'level'), [([[9, 1], [1, 9]], 'ok'), ([[10, 0], [10, 0]], 'error'),
+                           ([[10, 0], [5, 5]], 'warning')],
+)  # fmt: skip
+def test_a_teacher_at_chance_is_an_error_and_one_below_the_student_a_warning(teacher, level):
+    matrices = {
+        STUDENT: np.array([[10, 0], [4, 6]]),
+        'teacher': np.array(teacher),
+        CONSTANT: np.array([[10, 0], [10, 0]]),  # 50 % IoU of one class, 0 of the other
+    }
+    report = Report('')
+    _judge(matrices, report, 3)
+    (finding,) = report.findings
+    assert finding.level == level and finding.text.startswith('teacher: ')
+
+
+def test_an_untrained_teacher_is_found_out(tiny):
+    report = check_accuracy(Experiment(tiny(KD)), images=4)
+    assert {row['who'] for row in report.rows} == {
+        STUDENT, CONSTANT, "teacher, tap 'decode_head.conv_seg'",
+    }  # fmt: skip
+    assert [row['on'] for row in report.rows].count('training crops') == 1
+    (error,) = found(report, 'error')
+    assert 'hardly more than guessing one class everywhere' in error
+
+
+def test_the_scores_are_those_of_mmsegs_metric(tiny):
+    config = tiny('student/mnv3s_slim_shapes.py')
+    experiment = Experiment(config)
+    (student, constant) = check_accuracy(experiment, images=100).rows
+    runner = Runner.from_cfg(config)
+    runner.model.load_state_dict(experiment.model.state_dict())
+    expected = runner.test()
+    assert student['mIoU'] == pytest.approx(expected['mIoU'], abs=0.2)
+    assert student['pixel accuracy'] == pytest.approx(expected['aAcc'], abs=0.2)
+    assert constant['who'] == CONSTANT
+
+
+def test_a_teacher_of_feature_terms_is_measured_by_its_own_logits(tiny):
+    config = tiny(KD)
+    config.model.terms = dict(feature=FEATURE)
+    report = check_accuracy(Experiment(config), images=2)
+    assert 'teacher, its own logits' in {row['who'] for row in report.rows}
+
+
+def test_the_terms_are_shown_with_shapes_strides_and_parameters(tiny):
+    config = tiny(KD)
+    config.model.terms.feature = FEATURE
+    logits, feature = check_taps(Experiment(config)).rows
+    assert logits['student'] == 'decode_head.conv_seg [8, 24, 24], stride 4'
+    assert feature['student'] == 'backbone.high [48, 6, 6], stride 16'
+    assert feature['teacher'] == 'backbone.final [576, 6, 6], stride 16'
+    assert feature['parameters of the term'] == 48 * 576 + 576
+
+
+def test_taps_far_apart_and_weights_of_0_are_said(tiny):
+    config = tiny(KD)
+    config.model.terms = dict(
+        far={**FEATURE, 'student': 'backbone.low', 'teacher': 'backbone.final'},
+        off={**FEATURE, 'loss': dict(type='CosineFeatureLoss', loss_weight=0.0)},
+    )
+    report = check_taps(Experiment(config))
+    (note,) = found(report, 'note')
+    assert "'far': strides 4 of the student and 16 of the teacher" in note
+    assert found(report, 'warning') == ["Term 'off' has weight 0: it is off."]
+
+
+def test_a_class_map_in_another_order_than_the_data_is_an_error(tiny):
+    config = tiny(KD)
+    experiment = Experiment(config)
+    classes = list(experiment.dataset('train').metainfo['classes'])
+    for student, level in ((classes, 'ok'), (classes[::-1], 'error')):
+        config.model.terms.logits.classes = dict(student=student, teacher=classes)
+        texts = found(check_taps(Experiment(config)), level)
+        assert any("Term 'logits'" in text for text in texts)
+
+
+def pull(tiny, weight, **term):
+    config = tiny(KD)
+    config.model.terms.logits.update(term)
+    config.model.terms.logits.loss.loss_weight = weight
+    torch.manual_seed(0)
+    return check_gradients(Experiment(config), batches=1)
+
+
+def test_the_pull_is_that_of_the_weight_and_the_advice_makes_it_one(tiny):
+    (one,), (ten,) = pull(tiny, 1.0).rows, pull(tiny, 10.0).rows
+    ratio = one['gradient, times that of the labels']
+    assert ten['gradient, times that of the labels'] == pytest.approx(10 * ratio, rel=0.05)
+    (equal,) = pull(tiny, 1 / ratio).rows
+    assert equal['gradient, times that of the labels'] == pytest.approx(1, rel=0.05)
+
+
+def test_a_schedule_counts_at_its_highest(tiny):
+    (plain,) = pull(tiny, 1.0).rows
+    (warm,) = pull(tiny, 1.0, schedule=[(0, 0), (0.5, 1), (1, 0.5)]).rows
+    assert warm['weight'] == 1
+    ratio = 'gradient, times that of the labels'
+    assert warm[ratio] == pytest.approx(plain[ratio], rel=0.05)
+
+
+def test_a_term_before_the_backbones_outputs_is_compared_by_its_parameters(tiny):
+    config = tiny(KD)
+    config.model.terms.early = dict(
+        student='backbone.body.0', teacher='backbone.body.0',
+        loss=dict(type='PairWiseLoss', loss_weight=1.0),
+    )  # fmt: skip
+    rows = {row['term']: row for row in check_gradients(Experiment(config), batches=1).rows}
+    assert rows['early']['gradient, times that of the labels'] > 0
+
+
+@pytest.mark.parametrize(
+    ('ratio', 'scheduled', 'level', 'words'),
+    [(40, False, 'warning', 'about 0.05 makes them equal'), (40, True, 'note', '40 times as hard'),
+     (1.5, False, 'ok', '1.5 times'), (0.001, False, 'warning', 'about 2e+03'),
+     (0, False, 'warning', 'or another tap')],
+)  # fmt: skip
+def test_what_is_said_of_a_pull(ratio, scheduled, level, words):
+    finding = judge_pull('x', ratio, 2.0, scheduled)
+    assert finding.level == level
+    assert words in f'{finding.text} {finding.advice}'
+
+
+@pytest.mark.slow
+def test_the_cost_is_that_of_the_run(tiny):
+    report = check_cost(Experiment(tiny(KD)), repeats=1)
+    own, plain = report.rows
+    assert own['trained'] == plain['trained'] and own['frozen'] == 0
+    assert own['ms a step'] > 0 and own['peak MiB a step'] > 1
+    # 16 images in batches of 4, for 2 epochs.
+    assert found(report, 'ok')[-1].startswith('8 iterations: about 0:')

@@ -1,0 +1,45 @@
+import json
+import subprocess
+import sys
+
+import pytest
+
+from segkd_mm.config import config_dir
+
+SCRIPT = config_dir().parent / 'benchmarks' / 'kd_step.py'
+
+
+def measure(folder, *words):
+    command = [sys.executable, str(SCRIPT), *map(str, words)]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True)
+
+
+@pytest.mark.slow
+def test_distillations_are_measured_beside_the_plain_step_and_the_teacher(tmp_path):
+    run = measure(tmp_path, 'kd/response_kd_shapes.py', '--size', 64, 64, '--batch', 2,
+                  '--repeats', 1, '--out', 'cost.json')  # fmt: skip
+    assert run.returncode == 0, run.stderr
+    result = json.loads((tmp_path / 'cost.json').read_text())
+    ratios, steps = result['ratios'], result['steps']
+    assert set(ratios) == {'plain student', "teacher's forward", 'response_kd_shapes'}
+    assert ratios['plain student'] == 1
+    plain, kd = steps['plain student'], steps['response_kd_shapes']
+    assert ratios['response_kd_shapes'] == pytest.approx(kd['ms'] / plain['ms'])
+    (row,) = [row for row in result['table'] if 'ms of the terms' in row]
+    rest = kd['ms'] - plain['ms'] - steps["teacher's forward"]['ms']
+    assert row['step'] == 'response_kd_shapes'
+    assert row['ms of the terms'] == pytest.approx(rest)
+    assert 'response_kd_shapes' in run.stdout
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ('configs', 'match'),
+    [
+        (['student/mnv3s_slim_shapes.py'], 'expected a SegDistiller'),
+        (['kd/response_kd_shapes.py', 'kd/response_kd_msrc_v2.py'], 'have different students'),
+    ],
+)
+def test_what_cannot_be_compared_is_an_error(tmp_path, configs, match):
+    run = measure(tmp_path, *configs, '--repeats', 1)
+    assert run.returncode != 0 and match in run.stderr
