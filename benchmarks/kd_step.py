@@ -65,7 +65,7 @@ def load(path: str, args: argparse.Namespace, folder: Path) -> Config:
     """
     config = load_config(path, args.cfg_options)
     if config.model.type != 'SegDistiller':
-        raise ValueError(f'{path}: model is a {config.model.type}, expected a SegDistiller.')
+        raise ValueError(f'{path}: the model is {config.model.type}, expected SegDistiller.')
     config.model.student.data_preprocessor.size = tuple(args.size)
     # Teachers alike share a file.
     model = config.model.teacher.model

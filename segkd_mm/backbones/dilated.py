@@ -6,6 +6,7 @@ with its dilations from the start; keys and, at stride 32, outputs are torchvisi
 
 from collections import OrderedDict
 from collections.abc import Callable
+from functools import partial
 
 from torch import nn
 from torchvision.models import MobileNetV2, MobileNetV3, resnet
@@ -44,7 +45,10 @@ def _mobilenet_v3(arch: str, output_stride: int) -> nn.Sequential:
         # As in torchvision's dilated variant the block that gives up its stride dilates at once;
         # a dilated block drops its stride by itself.
         block.dilation = dilation
-    return MobileNetV3(settings, last_channel).features
+    # torchvision's momentum of 0.01 takes some 500 steps to forget the statistics of the start, so
+    # that validation tells nothing in short trainings. Training itself does not depend on it.
+    norm = partial(nn.BatchNorm2d, eps=0.001, momentum=0.1)
+    return MobileNetV3(settings, last_channel, norm_layer=norm).features
 
 
 class _DilatedInvertedResidual(InvertedResidual):

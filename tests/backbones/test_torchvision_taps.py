@@ -202,3 +202,12 @@ def test_an_unknown_arch_is_refused_with_the_list_of_all():
 def test_an_output_stride_of_no_sense_is_refused(output_stride):
     with pytest.raises(ValueError, match=rf'{output_stride}, expected one of \(8, 16, 32\)'):
         TorchvisionTapBackbone('resnet18', output_stride)
+
+
+@pytest.mark.parametrize('arch', NODES)
+def test_the_statistics_of_the_start_are_forgotten_within_a_hundred_steps(arch):
+    norms = [m for m in TorchvisionTapBackbone(arch).modules() if isinstance(m, nn.BatchNorm2d)]
+    assert norms
+    assert all((1 - norm.momentum) ** 100 < 1e-4 for norm in norms)
+    eps = {m.eps for m in get_model(arch).modules() if isinstance(m, nn.BatchNorm2d)}
+    assert {norm.eps for norm in norms} == eps
