@@ -17,6 +17,8 @@ from segkd_mm.report.class_iou import ClassIoUMetric
 STUDENT, CONSTANT = 'student', 'the commonest class everywhere'
 # A teacher below this multiple of the best constant guess has learned nothing of these classes.
 CHANCE = 1.5
+# Points of mIoU that a teacher may lose on crops before it is said.
+CUT = 10
 
 
 def check_accuracy(experiment: Experiment, images: int = 20) -> Report:
@@ -27,18 +29,17 @@ def check_accuracy(experiment: Experiment, images: int = 20) -> Report:
     """
     model, report = experiment.model.eval(), Report('What the teacher can teach')
     whole = experiment.batches('val', images)
-    matrices = _confusions(experiment, track(whole, 'validation photos', images, transient=True))
+    whole = track(whole, 'validation photos', images, transient=True)
+    matrices = _confusions(experiment, whole, training=False)
     report.rows.extend(_row(name, 'val photos', matrix) for name, matrix in matrices.items())
     if experiment.is_distilled:
         _judge(matrices, report, images)
         size = experiment.config.train_dataloader.batch_size
         crops = experiment.batches('train', max(images // size, 1))
-        on_crops = _confusions(experiment, crops)
-        report.rows.extend(
-            _row(name, 'training crops', matrix)
-            for name, matrix in on_crops.items()
-            if name not in (STUDENT, CONSTANT)
-        )
+        on_crops = _confusions(experiment, crops, training=True)
+        for name in _teachers(on_crops):
+            report.rows.append(_row(name, 'training crops', on_crops[name]))
+            report.findings.extend(_judge_crops(name, miou(matrices[name]), miou(on_crops[name])))
     model.train()
     return report
 
@@ -50,11 +51,14 @@ def miou(matrix: np.ndarray) -> float:
     return 100 * float(np.mean(hits[union > 0] / union[union > 0])) if union.any() else 0.0
 
 
-def _confusions(experiment: Experiment, batches: Iterable[dict]) -> dict[str, np.ndarray]:
+def _confusions(
+    experiment: Experiment, batches: Iterable[dict], training: bool
+) -> dict[str, np.ndarray]:
     """Confusion matrices by who predicts, and of the guess that is the same everywhere."""
     sums: dict[str, np.ndarray] = {}
     for batch in batches:
-        for name, matrix in _of_batch(experiment, batch):
+        data = experiment.model.data_preprocessor(batch, training)
+        for name, matrix in _of_batch(experiment, data):
             sums[name] = sums.get(name, 0) + matrix
     truth = sums[STUDENT].sum(1)
     constant = np.zeros_like(sums[STUDENT])
@@ -63,14 +67,13 @@ def _confusions(experiment: Experiment, batches: Iterable[dict]) -> dict[str, np
 
 
 @torch.no_grad()
-def _of_batch(experiment: Experiment, batch: dict) -> Iterator[tuple[str, np.ndarray]]:
-    data = experiment.model.data_preprocessor(batch, False)
+def _of_batch(experiment: Experiment, data: dict) -> Iterator[tuple[str, np.ndarray]]:
     inputs = data['inputs']
     labels = torch.stack([sample.gt_sem_seg.data[0] for sample in data['data_samples']])
-    # Test-time preprocessing pads no labels.
-    labels = F.pad(labels, (0, inputs.shape[3] - labels.shape[2], 0,
-                            inputs.shape[2] - labels.shape[1]), value=VOID)  # fmt: skip
-    labels = labels.to(inputs.device).masked_fill(labels.to(inputs.device) == UNLABELLED, VOID)
+    # For testing the preprocessor pads the photos alone.
+    beyond = [now - own for now, own in zip(inputs.shape[2:], labels.shape[1:], strict=True)]
+    labels = F.pad(labels, (0, beyond[1], 0, beyond[0]), value=VOID).to(inputs.device)
+    labels = labels.masked_fill(labels == UNLABELLED, VOID)
     logits = experiment.student(inputs, mode='tensor')
     yield STUDENT, _confusion(logits, labels)
     if experiment.is_distilled:
@@ -119,15 +122,33 @@ def _row(name: str, on: str, matrix: np.ndarray) -> dict:
     return {'who': name, 'on': on, 'mIoU': miou(matrix), 'pixel accuracy': accuracy}
 
 
+def _teachers(matrices: Iterable[str]) -> list[str]:
+    return [name for name in matrices if name not in (STUDENT, CONSTANT)]
+
+
+def _judge_crops(name: str, whole: float, crops: float) -> list[Finding]:
+    if whole - crops < CUT:
+        return []
+    return [
+        Finding(
+            'note',
+            f'{name}: {crops:.1f} mIoU on the training crops, {whole:.1f} on whole photos. What it '
+            'teaches is what it sees of a crop.',
+            'Larger crops, or less enlargement (ratio_range), show it more.',
+        )
+    ]
+
+
 def _judge(matrices: dict[str, np.ndarray], report: Report, images: int) -> None:
     student, chance = miou(matrices[STUDENT]), miou(matrices[CONSTANT])
-    teachers = {n: miou(m) for n, m in matrices.items() if n not in (STUDENT, CONSTANT)}
+    teachers = _teachers(matrices)
     if not teachers:
         report.findings.append(
             Finding('note', "The teacher gives no logits of the student's classes: its mIoU could "
                     'not be measured.')
         )  # fmt: skip
-    for name, value in teachers.items():
+    for name in teachers:
+        value = miou(matrices[name])
         if value < CHANCE * chance:
             report.findings.append(
                 Finding(

@@ -6,7 +6,7 @@ import torch
 from mmengine.runner import Runner
 
 from segkd_mm.doctor import Experiment, check_accuracy, check_cost, check_gradients, check_taps
-from segkd_mm.doctor.accuracy import CONSTANT, STUDENT, _judge, miou
+from segkd_mm.doctor.accuracy import CONSTANT, STUDENT, _judge, _judge_crops, miou
 from segkd_mm.doctor.finding import Report
 from segkd_mm.doctor.gradients import _judge as judge_pull
 
@@ -46,6 +46,12 @@ def test_a_teacher_at_chance_is_an_error_and_one_below_the_student_a_warning(tea
     assert finding.level == level and finding.text.startswith('teacher: ')
 
 
+def test_a_teacher_that_sees_much_less_in_crops_is_said():
+    (note,) = _judge_crops('teacher', 76.2, 51.1)
+    assert '51.1 mIoU on the training crops, 76.2 on whole photos' in note.text
+    assert _judge_crops('teacher', 40, 38) == []
+
+
 def test_an_untrained_teacher_is_found_out(tiny):
     report = check_accuracy(Experiment(tiny(KD)), images=4)
     assert {row['who'] for row in report.rows} == {
@@ -54,6 +60,19 @@ def test_an_untrained_teacher_is_found_out(tiny):
     assert [row['on'] for row in report.rows].count('training crops') == 1
     (error,) = found(report, 'error')
     assert 'hardly more than guessing one class everywhere' in error
+
+
+def test_crops_and_photos_of_several_sizes_are_padded_and_padding_does_not_count(tiny):
+    config = tiny(KD)
+    (crop,) = [t for t in config.train_dataloader.dataset.pipeline if t.type == 'RandomCrop']
+    crop.crop_size = (1000, 1000)  # so that photos stay as large as they come
+    config.model.student.data_preprocessor.size = (256, 256)
+    config.model.student.data_preprocessor.test_cfg = dict(size=(224, 224))
+    plain = check_accuracy(Experiment(tiny(KD)), images=4).rows
+    padded = check_accuracy(Experiment(config), images=4).rows
+    constant = [row['pixel accuracy'] for row in (*plain, *padded) if row['who'] == CONSTANT]
+    assert constant[0] == pytest.approx(constant[1])
+    assert [row['on'] for row in padded].count('training crops') == 1
 
 
 def test_the_scores_are_those_of_mmsegs_metric(tiny):
