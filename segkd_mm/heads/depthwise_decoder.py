@@ -2,7 +2,6 @@
 
 from itertools import pairwise
 
-from mmcv.cnn import DepthwiseSeparableConvModule
 from mmseg.registry import MODELS
 from torch import nn
 
@@ -19,17 +18,4 @@ class DepthwiseDecoderHead(LightASPPHead):
 
     def _refine(self, in_channels: int) -> list[nn.Module]:
         widths = [in_channels] + self.num_convs * [self.channels]
-        return [
-            DepthwiseSeparableConvModule(
-                i,
-                o,
-                3,
-                padding=1,
-                bias=False,
-                norm_cfg=self.norm_cfg,
-                act_cfg=self.act_cfg,
-                dw_norm_cfg=None,
-                dw_act_cfg=None,
-            )
-            for i, o in pairwise(widths)
-        ]
+        return [self.separable_conv(i, o, 3, padding=1) for i, o in pairwise(widths)]

@@ -5,7 +5,7 @@ from functools import partial
 from itertools import pairwise
 
 import torch
-from mmcv.cnn import ConvModule
+from mmcv.cnn import ConvModule, DepthwiseSeparableConvModule
 from mmengine.utils import is_seq_of
 from mmseg.models.decode_heads.decode_head import BaseDecodeHead
 from mmseg.registry import MODELS
@@ -47,17 +47,23 @@ class LightASPP(nn.Module):
         channels: Channels of each branch and out.
         dilations: Of the 3x3 branches, which come beside image pooling and a 1x1.
         conv: Makes a conv with norm and activation: ``conv(in_channels, out_channels, kernel)``.
+        dilated: Makes those of the 3x3 branches.
     """
 
     def __init__(
-        self, in_channels: int, channels: int, dilations: Sequence[int], conv: partial
+        self,
+        in_channels: int,
+        channels: int,
+        dilations: Sequence[int],
+        conv: partial,
+        dilated: partial,
     ) -> None:
         super().__init__()
         self.branches = nn.ModuleList(
             [
                 ImagePool(conv(in_channels, channels, 1)),
                 conv(in_channels, channels, 1),
-                *(conv(in_channels, channels, 3, padding=d, dilation=d) for d in dilations),
+                *(dilated(in_channels, channels, 3, padding=d, dilation=d) for d in dilations),
             ]
         )
         self.project = conv(len(self.branches) * channels, channels, 1)
@@ -80,6 +86,8 @@ class LightASPPHead(BaseDecodeHead):
         dilations: Of the ASPP's 3x3 branches.
         skip_channels: Channels to which each skip is projected.
         num_convs: 3x3 convs in each decoder step.
+        separable_aspp: Make the ASPP's 3x3 branches depthwise-separable: nearly all of the work
+            and of the parameters of a narrow student's ASPP is in them.
         kwargs: Of mmseg's BaseDecodeHead.
 
     Raises:
@@ -93,6 +101,7 @@ class LightASPPHead(BaseDecodeHead):
         dilations: Sequence[int] = (6, 12, 18),
         skip_channels: Sequence[int] = (),
         num_convs: int = 2,
+        separable_aspp: bool = False,
         norm_cfg: dict | None = None,
         **kwargs,
     ) -> None:
@@ -111,8 +120,18 @@ class LightASPPHead(BaseDecodeHead):
                 f'last is the deepest input) but skip_channels {tuple(skip_channels)}.'
             )
         self.conv = partial(ConvModule, norm_cfg=self.norm_cfg, act_cfg=self.act_cfg)
+        # Norm and activation follow the pointwise conv alone.
+        self.separable_conv = partial(
+            DepthwiseSeparableConvModule,
+            bias=False,
+            norm_cfg=self.norm_cfg,
+            act_cfg=self.act_cfg,
+            dw_norm_cfg=None,
+            dw_act_cfg=None,
+        )
         self.num_convs = num_convs
-        self.aspp = LightASPP(deepest, channels, dilations, self.conv)
+        dilated = self.separable_conv if separable_aspp else self.conv
+        self.aspp = LightASPP(deepest, channels, dilations, self.conv, dilated)
         self.fusions = nn.ModuleList(
             SkipFusion(self.conv(i, o, 1), self._refine(channels + o), self.align_corners)
             for i, o in zip(skips, skip_channels, strict=True)

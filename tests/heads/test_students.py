@@ -11,7 +11,8 @@ from mmseg.structures import SegDataSample
 
 from segkd_mm.config import load_config
 
-STUDENTS = {'mnv3s_aspp': 6_831_509, 'mnv3s_slim': 2_516_853}
+STUDENTS = {'mnv3s_aspp': 6_831_509, 'mnv3s_slim': 2_516_853, 'mnv3s_nano': 1_324_821}
+STRIDES = {'mnv3s_aspp': 4, 'mnv3s_slim': 4, 'mnv3s_nano': 8}
 each_student = pytest.mark.parametrize('name', STUDENTS)
 
 
@@ -27,6 +28,13 @@ def mnv3s_slim():
     return mobilenet_v3_small() + light_aspp(576, 128, 2) + at_8 + at_4 + dense(128, 21)
 
 
+def mnv3s_nano():
+    joined = conv_bn(4 * 128, 128, 1)  # of image pooling, a 1x1 and two dilations
+    aspp = 2 * conv_bn(576, 128, 1) + 2 * separable(576, 128) + joined
+    at_8 = conv_bn(24, 32, 1) + separable(128 + 32, 128)
+    return mobilenet_v3_small() + aspp + at_8 + dense(128, 21)
+
+
 def build(name, **head):
     config = load_config(f'_base_/students/{name}.py').student
     config.decode_head.update(head)
@@ -35,7 +43,8 @@ def build(name, **head):
 
 
 def test_the_counts_written_in_the_configs_are_those_of_the_layers():
-    assert {'mnv3s_aspp': mnv3s_aspp(), 'mnv3s_slim': mnv3s_slim()} == STUDENTS
+    counted = {count.__name__: count() for count in (mnv3s_aspp, mnv3s_slim, mnv3s_nano)}
+    assert counted == STUDENTS
     for name, count in STUDENTS.items():
         assert f'{count:,} parameters' in load_config(f'_base_/students/{name}.py').text
 
@@ -46,12 +55,13 @@ def test_the_students_have_the_parameters_that_were_counted(name):
 
 
 @each_student
-def test_logits_have_stride_4_at_any_size(name):
+def test_logits_have_their_stride_at_any_size(name):
+    stride = STRIDES[name]
     with torch.device('meta'):  # shapes alone, without the work
         model = build(name).eval()
         for height, width in [(256, 256), (384, 384), (512, 512), (640, 480), (257, 379), (33, 65)]:
             logits = model(torch.zeros(2, 3, height, width), mode='tensor')
-            assert logits.shape == (2, 21, ceil(height / 4), ceil(width / 4))
+            assert logits.shape == (2, 21, ceil(height / stride), ceil(width / stride))
 
 
 @each_student
