@@ -6,7 +6,8 @@ Examples:
 
 All configs must have the same student. Their steps (forward, backward, optimizer), a step of the
 plain student, and the teacher's forward alone are measured side by side in one run, turn by turn,
-so that a busy machine slows all alike; on noise, with random weights, which does not matter for
+so that a busy machine slows all alike; then the forward and backward of the terms alone, which the
+difference of two steps would not tell; on noise, with random weights, which does not matter for
 the cost, and with every schedule of weights at its highest. Peak memory is what a step needs above
 weights and the optimizer's state. The result file has the ratios to the plain step in `ratios`.
 """
@@ -21,10 +22,17 @@ import torch
 from mmengine.config import Config, DictAction
 from mmengine.registry import init_default_scope
 from mmseg.registry import MODELS
+from torch import nn
 
 from segkd_mm.config import config_dir, load_config, plain_student
 from segkd_mm.report.results import write_result
-from segkd_mm.report.step_cost import TrainingStep, build_model, random_batch, step_costs
+from segkd_mm.report.step_cost import (
+    TermsAlone,
+    TrainingStep,
+    build_model,
+    random_batch,
+    step_costs,
+)
 from segkd_mm.report.tables import console_table, wide_console
 
 PLAIN = 'plain student'
@@ -77,8 +85,8 @@ def load(path: str, args: argparse.Namespace, folder: Path) -> Config:
     return config
 
 
-def steps(configs: dict[str, Config], args: argparse.Namespace) -> dict[str, object]:
-    """What is measured, by name.
+def models_of(configs: dict[str, Config], device: torch.device) -> dict[str, nn.Module]:
+    """The plain student and the distillers, by name.
 
     Raises:
         ValueError: The configs have different students.
@@ -87,35 +95,40 @@ def steps(configs: dict[str, Config], args: argparse.Namespace) -> dict[str, obj
     first, *others = students.values()
     if any(other.model != first.model for other in others):
         raise ValueError(f'{", ".join(configs)} have different students; measure them apart.')
-    device = torch.device(args.device)
+    return {name: build_model(c, device) for name, c in {PLAIN: first, **configs}.items()}
+
+
+def measure(configs: dict[str, Config], args: argparse.Namespace) -> dict[str, dict[str, float]]:
+    """Costs of the steps and of the teacher's forward by name, and for distillers of the terms."""
+    device, first = torch.device(args.device), next(iter(configs.values()))
+    models = models_of(configs, device)
     batch = random_batch(args.batch, tuple(args.size), first.num_classes)
-    made = {PLAIN: TrainingStep(build_model(first, device), first, batch)}
-    for name, config in configs.items():
-        made[name] = TrainingStep(build_model(config, device), config, batch)
+    steps = {n: TrainingStep(m, configs.get(n, first), batch) for n, m in models.items()}
     images = torch.randn(args.batch, 3, *args.size, device=device)
-    return {**made, TEACHER: partial(made[next(iter(configs))].model.teacher, images)}
+    teacher = partial(models[next(iter(configs))].teacher, images)
+    costs = step_costs({**steps, TEACHER: teacher}, device, args.repeats)
+    terms = {name: TermsAlone(models[name], batch) for name in configs}
+    for name, cost in step_costs(terms, device, 4 * args.repeats).items():
+        costs[name]['terms_ms'] = cost['ms']
+    return costs
 
 
 def rows(costs: dict[str, dict[str, float]]) -> list[dict]:
-    """The table, the cheapest first."""
+    """The table, by the time of the terms."""
+    plain = costs[PLAIN]
     return [
         {
             'step': name,
             'ms': cost['ms'],
-            'x plain': cost['ms'] / costs[PLAIN]['ms'],
+            'x plain': cost['ms'] / plain['ms'],
+            'ms of the terms alone': cost.get('terms_ms'),
             'peak MiB': cost['peak_mib'],
-            **(beyond(cost, costs) if name not in (PLAIN, TEACHER) else {}),
+            'MiB beyond plain': cost['peak_mib'] - plain['peak_mib']
+            if 'terms_ms' in cost
+            else None,
         }
-        for name, cost in sorted(costs.items(), key=lambda item: item[1]['ms'])
+        for name, cost in sorted(costs.items(), key=lambda item: item[1].get('terms_ms', 0))
     ]
-
-
-def beyond(cost: dict[str, float], costs: dict[str, dict[str, float]]) -> dict[str, float]:
-    """What a distillation takes beyond the student and the teacher."""
-    return {
-        'ms of the terms': cost['ms'] - costs[PLAIN]['ms'] - costs[TEACHER]['ms'],
-        'MiB beyond plain': cost['peak_mib'] - costs[PLAIN]['peak_mib'],
-    }
 
 
 def main() -> None:
@@ -125,7 +138,7 @@ def main() -> None:
         torch.set_num_threads(args.threads)
     with TemporaryDirectory() as folder:
         configs = {Path(path).stem: load(path, args, Path(folder)) for path in args.configs}
-        costs = step_costs(steps(configs, args), torch.device(args.device), args.repeats)
+        costs = measure(configs, args)
     setting = {
         'size': list(args.size),
         'batch': args.batch,

@@ -12,6 +12,7 @@ from mmseg.registry import MODELS
 from mmseg.structures import SegDataSample
 from torch import nn
 
+from segkd_mm.distill.taps import Taps
 from segkd_mm.report.speed import MIB, peak_growth, time_in_turn
 
 
@@ -30,10 +31,40 @@ class TrainingStep:
         self.batch = batch
 
     def __call__(self) -> None:
-        # The preprocessor pads labels in place; the photos of a batch stay as they are.
-        samples = [sample.clone() for sample in self.batch['data_samples']]
-        batch = dict(inputs=list(self.batch['inputs']), data_samples=samples)
-        self.model.train_step(batch, self.wrapper)
+        self.model.train_step(_copied(self.batch), self.wrapper)
+
+
+class TermsAlone:
+    """Forward and backward of a distiller's terms on what its taps put out; call it to run them.
+
+    A step takes so much longer by other work that the difference of two steps does not tell it.
+
+    Args:
+        model: A distiller, on its device.
+        batch: As the training data loader gives it.
+    """
+
+    def __init__(self, model: nn.Module, batch: dict) -> None:
+        data = model.train().data_preprocessor(_copied(batch), True)
+        self.terms = model.terms
+        taps = Taps(model.student, {term.student for term in self.terms.values()})
+        with taps:
+            model.student.loss(**data)
+        self.student = {name: x.detach().requires_grad_() for name, x in taps.pop().items()}
+        self.teacher = model.teacher(data['inputs'])
+        self.labels = torch.cat([sample.gt_sem_seg.data for sample in data['data_samples']])
+
+    def __call__(self) -> None:
+        losses = [
+            t(self.student[t.student], self.teacher, self.labels) for t in self.terms.values()
+        ]
+        sum(losses).backward()
+
+
+def _copied(batch: dict) -> dict:
+    # The preprocessor pads labels in place; those of the batch stay as they are.
+    samples = [sample.clone() for sample in batch['data_samples']]
+    return dict(inputs=list(batch['inputs']), data_samples=samples)
 
 
 def build_model(config: Config, device: torch.device) -> nn.Module:

@@ -3,7 +3,13 @@ import torch
 
 from segkd_mm.config import load_config
 from segkd_mm.report import speed
-from segkd_mm.report.step_cost import TrainingStep, build_model, random_batch, step_costs
+from segkd_mm.report.step_cost import (
+    TermsAlone,
+    TrainingStep,
+    build_model,
+    random_batch,
+    step_costs,
+)
 
 CPU = torch.device('cpu')
 
@@ -28,6 +34,20 @@ def test_a_step_trains_and_can_be_taken_again(tiny):
     for one, other in ((before, first), (first, dict(model.named_parameters()))):
         assert any(not torch.equal(one[key], other[key]) for key in one)
     assert step.batch['inputs'][0].shape == (3, 64, 64)
+
+
+def test_the_terms_alone_are_those_of_a_step(tiny):
+    config = tiny('kd/response_kd_shapes.py')
+    config.model.student.decode_head.dropout_ratio = 0
+    model = build_model(config, CPU)
+    batch = random_batch(2, (64, 64), config.num_classes)
+    run = TermsAlone(model, batch)
+    run()
+    (tapped,) = run.student.values()
+    alone = run.terms['logits'](tapped, run.teacher, run.labels)
+    data = model.data_preprocessor(batch, True)
+    assert alone.item() == pytest.approx(model(**data, mode='loss')['terms.logits.loss'].item())
+    assert tapped.grad.any()
 
 
 def test_schedules_are_at_their_highest(tiny):
