@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from mmseg.registry import DATASETS
+from rich.progress import track
 from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
@@ -166,8 +167,9 @@ class CacheMaker:
             max_kl: Highest mean KL divergence, in nats, of what is stored from what was said.
         """
         step = max(len(self.photos) // MEASURED, 1)
-        maps = [self.logits(self.photos[n]['photo'])[0] for n in range(0, len(self.photos), step)]
-        return choose(maps[:MEASURED], max_kl)
+        numbers = range(0, len(self.photos), step)[:MEASURED]
+        numbers = track(numbers, 'photos to choose by', transient=True)
+        return choose([self.logits(self.photos[n]['photo'])[0].cpu() for n in numbers], max_kl)
 
     @torch.no_grad()
     def confusion(self, logits: Tensor, labels: Tensor) -> np.ndarray:
@@ -186,9 +188,9 @@ class CacheMaker:
 
     def on_crops(self, count: int) -> np.ndarray:
         """The same counts of what the teacher says when it is shown training crops alone."""
-        step = max(len(self._dataset) // count, 1)
-        total = 0
-        for number in range(0, len(self._dataset), step)[:count]:
+        step, total = max(len(self._dataset) // count, 1), 0
+        numbers = range(0, len(self._dataset), step)[:count]
+        for number in track(numbers, 'training crops', transient=True):
             sample = self._dataset[ReplayIndex(number, (0, 0, number))]
             logits = self.ask(sample['inputs'][None].to(self.device, torch.float32)).float()
             total = total + self.confusion(logits, sample['data_samples'].gt_sem_seg.data[0])
