@@ -69,7 +69,7 @@ def test_each_pixel_is_found_in_the_photo(case):
         inside = ((said >= 1) & (said <= [WIDTH - 2, HEIGHT - 2])).all(-1) & (image[..., 2] == 1)
         worst = max(worst, np.abs(said - image[..., :2])[inside].max())
         seen += inside.mean() / 20
-    assert worst < 0.05  # OpenCV's warps count in 1/32 pixel
+    assert worst < 1 / 16  # OpenCV rotates in steps of 1/32, and the image may be half the photo
     assert seen > 0.2
 
 

@@ -129,8 +129,9 @@ def test_the_cut_logits_lie_where_the_pixels_lie(mapped, case, stride):
     assert apart.numel() > 500
     # Pixels are whole numbers, rounded by each resize and rotation, and float16 has steps of 1/8.
     assert apart.max() < 0.6
+    # OpenCV's resize of bytes rounds down by 1/8 on the mean; of floats see test_to_photo.py.
     signed = (said - shown[:, :2]).transpose(0, 1)[:, within[:, 0]]
-    assert signed.mean(1).abs().max() < 0.1
+    assert signed.mean(1).abs().max() < 0.2
 
 
 # What it says is what the teacher says.
