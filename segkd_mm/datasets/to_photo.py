@@ -22,8 +22,8 @@ class Track(mmcv.BaseTransform):
     centres of the photo as it was loaded. Images and random numbers are those of the transform.
 
     Args:
-        inner: The transform: of ``STEPS``, a ``LoadImageFromFile``, or one that puts a new array
-            into ``to_photo`` each time it is called.
+        inner: The transform: of ``STEPS`` or ``STAY``, a ``LoadImageFromFile``, or one that puts a
+            new array into ``to_photo`` each time it is called.
 
     Raises:
         TypeError: When it is called, another one: it may move pixels, or not.
@@ -35,24 +35,24 @@ class Track(mmcv.BaseTransform):
     def transform(self, results: dict) -> dict:
         if type(self.inner) is mmcv.LoadImageFromFile:
             return {**self.inner(results), 'to_photo': IDENTITY}
+        if isinstance(self.inner, STAY):
+            return self.inner(results)
         step = STEPS.get(type(self.inner))
         return self._recorded(results) if step is None else self._tracked(results, step)
 
     def _tracked(self, results: dict, step: 'Step') -> dict:
         # A copy, on which the context may leave attributes that cannot be pickled.
-        inner = copy(self.inner)
-        size = results['img'].shape[:2] if 'img' in results else None
+        inner, size = copy(self.inner), results['img'].shape[:2]
         with cache_random_params(inner):
             results = inner(results)
-            if step is not _stays:
-                results['to_photo'] = _after(results['to_photo'], step(inner, size, results))
+            results['to_photo'] = _after(results['to_photo'], step(inner, size, results))
         return results
 
     def _recorded(self, results: dict) -> dict:
         before = results.get('to_photo')
         results = self.inner(results)
         if results.get('to_photo') is before:
-            known = ', '.join(sorted(kind.__name__ for kind in STEPS))
+            known = ', '.join(sorted(kind.__name__ for kind in (*STEPS, *STAY)))
             raise TypeError(
                 f"{type(self.inner).__name__} does not say in results['to_photo'] where its pixels "
                 f"lie in the photo, so that the teacher's logits cannot follow. Known are: {known}."
@@ -67,11 +67,7 @@ def _after(to_photo: np.ndarray, step: np.ndarray) -> np.ndarray:
 
 # A step gives the map from the new image to the one before; it may ask the transform again for what
 # it drew.
-Step = Callable[[mmcv.BaseTransform, tuple[int, int] | None, dict], np.ndarray]
-
-
-def _stays(_transform: mmcv.BaseTransform, _size: tuple[int, int] | None, _: dict) -> np.ndarray:
-    return IDENTITY
+Step = Callable[[mmcv.BaseTransform, tuple[int, int], dict], np.ndarray]
 
 
 def _resize(_transform: mmcv.BaseTransform, size: tuple[int, int], results: dict) -> np.ndarray:
@@ -108,6 +104,7 @@ def _rotate(transform: mmseg.RandomRotate, size: tuple[int, int], results: dict)
     return cv2.invertAffineTransform(matrix)
 
 
+# A subclass of these may move pixels in another way, and so is not known.
 STEPS: dict[type, Step] = {
     mmseg.Resize: _resize,
     mmseg.ResizeToMultiple: _resize,
@@ -117,15 +114,18 @@ STEPS: dict[type, Step] = {
     mmseg.RandomCrop: _crop,
     mmseg.RandomFlip: _flip,
     mmseg.RandomRotate: _rotate,
-    mmcv.Pad: _stays,  # on the right and at the bottom
-    SeedAugmentation: _stays,
-    mmseg.LoadAnnotations: _stays,
-    MarkUnlabelled: _stays,
-    mmseg.PhotoMetricDistortion: _stays,
-    mmseg.CLAHE: _stays,
-    mmseg.AdjustGamma: _stays,
-    mmseg.RGB2Gray: _stays,
-    mmseg.Rerange: _stays,
-    mmseg.RandomCutOut: _stays,
-    mmseg.GenerateEdge: _stays,
 }
+# These leave every pixel in its place, and so do their subclasses.
+STAY = (
+    mmcv.Pad,  # on the right and at the bottom
+    SeedAugmentation,
+    mmcv.LoadAnnotations,
+    MarkUnlabelled,
+    mmseg.PhotoMetricDistortion,
+    mmseg.CLAHE,
+    mmseg.AdjustGamma,
+    mmseg.RGB2Gray,
+    mmseg.Rerange,
+    mmseg.RandomCutOut,
+    mmseg.GenerateEdge,
+)

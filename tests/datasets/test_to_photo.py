@@ -4,6 +4,7 @@ import pickle
 
 import numpy as np
 import pytest
+from mmseg.datasets import transforms as mmseg_transforms
 from mmseg.registry import TRANSFORMS
 
 from segkd_mm.datasets.to_photo import IDENTITY, Track
@@ -111,8 +112,15 @@ def test_a_transform_that_is_not_known_has_to_say_where_its_pixels_lie():
         Track(_Shift(False))(photo())
 
 
+def test_a_distortion_of_colours_leaves_pixels_in_their_places_also_as_a_subclass():
+    class Faster(mmseg_transforms.PhotoMetricDistortion):
+        pass
+
+    assert Track(Faster())(photo())['to_photo'] is IDENTITY
+
+
 def test_a_subclass_of_a_known_transform_is_not_known():
-    class Sheared(type(TRANSFORMS.build({'type': 'RandomCrop', 'crop_size': 32}))):
+    class Sheared(mmseg_transforms.RandomCrop):
         pass
 
     with pytest.raises(TypeError, match='Sheared does not say'):

@@ -127,8 +127,8 @@ def test_the_cut_logits_lie_where_the_pixels_lie(mapped, case, stride):
         )
     apart = (said - shown[:, :2]).abs().amax(1, keepdim=True)[within]
     assert apart.numel() > 500
-    # Pixels are whole numbers, rounded by each resize and rotation, and float16 has steps of 1/8.
-    assert apart.max() < 0.6
+    # Pixels are bytes, rounded by each resize and rotation, and float16 has steps of 1/8.
+    assert apart.max() < 0.75
     # OpenCV's resize of bytes rounds down by 1/8 on the mean; of floats see test_to_photo.py.
     signed = (said - shown[:, :2]).transpose(0, 1)[:, within[:, 0]]
     assert signed.mean(1).abs().max() < 0.2
