@@ -157,6 +157,15 @@ def check_fit(
         )
 
 
+def digest(state: Mapping[str, Tensor]) -> str:
+    """A sha256 of what a state dict holds, whatever file it came from."""
+    found = sha256()
+    for key, tensor in sorted(state.items()):
+        found.update(f'{key} {tensor.dtype} {tuple(tensor.shape)} '.encode())
+        found.update(tensor.detach().cpu().reshape(-1).view(torch.uint8).numpy())
+    return found.hexdigest()
+
+
 def leave_out_of_keys(module: nn.Module, child: str, beside: Iterable[str] = ()) -> None:
     """Let the keys of a module be those of its submodule, without the name of that in front.
 

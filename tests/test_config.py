@@ -33,7 +33,8 @@ def run_module(monkeypatch, *args):
 def data_sets(config):
     """All data sets of a config that have masks, those inside a ConcatDataset one by one."""
     outer = [config[loader].dataset for loader in LOADERS]
-    return [inner for one in outer for inner in one.get('datasets', [one.get('labelled', one)])]
+    outer = [one.get('labelled') or one.get('dataset') or one for one in outer]
+    return [inner for one in outer for inner in one.get('datasets', [one])]
 
 
 def test_the_list_holds_every_experiment_and_no_part():

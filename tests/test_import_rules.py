@@ -9,7 +9,9 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 PARTS = ['backbones', 'heads', 'losses', 'distill', 'datasets', 'hooks', 'segmentors']
-SHARED = ['segkd_mm.weights', 'segkd_mm.config', 'segkd_mm.labels', 'segkd_mm.version']
+SHARED = [
+    f'segkd_mm.{name}' for name in ('weights', 'config', 'labels', 'teacher_cache', 'version')
+]
 TORCH_ONLY = ['segkd_mm.losses.functional', 'segkd_mm.distill.taps']
 
 
@@ -42,7 +44,7 @@ def may_import(module: str, imported: str) -> bool:
     if is_within(imported, 'segkd_mm.doctor'):
         return is_within(module, 'segkd_mm.doctor')
     if is_within(imported, 'segkd_mm.report'):
-        return is_within(module, 'segkd_mm.report', 'segkd_mm.doctor')
+        return is_within(module, 'segkd_mm.report', 'segkd_mm.doctor', 'segkd_mm.caching')
     for part in PARTS:
         if is_within(module, f'segkd_mm.{part}') and is_within(imported, 'segkd_mm'):
             return is_within(imported, f'segkd_mm.{part}', *SHARED)

@@ -13,6 +13,8 @@ from segkd_mm.datasets.replay import (
 from segkd_mm.datasets.shapes import ShapesDataset, make_shapes
 from segkd_mm.datasets.unlabelled import WithUnlabelled
 from segkd_mm.datasets.voc import VOC2012Dataset
+from segkd_mm.datasets.whole_photos import WholePhotos
+from segkd_mm.datasets.with_teacher_cache import WithTeacherCache
 
 __all__ = [
     'CamVidDataset',
@@ -26,6 +28,8 @@ __all__ = [
     'SeedAugmentation',
     'ShapesDataset',
     'VOC2012Dataset',
+    'WholePhotos',
+    'WithTeacherCache',
     'WithUnlabelled',
     'make_shapes',
 ]

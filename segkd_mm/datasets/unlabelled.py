@@ -68,7 +68,9 @@ def _photos_in(folder: Path) -> list[Path]:
     )
 
 
-class _MarkUnlabelled(BaseTransform):
+class MarkUnlabelled(BaseTransform):
+    """In the place of labels, a mask of ``UNLABELLED``."""
+
     def transform(self, results: dict) -> dict:
         results['gt_seg_map'] = np.full(results['img'].shape[:2], UNLABELLED, np.uint8)
         results['seg_fields'].append('gt_seg_map')
@@ -91,7 +93,7 @@ def _without_labels(labelled: BaseDataset) -> list[Callable]:
 
 def _for_photos(transform: Callable) -> Callable:
     if isinstance(transform, LoadAnnotations):
-        return _MarkUnlabelled()
+        return MarkUnlabelled()
     if type(transform) is RandomCrop:
         # A mask of one id never passes cat_max_ratio, and ten tries of it cost as much as the rest.
         return RandomCrop(transform.crop_size)

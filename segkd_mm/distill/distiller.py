@@ -25,8 +25,9 @@ class SegDistiller(BaseModel):
 
     Args:
         student: Config of any mmseg segmentor.
-        teacher: Config of a :class:`segkd_mm.distill.teacher.Teacher`, or of several as
-            :class:`segkd_mm.distill.teachers.Teachers`.
+        teacher: Config of a :class:`segkd_mm.distill.teacher.Teacher`, of several as
+            :class:`segkd_mm.distill.teachers.Teachers`, or of one that was run before as
+            :class:`segkd_mm.distill.cached_teacher.CachedTeacher`.
         terms: By name, the config of each :class:`segkd_mm.distill.term.Term`: ``student`` and
             ``teacher`` (names of taps), ``loss``, where channels differ ``adapter``, and more.
         init_cfg: Of mmengine's BaseModule.
@@ -81,14 +82,14 @@ class SegDistiller(BaseModel):
             sample.gt_sem_seg.data.masked_fill_(sample.gt_sem_seg.data == UNLABELLED, VOID)
         with self._taps:
             losses = self.student.loss(inputs, data_samples)
-        student, teacher = self._taps.pop(), self._ask_teacher(inputs)
+        student, teacher = self._taps.pop(), self._ask_teacher(inputs, data_samples)
         for name, term in self.terms.items():
             losses[f'terms.{name}.loss'] = term(student[term.student], teacher, labels)
         return losses
 
-    def _ask_teacher(self, inputs: Tensor) -> dict[str, Tensor]:
+    def _ask_teacher(self, inputs: Tensor, data_samples: SampleList) -> dict[str, Tensor]:
         taps = {t for term in self.terms.values() if term.is_on for t in term.mixture.weights}
-        return self.teacher(inputs, taps) if taps else {}
+        return self.teacher(inputs, taps, data_samples) if taps else {}
 
     def forward(
         self, inputs: Tensor, data_samples: OptSampleList = None, mode: str = 'tensor'

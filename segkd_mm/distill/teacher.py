@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 from mmengine.config import Config
 from mmseg.registry import MODELS
+from mmseg.utils import OptSampleList
 from torch import Tensor, nn
 
 from segkd_mm.distill.inert import Inert
@@ -61,7 +62,7 @@ class Teacher(Inert):
                 f'input_scale is {input_scale} and size_divisor {size_divisor}, expected above 0 '
                 'and at least 1.'
             )
-        self.model = MODELS.build(_model_config(model))
+        self.model = MODELS.build(model_config(model))
         load_strictly(self.model, read_state_dict(checkpoint, trusted), checkpoint)
         self.renormalise: nn.Module = nn.Identity()
         self.input_scale = input_scale
@@ -91,12 +92,18 @@ class Teacher(Inert):
         if normalisation(own) != normalisation(inputs_from):
             self.renormalise = Renormalise(inputs_from, own).eval()
 
-    def forward(self, inputs: Tensor, taps: Collection[str] | None = None) -> dict[str, Tensor]:
+    def forward(
+        self,
+        inputs: Tensor,
+        taps: Collection[str] | None = None,
+        data_samples: OptSampleList = None,
+    ) -> dict[str, Tensor]:
         """The tapped tensors of the student's images [N, 3, H, W], by tap name.
 
         Args:
             inputs: As the student's preprocessor makes them.
             taps: What is wanted now; one model gives out all that it watches.
+            data_samples: Of no need to a model that sees the images.
         """
         with self._taps:
             self.output(inputs)
@@ -122,7 +129,12 @@ class Teacher(Inert):
         return F.interpolate(images, size, mode='bilinear', antialias=True)
 
 
-def _model_config(model: dict | str) -> dict:
+def model_config(model: dict | str) -> dict:
+    """A model's config as it is, or that in a config file.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+    """
     if isinstance(model, dict):
         return model
     if not Path(model).is_file():

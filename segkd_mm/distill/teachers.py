@@ -5,6 +5,7 @@ from difflib import get_close_matches
 
 import torch
 from mmseg.registry import MODELS
+from mmseg.utils import OptSampleList
 from torch import Tensor, nn
 
 from segkd_mm.distill.inert import Inert
@@ -60,12 +61,18 @@ class Teachers(Inert):
             + 'Taps of several teachers are <member>.<tap>.'
         )
 
-    def forward(self, inputs: Tensor, taps: Collection[str] | None = None) -> dict[str, Tensor]:
+    def forward(
+        self,
+        inputs: Tensor,
+        taps: Collection[str] | None = None,
+        data_samples: OptSampleList = None,
+    ) -> dict[str, Tensor]:
         """The tapped tensors of the student's images [N, 3, H, W], by tap name.
 
         Args:
             inputs: As the student's preprocessor makes them.
             taps: What a training step wants, of which teachers may be dropped; None for all.
+            data_samples: What the images are of, for members that ask.
         """
         names = list(self.members)
         if taps is not None:
@@ -73,7 +80,7 @@ class Teachers(Inert):
         return {
             f'{name}.{tap}': output
             for name in names
-            for tap, output in self.members[name](inputs).items()
+            for tap, output in self.members[name](inputs, None, data_samples).items()
         }
 
     def _drawn(self, names: list[str]) -> list[str]:

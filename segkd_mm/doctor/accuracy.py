@@ -5,9 +5,11 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 import torch
 import torch.nn.functional as F
+from mmseg.utils import SampleList
 from rich.progress import track
 from torch import Tensor, nn
 
+from segkd_mm.distill.cached_teacher import CachedTeacher
 from segkd_mm.distill.term import Term
 from segkd_mm.doctor.experiment import Experiment
 from segkd_mm.doctor.finding import Finding, Report
@@ -76,16 +78,26 @@ def _of_batch(experiment: Experiment, data: dict) -> Iterator[tuple[str, np.ndar
     labels = labels.masked_fill(labels == UNLABELLED, VOID)
     logits = experiment.student(inputs, mode='tensor')
     yield STUDENT, _confusion(logits, labels)
-    if experiment.is_distilled:
-        for name, target, known in _targets(experiment.model, inputs, labels, logits):
+    if experiment.is_distilled and _can_be_asked(experiment.model.teacher, data['data_samples']):
+        teacher = experiment.model.teacher(inputs, None, data['data_samples'])
+        for name, target, known in _targets(experiment.model, inputs, labels, logits, teacher):
             yield name, _confusion(target, known)
 
 
+def _can_be_asked(teacher: nn.Module, samples: SampleList) -> bool:
+    # A cache knows the training photos alone.
+    return not isinstance(teacher, CachedTeacher) or 'teacher_logits' in samples[0]
+
+
 def _targets(
-    model: nn.Module, inputs: Tensor, labels: Tensor, student: Tensor
+    model: nn.Module,
+    inputs: Tensor,
+    labels: Tensor,
+    student: Tensor,
+    outputs: dict[str, Tensor],
 ) -> Iterator[tuple[str, Tensor, Tensor]]:
     """Of each teacher that is learned from: a name, its logits, and labels in its classes."""
-    outputs, seen = model.teacher(inputs), set()
+    seen = set()
     for term in model.terms.values():
         source = str(term.mixture)
         target = term.mixture.target(outputs)

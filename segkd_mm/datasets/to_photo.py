@@ -1,0 +1,131 @@
+"""Where each pixel of an augmented image lies in the photo, through mmseg's own transforms."""
+
+from collections.abc import Callable
+from copy import copy
+
+import cv2
+import numpy as np
+from mmcv import transforms as mmcv
+from mmcv.transforms.utils import cache_random_params
+from mmseg.datasets import transforms as mmseg
+
+from segkd_mm.datasets.replay import SeedAugmentation
+from segkd_mm.datasets.unlabelled import MarkUnlabelled
+
+IDENTITY = np.eye(2, 3)
+
+
+class Track(mmcv.BaseTransform):
+    """A transform of a pipeline, which also keeps up ``results['to_photo']``.
+
+    That is the affine map, float64 [2, 3], from pixel centres (x, y) of the image as it is to pixel
+    centres of the photo as it was loaded. Images and random numbers are those of the transform.
+
+    Args:
+        inner: The transform: of ``STEPS`` or ``STAY``, a ``LoadImageFromFile``, or one that puts a
+            new array into ``to_photo`` each time it is called.
+
+    Raises:
+        TypeError: When it is called, another one: it may move pixels, or not.
+    """
+
+    def __init__(self, inner: Callable[[dict], dict]) -> None:
+        self.inner = inner
+
+    def transform(self, results: dict) -> dict:
+        if type(self.inner) is mmcv.LoadImageFromFile:
+            return {**self.inner(results), 'to_photo': IDENTITY}
+        if isinstance(self.inner, STAY):
+            return self.inner(results)
+        step = STEPS.get(type(self.inner))
+        return self._recorded(results) if step is None else self._tracked(results, step)
+
+    def _tracked(self, results: dict, step: 'Step') -> dict:
+        # A copy, on which the context may leave attributes that cannot be pickled.
+        inner, size = copy(self.inner), results['img'].shape[:2]
+        with cache_random_params(inner):
+            results = inner(results)
+            results['to_photo'] = _after(results['to_photo'], step(inner, size, results))
+        return results
+
+    def _recorded(self, results: dict) -> dict:
+        before = results.get('to_photo')
+        results = self.inner(results)
+        if results.get('to_photo') is before:
+            known = ', '.join(sorted(kind.__name__ for kind in (*STEPS, *STAY)))
+            raise TypeError(
+                f"{type(self.inner).__name__} does not say in results['to_photo'] where its pixels "
+                f"lie in the photo, so that the teacher's logits cannot follow. Known are: {known}."
+            )
+        return results
+
+
+def _after(to_photo: np.ndarray, step: np.ndarray) -> np.ndarray:
+    """The map to the photo from an image whose pixels a step [2, 3] takes to the one before."""
+    return to_photo @ np.vstack([step, [0, 0, 1]])
+
+
+# A step gives the map from the new image to the one before; it may ask the transform again for what
+# it drew.
+Step = Callable[[mmcv.BaseTransform, tuple[int, int], dict], np.ndarray]
+
+
+def _resize(_transform: mmcv.BaseTransform, size: tuple[int, int], results: dict) -> np.ndarray:
+    y, x = np.divide(size, results['img'].shape[:2])
+    return np.array([[x, 0, (x - 1) / 2], [0, y, (y - 1) / 2]])
+
+
+def _crop(transform: mmseg.RandomCrop, _size: tuple[int, int], results: dict) -> np.ndarray:
+    top, _, left, _ = transform.crop_bbox(results)
+    return np.array([[1, 0, left], [0, 1, top]], dtype=float)
+
+
+def _flip(_transform: mmcv.BaseTransform, size: tuple[int, int], results: dict) -> np.ndarray:
+    step = IDENTITY.copy()
+    for axis, directions in enumerate([('horizontal', 'diagonal'), ('vertical', 'diagonal')]):
+        if results['flip'] and results['flip_direction'] in directions:
+            step[axis] = -step[axis]
+            step[axis, 2] = size[1 - axis] - 1
+    return step
+
+
+def _rotate(transform: mmseg.RandomRotate, size: tuple[int, int], results: dict) -> np.ndarray:
+    """The inverse of what mmcv's ``imrotate`` gives to OpenCV."""
+    rotates, degree = transform.generate_degree()
+    if not rotates:
+        return IDENTITY
+    height, width = size
+    centre = transform.center or ((width - 1) / 2, (height - 1) / 2)
+    matrix = cv2.getRotationMatrix2D(centre, -degree, 1.0)
+    if transform.auto_bound:
+        cos, sin = np.abs(matrix[0, :2])
+        matrix[0, 2] += (height * sin + width * cos - width) / 2
+        matrix[1, 2] += (height * cos + width * sin - height) / 2
+    return cv2.invertAffineTransform(matrix)
+
+
+# A subclass of these may move pixels in another way, and so is not known.
+STEPS: dict[type, Step] = {
+    mmseg.Resize: _resize,
+    mmseg.ResizeToMultiple: _resize,
+    mmseg.ResizeShortestEdge: _resize,
+    mmcv.RandomResize: _resize,
+    mmcv.RandomChoiceResize: _resize,
+    mmseg.RandomCrop: _crop,
+    mmseg.RandomFlip: _flip,
+    mmseg.RandomRotate: _rotate,
+}
+# These leave every pixel in its place, and so do their subclasses.
+STAY = (
+    mmcv.Pad,  # on the right and at the bottom
+    SeedAugmentation,
+    mmcv.LoadAnnotations,
+    MarkUnlabelled,
+    mmseg.PhotoMetricDistortion,
+    mmseg.CLAHE,
+    mmseg.AdjustGamma,
+    mmseg.RGB2Gray,
+    mmseg.Rerange,
+    mmseg.RandomCutOut,
+    mmseg.GenerateEdge,
+)
