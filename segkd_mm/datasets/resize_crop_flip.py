@@ -18,7 +18,7 @@ class RandomResizeCropFlip(BaseTransform):
     """``RandomResize`` that keeps the ratio, ``RandomCrop`` and ``RandomFlip``, but faster.
 
     It draws the same numbers from ``numpy.random``: after the same seed it gives the same mask as
-    the three do, the same photo but for a grey level or two where edges are sharp, and leaves the
+    the three do, the same photo but for a few grey levels where edges are sharp, and leaves the
     generator as they do. A photo smaller than the crop is left so; the preprocessor pads it.
 
     It also sets ``results['to_photo']``, float64 [2, 3]: the affine map from pixel centres (x, y)
