@@ -19,11 +19,21 @@ def base(name):
     return Config.fromfile(config_dir() / '_base_' / 'datasets' / f'{name}.py')
 
 
-def both(config, root, **options):
-    """The training data through mmseg's pipeline and through the light one."""
+def build(config, pipeline, root, **options):
     dataset = {**config.train_dataloader.dataset, 'data_root': str(root), **options}
-    pipelines = config.train_pipeline, config.light_pipeline
-    return [DATASETS.build({**dataset, 'pipeline': pipeline}) for pipeline in pipelines]
+    return DATASETS.build({**dataset, 'pipeline': pipeline})
+
+
+def both(config, root, **options):
+    """The training data by mmseg's transforms and by the light ones, with undistorted colours.
+
+    Their distortions are the same to the bit (test_distortion.py), but spread what is not.
+    """
+    pipelines = [
+        [step for step in pipeline if 'Distortion' not in step.type]
+        for pipeline in (config.train_pipeline, config.light_pipeline)
+    ]
+    return [build(config, pipeline, root, **options) for pipeline in pipelines]
 
 
 def check_same_samples(mmsegs, light, number):
@@ -33,9 +43,9 @@ def check_same_samples(mmsegs, light, number):
         wanted, found = mmsegs[index], light[index]
         a, b = wanted['data_samples'], found['data_samples']
         assert torch.equal(a.gt_sem_seg.data, b.gt_sem_seg.data)
-        levels = (wanted['inputs'].int() - found['inputs'].int()).abs().flatten().float()
-        # Most are equal; contrast and saturation stretch a level to a few.
-        assert levels.mean() < 0.6 and levels.quantile(0.999) <= 8 and levels.max() <= 32
+        levels = (wanted['inputs'].int() - found['inputs'].int()).abs().float()
+        # 255 / 128 either way, and a level of rounding.
+        assert levels.mean() < 0.3 and levels.max() <= 5
         meta = b.metainfo
         assert meta.pop('to_photo').shape == (2, 3)
         assert meta == a.metainfo
@@ -61,7 +71,7 @@ def test_every_data_set_resizes_and_crops_alike_in_both(name):
 
 def test_photos_come_to_the_device_as_bytes_and_are_normalised_there(shapes):
     config = base('shapes')
-    _, light = both(config, shapes, num_train=16, num_val=4)
+    light = build(config, config.light_pipeline, shapes, num_train=16, num_val=4)
     samples = [light[ReplayIndex(i, (0, 0, i))] for i in range(16)]
     for sample in samples:
         assert sample['inputs'].dtype == torch.uint8
@@ -91,7 +101,8 @@ def take(dataset, workers):
 
 
 def test_the_number_of_workers_does_not_matter(shapes):
-    _, light = both(base('shapes'), shapes, num_train=16, num_val=4)
+    config = base('shapes')
+    light = build(config, config.light_pipeline, shapes, num_train=16, num_val=4)
     alone, shared = take(light, 0), take(light, 2)
     for one, other in zip(alone, shared, strict=True):
         for a, b in zip(one['inputs'], other['inputs'], strict=True):

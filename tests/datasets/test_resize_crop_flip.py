@@ -106,3 +106,8 @@ def test_void_is_no_class():
     mask[:, 48:64], mask[:, 64:] = 1, 2
     # From 18 of 65 places: 97 of 100 elevens. Were void a class, most crops would show no other.
     assert (shares_of_crops(mask, 0.75) < 0.75).mean() > 0.9
+
+
+def test_a_crop_may_lie_at_either_edge():
+    starts = {tuple(augmented(seed, crop_size=(89, 119))['to_photo'][:, 2]) for seed in range(40)}
+    assert starts == {(0, 0), (0, 1), (1, 0), (1, 1)}
