@@ -2,6 +2,7 @@
 
 from segkd_mm.datasets.camvid import CamVidDataset
 from segkd_mm.datasets.cityscapes_half import CityscapesHalfDataset
+from segkd_mm.datasets.distortion import TabledPhotoMetricDistortion
 from segkd_mm.datasets.layout import CheckedLayout, DataLayoutError
 from segkd_mm.datasets.msrc_v2 import MSRCv2Dataset
 from segkd_mm.datasets.replay import (
@@ -10,6 +11,7 @@ from segkd_mm.datasets.replay import (
     ReplayInfiniteSampler,
     SeedAugmentation,
 )
+from segkd_mm.datasets.resize_crop_flip import RandomResizeCropFlip
 from segkd_mm.datasets.shapes import ShapesDataset, make_shapes
 from segkd_mm.datasets.unlabelled import WithUnlabelled
 from segkd_mm.datasets.voc import VOC2012Dataset
@@ -22,11 +24,13 @@ __all__ = [
     'CityscapesHalfDataset',
     'DataLayoutError',
     'MSRCv2Dataset',
+    'RandomResizeCropFlip',
     'ReplayEpochSampler',
     'ReplayIndex',
     'ReplayInfiniteSampler',
     'SeedAugmentation',
     'ShapesDataset',
+    'TabledPhotoMetricDistortion',
     'VOC2012Dataset',
     'WholePhotos',
     'WithTeacherCache',

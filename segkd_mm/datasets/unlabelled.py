@@ -1,6 +1,7 @@
 """Photos without labels beside a labelled data set, for distillation, which needs none."""
 
 from collections.abc import Callable, Sequence
+from copy import copy
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from mmseg.registry import DATASETS
 from torchvision.datasets.folder import IMG_EXTENSIONS, is_image_file
 
 from segkd_mm.datasets.layout import DataLayoutError
+from segkd_mm.datasets.resize_crop_flip import RandomResizeCropFlip
 from segkd_mm.labels import UNLABELLED
 
 
@@ -94,7 +96,8 @@ def _without_labels(labelled: BaseDataset) -> list[Callable]:
 def _for_photos(transform: Callable) -> Callable:
     if isinstance(transform, LoadAnnotations):
         return MarkUnlabelled()
-    if type(transform) is RandomCrop:
+    if isinstance(transform, RandomCrop | RandomResizeCropFlip):
         # A mask of one id never passes cat_max_ratio, and ten tries of it cost as much as the rest.
-        return RandomCrop(transform.crop_size)
+        transform = copy(transform)
+        transform.cat_max_ratio = 1.0
     return transform

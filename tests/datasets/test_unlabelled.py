@@ -144,6 +144,16 @@ def test_photos_are_cropped_without_a_look_for_classes_which_they_have_not(label
     assert ratios == [0.75, 1]
 
 
+def test_photos_go_through_the_light_pipeline_too(labelled, photos):
+    config = load_config('student/mnv3s_slim_shapes.py')
+    both = WithUnlabelled(labelled(config.light_pipeline), str(photos))
+    looks = [part.pipeline.transforms[3].cat_max_ratio for part in both.datasets]
+    assert looks == [0.75, 1]
+    sample = both[place(17)]['data_samples']
+    assert set(sample.gt_sem_seg.data.unique().tolist()) == {UNLABELLED}
+    assert sample.to_photo.shape == (2, 3)
+
+
 def test_a_labelled_sample_is_what_it_is_alone(labelled, photos):
     both = WithUnlabelled(labelled([*LOAD, *AUGMENT]), str(photos))
     alone = DATASETS.build(labelled([*LOAD, *AUGMENT]))

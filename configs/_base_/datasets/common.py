@@ -10,6 +10,17 @@ flip_and_pack = [
     dict(type='PhotoMetricDistortion'),
     dict(type='PackSegInputs'),
 ]
+# For the light pipelines, which give the same samples sooner: docs/fast_training.md.
+distort_and_pack = [
+    dict(type='TabledPhotoMetricDistortion'),
+    dict(
+        type='PackSegInputs',
+        meta_keys=(
+            'img_path', 'seg_map_path', 'ori_shape', 'img_shape', 'pad_shape', 'scale_factor',
+            'flip', 'flip_direction', 'reduce_zero_label', 'to_photo',
+        ),
+    ),
+]  # fmt: skip
 test_pipeline = [
     dict(type='LoadImageFromFile'),
     dict(type='LoadAnnotations'),

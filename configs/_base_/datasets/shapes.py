@@ -4,12 +4,18 @@ dataset_type = 'ShapesDataset'
 data_root = 'data/shapes'
 num_classes = 8
 crop_size = (96, 96)
+# At ratio 1 the images keep their size, which is what testing sees.
+resize = dict(scale=(160, 160), ratio_range=(0.75, 1.5))
 train_pipeline = [
     *_base_.load_seeded,
-    # At ratio 1 the images keep their size, which is what testing sees.
-    dict(type='RandomResize', scale=(160, 160), ratio_range=(0.75, 1.5), keep_ratio=True),
+    dict(type='RandomResize', keep_ratio=True, **resize),
     dict(type='RandomCrop', crop_size=crop_size, cat_max_ratio=0.75),
     *_base_.flip_and_pack,
+]
+light_pipeline = [
+    *_base_.load_seeded,
+    dict(type='RandomResizeCropFlip', crop_size=crop_size, cat_max_ratio=0.75, **resize),
+    *_base_.distort_and_pack,
 ]
 train_dataloader = dict(
     batch_size=8,

@@ -6,12 +6,18 @@ data_root = 'data/VOCdevkit/VOC2012'
 download = False
 num_classes = 21
 crop_size = (256, 256)
+# At ratio 1 the shorter side is 320: near the size of the photos, which is what testing sees.
+resize = dict(scale=(2048, 320), ratio_range=(0.5, 2.0))
 train_pipeline = [
     *_base_.load_seeded,
-    # At ratio 1 the shorter side is 320: near the size of the photos, which is what testing sees.
-    dict(type='RandomResize', scale=(2048, 320), ratio_range=(0.5, 2.0), keep_ratio=True),
+    dict(type='RandomResize', keep_ratio=True, **resize),
     dict(type='RandomCrop', crop_size=crop_size, cat_max_ratio=0.75),
     *_base_.flip_and_pack,
+]
+light_pipeline = [
+    *_base_.load_seeded,
+    dict(type='RandomResizeCropFlip', crop_size=crop_size, cat_max_ratio=0.75, **resize),
+    *_base_.distort_and_pack,
 ]
 train_dataloader = dict(
     batch_size=16,

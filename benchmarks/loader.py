@@ -1,0 +1,101 @@
+"""How fast training samples are made: by mmseg's transforms and by the light pipeline.
+
+Examples:
+  python benchmarks/loader.py
+  python benchmarks/loader.py --data-root data/VOCdevkit/VOC2012 --crops 512 256
+
+Both pipelines make the same samples, turn by turn in one process on one core, so that a busy
+machine slows both alike. At ratio 1 the shorter side of a photo is that of the crop, as in mmseg's
+configs. The time is the processor's, so that reading from a cold disk does not count. The result
+file has in `ratios`, by crop, how many times more images/s the light pipeline makes.
+"""
+
+import argparse
+from pathlib import Path
+from time import process_time
+
+import cv2
+import torch
+from mmengine.config import Config
+from mmengine.dataset import BaseDataset
+from mmengine.registry import init_default_scope
+from mmseg.registry import DATASETS
+from rich.progress import track
+
+import segkd_mm  # noqa: F401  registers the components
+from segkd_mm.config import config_dir
+from segkd_mm.datasets import ReplayIndex
+from segkd_mm.report.results import write_result
+from segkd_mm.report.tables import console_table, wide_console
+
+MMSEG, LIGHT = "mmseg's", 'light'
+WARMUP = 5
+
+
+def parse_args() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument('--data-root', help='folder of VOC 2012 (default: makes shapes)')
+    parser.add_argument('--crops', nargs='+', type=int, default=[512, 256], metavar='SIDE',
+                        help='sides of the square crops (default: 512 256)')  # fmt: skip
+    parser.add_argument(
+        '--images', type=int, default=400, help='of each pipeline and crop (default: 400)'
+    )
+    parser.add_argument(
+        '--out', default='work_dirs/loader.json', metavar='JSON', help='default: %(default)s'
+    )
+    return parser.parse_args()
+
+
+def data_sets(data_root: str | None, crop: int) -> dict[str, BaseDataset]:
+    """The training data through either pipeline."""
+    name = 'voc' if data_root else 'shapes'
+    config = Config.fromfile(Path(config_dir(), '_base_', 'datasets', f'{name}.py'))
+    config.train_dataloader.dataset.data_root = data_root or config.data_root
+    for step in [*config.train_pipeline, *config.light_pipeline]:
+        if 'scale' in step:
+            step.update(scale=(4 * crop, crop), ratio_range=(0.5, 2.0))
+        if 'crop_size' in step:
+            step.crop_size = (crop, crop)
+    return {
+        name: DATASETS.build({**config.train_dataloader.dataset, 'pipeline': pipeline})
+        for name, pipeline in [(MMSEG, config.train_pipeline), (LIGHT, config.light_pipeline)]
+    }
+
+
+def images_per_second(datasets: dict[str, BaseDataset], images: int, crop: int) -> dict[str, float]:
+    """Samples of the processor's second, by name."""
+    spent = dict.fromkeys(datasets, 0.0)
+    for number in track(range(-WARMUP, images), f'measuring at {crop} x {crop}', transient=True):
+        for name, dataset in datasets.items():
+            start = process_time()
+            dataset[ReplayIndex(number % len(dataset), (0, 0, number % images))]
+            spent[name] += process_time() - start if number >= 0 else 0
+    return {name: images / seconds for name, seconds in spent.items()}
+
+
+def main() -> None:
+    """Run the command line."""
+    args = parse_args()
+    init_default_scope('mmseg')
+    torch.set_num_threads(1)
+    cv2.setNumThreads(1)
+    speeds = {
+        crop: images_per_second(data_sets(args.data_root, crop), args.images, crop)
+        for crop in args.crops
+    }
+    ratios = {f'{crop}x{crop}': speed[LIGHT] / speed[MMSEG] for crop, speed in speeds.items()}
+    table = [
+        {'crop': crop, **{f'{name}, images/s': s for name, s in speed.items()}, 'x': ratio}
+        for (crop, ratio), speed in zip(ratios.items(), speeds.values(), strict=True)
+    ]
+    setting = {'data': args.data_root or 'shapes', 'images': args.images, 'threads': 1}
+    write_result(args.out, {**setting, 'ratios': ratios, 'table': table})
+    wide_console().print(console_table(table, title='Training samples, one core'))
+    print(f'Result: {args.out}')
+
+
+if __name__ == '__main__':
+    main()
