@@ -69,7 +69,7 @@ def load_model(args: argparse.Namespace) -> nn.Module:
 
 @torch.inference_mode()
 def real_logits(model: nn.Module, photo: str, cells: int) -> Tensor:
-    """Logits [1, C, cells, cells] of a photo, made square and so large that the model gives them."""
+    """Logits [1, C, cells, cells] of a photo, made square and as large as that takes."""
     image, side = imread(photo), 512
     while True:
         square = torch.from_numpy(cv2.resize(image, (side, side))).permute(2, 0, 1)
