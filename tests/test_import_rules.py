@@ -41,6 +41,8 @@ def may_import(module: str, imported: str) -> bool:
     for pure in TORCH_ONLY:
         if is_within(module, pure):
             return is_within(imported, 'torch', pure, *sys.stdlib_module_names)
+    if is_within(imported, 'segkd_mm.deploy'):
+        return is_within(module, 'segkd_mm.deploy')
     if is_within(imported, 'segkd_mm.doctor'):
         return is_within(module, 'segkd_mm.doctor')
     if is_within(imported, 'segkd_mm.report'):
@@ -100,6 +102,9 @@ def test_every_module_keeps_the_rules():
         ('segkd_mm.report.speed', 'from tools import train'),
         ('segkd_mm.config', 'import segkd_mm.tools.train'),
         ('segkd_mm.report.speed', 'from segkd_mm.doctor import Finding'),
+        ('segkd_mm.report.speed', 'from segkd_mm.deploy import upsampled_labels'),
+        ('segkd_mm.__init__', 'from segkd_mm import deploy'),
+        ('segkd_mm.deploy.labels', 'from segkd_mm.doctor import Finding'),
     ],
 )
 def test_a_broken_rule_is_seen(module, source):
@@ -120,6 +125,7 @@ def test_a_broken_rule_is_seen(module, source):
         ('segkd_mm.report.html', 'from segkd_mm.report import tables'),
         ('segkd_mm.doctor.cost', 'from segkd_mm.report.speed import MIB'),
         ('segkd_mm.deploy.onnx', 'from segkd_mm.heads import LightASPPHead'),
+        ('segkd_mm.deploy.prediction', 'from segkd_mm.deploy.labels import upsampled_labels'),
         ('segkd_mm.__init__', 'from segkd_mm import backbones, losses'),
         ('segkd_mm.losses.modules', 'import toolsmith, segkd_mm_other'),
     ],

@@ -37,6 +37,7 @@ from torch import nn
 from torchvision.datasets.folder import IMG_EXTENSIONS, is_image_file
 
 from segkd_mm.config import load_config, plain_student
+from segkd_mm.deploy import labels_only
 from segkd_mm.report.files import written_aside
 from segkd_mm.report.pictures import picture_names, prediction_picture
 from segkd_mm.weights import load_strictly, read_state_dict
@@ -189,7 +190,8 @@ def main() -> None:
     files = output_files(find_photos(args.paths, out), out)
     config = plain_student(load_config(args.config, args.cfg_options))
     model = load_model(config, args.checkpoint, args.device)
-    unread = predict_all(model, class_names(config), files, args.masks)
+    with labels_only(model):
+        unread = predict_all(model, class_names(config), files, args.masks)
     print(f'Pictures of {len(files) - len(unread)} photos: {args.out}')
     if args.masks:
         print(f'Masks: {args.out}/masks')

@@ -20,6 +20,7 @@ from mmengine.runner import Runner
 from rich import print as show
 
 from segkd_mm.config import load_config, plain_student
+from segkd_mm.deploy import labels_only
 from segkd_mm.report import picture_hook  # noqa: F401  registers itself
 from segkd_mm.report.class_charts import class_chart, confusion_chart
 from segkd_mm.report.class_iou import ClassIoUMetric
@@ -105,7 +106,8 @@ def main() -> None:
     runner = Runner.from_cfg(config)
     model = runner.model.module if is_model_wrapper(runner.model) else runner.model
     load_strictly(model, state, args.checkpoint, ignore=('terms.',))
-    metrics = runner.test()
+    with labels_only(model):
+        metrics = runner.test()
     if is_main_process():
         report(args, runner, metrics, count_parameters(deployed(model)))
 

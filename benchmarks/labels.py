@@ -1,0 +1,152 @@
+"""How much faster labels come straight from low-resolution logits than by upsampling and argmax.
+
+Example:
+  python benchmarks/labels.py teacher/deeplabv3_mnv2_voc.py weights/deeplabv3_mnv2_voc.pth \\
+      VOC2012/JPEGImages/2007_000[1-9]*.jpg --threads 1
+
+Both ways are measured side by side in one run, in turn, so that a busy machine slows both alike: of
+the model's logits for the photos, of which `--size` / stride cells are had by enlarging the photos,
+and of noise, the worst case. For more classes than the model has, the logits are stacked with those
+of the other photos and with mirrored ones, which makes more boundaries than a model would. The
+result file has the ratios of the median times in `ratios`.
+"""
+
+import argparse
+from collections.abc import Callable
+from functools import partial
+from itertools import product
+from pathlib import Path
+from statistics import median
+
+import cv2
+import torch
+import torch.nn.functional as F
+from mmcv.image import imread
+from mmengine.device import get_device
+from mmengine.registry import init_default_scope
+from mmseg.registry import MODELS
+from torch import Tensor, nn
+
+from segkd_mm.config import load_config, plain_student
+from segkd_mm.deploy import upsampled_labels
+from segkd_mm.report.results import write_result
+from segkd_mm.report.speed import time_in_turn
+from segkd_mm.report.tables import console_table, wide_console
+from segkd_mm.weights import load_strictly, read_state_dict
+
+CLASSES = 21, 19, 150
+STRIDES = 4, 8, 16
+
+
+def parse_args() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument('config', help='config file, or a name of `python -m segkd_mm configs`')
+    parser.add_argument('checkpoint', help='its trained weights')
+    parser.add_argument('photos', nargs='+', metavar='PHOTO')
+    parser.add_argument('--size', type=int, default=512, help='of the labels (default: 512)')
+    parser.add_argument(
+        '--device', default='cpu', help='of the labels: cpu, cuda, ... (default: cpu)'
+    )
+    parser.add_argument('--threads', type=int, help="CPU threads (default: torch's choice)")
+    parser.add_argument('--repeats', type=int, default=10, help='timed rounds (default: 10)')
+    parser.add_argument(
+        '--out', default='work_dirs/labels.json', metavar='JSON', help='default: %(default)s'
+    )
+    return parser.parse_args()
+
+
+def load_model(args: argparse.Namespace) -> nn.Module:
+    """The trained model, on the fastest device there is."""
+    config = plain_student(load_config(args.config))
+    init_default_scope(config.default_scope)
+    model = MODELS.build(config.model)
+    load_strictly(model, read_state_dict(args.checkpoint), args.checkpoint, ignore=('terms.',))
+    return model.to(get_device()).eval()
+
+
+@torch.inference_mode()
+def real_logits(model: nn.Module, photo: str, cells: int) -> Tensor:
+    """Logits [1, C, cells, cells] of a photo, made square and as large as that takes."""
+    image, side = imread(photo), 512
+    while True:
+        square = torch.from_numpy(cv2.resize(image, (side, side))).permute(2, 0, 1)
+        logits = model(model.data_preprocessor({'inputs': [square]})['inputs'])
+        if logits.shape[-1] == cells:
+            return logits.cpu()
+        side = side * cells // logits.shape[-1]
+
+
+def with_classes(photos: list[Tensor], classes: int) -> list[Tensor]:
+    """Logits of so many classes, for each photo: its own first."""
+    flips = [(), (2,), (3,), (2, 3)]
+    return [
+        torch.cat([p.flip(f) for f in flips for p in photos[i:] + photos[:i]], 1)[:, :classes]
+        for i in range(len(photos))
+    ]
+
+
+def upsampling_and_argmax(logits: Tensor, size: tuple[int, int]) -> Tensor:
+    """What is compared with: as mmseg does it."""
+    return F.interpolate(logits, size, mode='bilinear').argmax(1)
+
+
+def each(label: Callable, images: list[Tensor], size: tuple[int, int]) -> None:
+    """Label one image after the other."""
+    for logits in images:
+        label(logits, size)
+
+
+@torch.inference_mode()
+def measure(images: list[Tensor], args: argparse.Namespace) -> dict[str, float]:
+    """Median milliseconds an image of either way, and the share of pixels that they differ in."""
+    size = args.size, args.size
+    images = [logits.to(args.device) for logits in images]
+    ways = {'usual': upsampling_and_argmax, 'fast': upsampled_labels}
+    runs = {name: partial(each, way, images, size) for name, way in ways.items()}
+    times = time_in_turn(runs, torch.device(args.device), warmup=2, repeats=args.repeats)
+    ms = {f'{name} ms': 1000 * median(taken) / len(images) for name, taken in times.items()}
+    differ = [(ways['usual'](x, size) != upsampled_labels(x, size)).float().mean() for x in images]
+    return {**ms, 'differ': float(sum(differ) / len(images))}
+
+
+def main() -> None:
+    """Run the command line."""
+    args = parse_args()
+    if args.threads:
+        torch.set_num_threads(args.threads)
+    torch.manual_seed(0)
+    model = load_model(args)
+    rows = []
+    for stride in STRIDES:
+        cells = args.size // stride
+        photos = [real_logits(model, photo, cells) for photo in args.photos]
+        for classes, kind in product(CLASSES, ('photos', 'noise')):
+            noise = [torch.randn(1, classes, cells, cells)]
+            images = with_classes(photos, classes) if kind == 'photos' else noise
+            row = {'classes': classes, 'stride': stride, 'logits': kind, **measure(images, args)}
+            rows.append({**row, 'ratio': row['usual ms'] / row['fast ms']})
+    report(args, rows)
+
+
+def report(args: argparse.Namespace, rows: list[dict]) -> None:
+    """Print the table, write the result file, and say where it is."""
+    names = ['{classes} classes, stride {stride}, {logits}'.format(**row) for row in rows]
+    ratios = {name: row['ratio'] for name, row in zip(names, rows, strict=True)}
+    setting = {
+        'config': args.config,
+        'photos': [Path(photo).name for photo in args.photos],
+        'size': [args.size, args.size],
+        'device': args.device,
+        'threads': torch.get_num_threads(),
+    }
+    write_result(args.out, {**setting, 'ratios': ratios, 'table': rows})
+    title = f'{args.size}x{args.size} on {args.device}, threads: {torch.get_num_threads()}'
+    wide_console().print(console_table(rows, title=title))
+    print(f'Result: {args.out}')
+
+
+if __name__ == '__main__':
+    main()
