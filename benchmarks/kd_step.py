@@ -47,8 +47,8 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         'configs',
         nargs='*',
-        default=sorted(map(str, config_dir().glob('kd/*_camvid.py'))),
-        help='distillation configs (default: configs/kd/*_camvid.py)',
+        default=[str(path) for path in sorted(config_dir().glob('kd/*_camvid.py')) if online(path)],
+        help='distillation configs (default: configs/kd/*_camvid.py whose teacher is run)',
     )
     parser.add_argument('--size', nargs=2, type=int, default=(240, 320), metavar=('H', 'W'),
                         help='of the crops (default: 240 320)')  # fmt: skip
@@ -63,6 +63,11 @@ def parse_args() -> argparse.Namespace:
         '--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE', help='override configs'
     )
     return parser.parse_args()
+
+
+def online(path: Path) -> bool:
+    """Whether the teacher of a config is run in training."""
+    return load_config(path).model.teacher.type != 'CachedTeacher'
 
 
 def load(path: str, args: argparse.Namespace, folder: Path) -> Config:
@@ -123,9 +128,7 @@ def rows(costs: dict[str, dict[str, float]]) -> list[dict]:
             'x plain': cost['ms'] / plain['ms'],
             'ms of the terms alone': cost.get('terms_ms'),
             'peak MiB': cost['peak_mib'],
-            'MiB beyond plain': cost['peak_mib'] - plain['peak_mib']
-            if 'terms_ms' in cost
-            else None,
+            **({'MiB more': cost['peak_mib'] - plain['peak_mib']} if 'terms_ms' in cost else {}),
         }
         for name, cost in sorted(costs.items(), key=lambda item: item[1].get('terms_ms', 0))
     ]
