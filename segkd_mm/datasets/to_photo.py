@@ -70,7 +70,13 @@ def _after(to_photo: np.ndarray, step: np.ndarray) -> np.ndarray:
 Step = Callable[[mmcv.BaseTransform, tuple[int, int], dict], np.ndarray]
 
 
-def _resize(_transform: mmcv.BaseTransform, size: tuple[int, int], results: dict) -> np.ndarray:
+def _resize(transform: mmcv.BaseTransform, size: tuple[int, int], results: dict) -> np.ndarray:
+    inside = getattr(transform, 'resize', None)  # of those that draw a size for another transform
+    if inside is not None and type(inside) not in (mmcv.Resize, mmseg.Resize):
+        raise TypeError(
+            f'{type(transform).__name__} resizes by {type(inside).__name__}, which may move pixels '
+            "in other ways; expected resize_type='Resize'."
+        )
     y, x = np.divide(size, results['img'].shape[:2])
     return np.array([[x, 0, (x - 1) / 2], [0, y, (y - 1) / 2]])
 

@@ -4,6 +4,7 @@ import pickle
 
 import numpy as np
 import pytest
+from mmcv.transforms import RandomResize
 from mmseg.datasets import transforms as mmseg_transforms
 from mmseg.registry import TRANSFORMS
 
@@ -125,3 +126,13 @@ def test_a_subclass_of_a_known_transform_is_not_known():
 
     with pytest.raises(TypeError, match='Sheared does not say'):
         Track(Sheared(32))(photo())
+
+
+def test_a_resize_of_another_kind_inside_a_random_one_is_not_known():
+    class Warped(mmseg_transforms.Resize):
+        pass
+
+    drawn = RandomResize(scale=(96, 64), ratio_range=(0.5, 2.0), keep_ratio=True)
+    drawn.resize = Warped(scale=(96, 64))
+    with pytest.raises(TypeError, match='RandomResize resizes by Warped, which may move pixels'):
+        Track(drawn)(photo())
