@@ -8,8 +8,10 @@ All configs must have the same student. Their steps (forward, backward, optimize
 plain student, and the teacher's forward alone are measured side by side in one run, turn by turn,
 so that a busy machine slows all alike; then the forward and backward of the terms alone, which the
 difference of two steps would not tell; on noise, with random weights, which does not matter for
-the cost, and with every schedule of weights at its highest. Peak memory is what a step needs above
-weights and the optimizer's state. The result file has the ratios to the plain step in `ratios`.
+the cost, and with every schedule of weights at its highest. Of a CachedTeacher the cut of its
+logits counts, not the reading of the cache, which the workers of the data loader do. Peak memory is
+what a step needs above weights and the optimizer's state. The result file has the ratios to the
+plain step in `ratios`.
 """
 
 import argparse
@@ -25,6 +27,7 @@ from mmseg.registry import MODELS
 from torch import nn
 
 from segkd_mm.config import config_dir, load_config, plain_student
+from segkd_mm.distill.cached_teacher import made_from
 from segkd_mm.report.results import write_result
 from segkd_mm.report.step_cost import (
     TermsAlone,
@@ -34,8 +37,10 @@ from segkd_mm.report.step_cost import (
     step_costs,
 )
 from segkd_mm.report.tables import console_table, wide_console
+from segkd_mm.teacher_cache import INDEX
 
 PLAIN = 'plain student'
+STRIDE = 8  # of cached logits
 TEACHER = "teacher's forward"
 
 
@@ -47,8 +52,8 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         'configs',
         nargs='*',
-        default=[str(path) for path in sorted(config_dir().glob('kd/*_camvid.py')) if online(path)],
-        help='distillation configs (default: configs/kd/*_camvid.py whose teacher is run)',
+        default=sorted(map(str, config_dir().glob('kd/*_camvid.py'))),
+        help='distillation configs (default: configs/kd/*_camvid.py)',
     )
     parser.add_argument('--size', nargs=2, type=int, default=(240, 320), metavar=('H', 'W'),
                         help='of the crops (default: 240 320)')  # fmt: skip
@@ -63,11 +68,6 @@ def parse_args() -> argparse.Namespace:
         '--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE', help='override configs'
     )
     return parser.parse_args()
-
-
-def online(path: Path) -> bool:
-    """Whether the teacher of a config is run in training."""
-    return load_config(path).model.teacher.type != 'CachedTeacher'
 
 
 def load(path: str, args: argparse.Namespace, folder: Path) -> Config:
@@ -87,7 +87,24 @@ def load(path: str, args: argparse.Namespace, folder: Path) -> Config:
         init_default_scope(config.default_scope)
         torch.save(MODELS.build(model).state_dict(), file)
     config.model.teacher.checkpoint = str(file)
+    if is_cached(config):
+        write_cache(config, folder / Path(path).stem)
     return config
+
+
+def write_cache(config: Config, folder: Path) -> None:
+    """Give a config the index of a teacher cache, without photos: the batch brings its logits."""
+    given = {key: value for key, value in config.model.teacher.items() if key != 'type'}
+    options = {'view': given.pop('view', None), 'stride': given.pop('stride', STRIDE)}
+    given.pop('cache')
+    tap = config.model.terms.logits.teacher
+    index = {
+        'made_from': made_from(teacher=given, tap=tap, **options),
+        'channels': config.num_classes,
+    }
+    folder.mkdir()
+    (folder / INDEX).write_text(json.dumps(index))
+    config.model.teacher.cache = str(folder)
 
 
 def models_of(configs: dict[str, Config], device: torch.device) -> dict[str, nn.Module]:
@@ -103,15 +120,22 @@ def models_of(configs: dict[str, Config], device: torch.device) -> dict[str, nn.
     return {name: build_model(c, device) for name, c in {PLAIN: first, **configs}.items()}
 
 
+def is_cached(config: Config) -> bool:
+    """Whether the teacher of a config was run before the training."""
+    return config.model.teacher.type == 'CachedTeacher'
+
+
 def measure(configs: dict[str, Config], args: argparse.Namespace) -> dict[str, dict[str, float]]:
     """Costs of the steps and of the teacher's forward by name, and for distillers of the terms."""
     device, first = torch.device(args.device), next(iter(configs.values()))
     models = models_of(configs, device)
-    batch = random_batch(args.batch, tuple(args.size), first.num_classes)
+    batch = random_batch(args.batch, tuple(args.size), first.num_classes, STRIDE)
     steps = {n: TrainingStep(m, configs.get(n, first), batch) for n, m in models.items()}
     images = torch.randn(args.batch, 3, *args.size, device=device)
-    teacher = partial(models[next(iter(configs))].teacher, images)
-    costs = step_costs({**steps, TEACHER: teacher}, device, args.repeats)
+    run = [m.teacher for n, m in models.items() if n != PLAIN and not is_cached(configs[n])]
+    if run:
+        steps[TEACHER] = partial(run[0], images)
+    costs = step_costs(steps, device, args.repeats)
     terms = {name: TermsAlone(models[name], batch) for name in configs}
     for name, cost in step_costs(terms, device, 4 * args.repeats).items():
         costs[name]['terms_ms'] = cost['ms']

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from statistics import median
 
+import numpy as np
 import torch
 from mmengine.config import Config
 from mmengine.optim import build_optim_wrapper
@@ -51,7 +52,7 @@ class TermsAlone:
         with taps:
             model.student.loss(**data)
         self.student = {name: x.detach().requires_grad_() for name, x in taps.pop().items()}
-        self.teacher = model.teacher(data['inputs'])
+        self.teacher = model.teacher(data['inputs'], data_samples=data['data_samples'])
         self.labels = torch.cat([sample.gt_sem_seg.data for sample in data['data_samples']])
 
     def __call__(self) -> None:
@@ -82,18 +83,25 @@ def set_highest(model: nn.Module) -> None:
             term.set_progress(max(term.schedule, key=lambda point: point[1])[0])
 
 
-def random_batch(batch_size: int, size: tuple[int, int], num_classes: int) -> dict:
-    """Photos of noise, uint8 [3, H, W], and labels in blocks of 16 pixels."""
+def random_batch(
+    batch_size: int, size: tuple[int, int], num_classes: int, stride: int | None = None
+) -> dict:
+    """Photos of noise, uint8 [3, H, W], and labels in blocks of 16 pixels.
+
+    With a ``stride``, samples also bring logits of a teacher as ``WithTeacherCache`` gives them.
+    """
     rows, columns = (-(-side // 16) for side in size)
     blocks = torch.randint(0, num_classes, (batch_size, 1, rows, columns))
     labels = blocks.repeat_interleave(16, 2).repeat_interleave(16, 3)[..., : size[0], : size[1]]
     meta = dict(img_shape=size, ori_shape=size)
-    return dict(
-        inputs=list(torch.randint(0, 256, (batch_size, 3, *size), dtype=torch.uint8)),
-        data_samples=[
-            SegDataSample(metainfo=meta, gt_sem_seg=PixelData(data=one)) for one in labels
-        ],
-    )
+    samples = [SegDataSample(metainfo=meta, gt_sem_seg=PixelData(data=one)) for one in labels]
+    if stride:
+        cells = [-(-side // stride) for side in size]
+        for sample in samples:
+            sample.teacher_logits = torch.randn(num_classes, *cells).half()
+            sample.set_metainfo(dict(photo_size=size, to_photo=np.eye(2, 3)))
+    images = torch.randint(0, 256, (batch_size, 3, *size), dtype=torch.uint8)
+    return dict(inputs=list(images), data_samples=samples)
 
 
 def step_costs(

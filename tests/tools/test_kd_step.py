@@ -33,6 +33,16 @@ def test_distillations_are_measured_beside_the_plain_step_and_the_teacher(tmp_pa
     assert 'response_kd_shapes' in run.stdout
 
 
+@pytest.mark.slow
+def test_a_cached_teacher_is_measured_without_its_cache(script, tmp_path):
+    script('kd/response_kd_cached_camvid.py', '--size', '64', '64', '--batch', '2', '--repeats',
+           '1', '--out', 'cost.json')  # fmt: skip
+    result = json.loads((tmp_path / 'cost.json').read_text())
+    assert set(result['ratios']) == {'plain student', 'response_kd_cached_camvid'}
+    (row,) = [row for row in result['table'] if row['ms of the terms alone']]
+    assert row['step'] == 'response_kd_cached_camvid'
+
+
 @pytest.fixture
 def script(monkeypatch, tmp_path):
     """A call of the script in this process, by its command line."""
