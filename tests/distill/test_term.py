@@ -77,7 +77,15 @@ def test_a_schedule_that_nothing_drives_is_an_error_and_no_silent_weight():
 
 
 @pytest.mark.parametrize(
-    'schedule', [[], [(0.5, 1), (0.1, 0)], [(0, 1, 2)], [(-0.1, 1)], [(0, 0), (1.5, 1)]]
+    'schedule',
+    [
+        [],
+        [(0.5, 1), (0.1, 0)],
+        [(0, 0), (0.5, 1), (0.2, 1)],
+        [(0, 1, 2)],
+        [(-0.1, 1)],
+        [(0, 0), (1.5, 1)],
+    ],
 )
 def test_a_schedule_that_is_none_is_an_error(schedule):
     with pytest.raises(ValueError, match=r"Term 'name': schedule is .* expected points"):
