@@ -80,7 +80,7 @@ def main() -> None:
     if seen:
         crops = miou(maker.on_crops(CROPS))
         print(f'mIoU of the teacher on training photos: {seen:.1f} in this view; {crops:.1f} when '
-              f'it is shown training crops ({CROPS} of them).')  # fmt: skip
+              f'it is shown training crops (up to {CROPS} of them).')  # fmt: skip
     print(f'Next: python tools/train.py {args.config}')
 
 

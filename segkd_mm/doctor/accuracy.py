@@ -1,6 +1,7 @@
 """How well the teacher does beside the student: what it can teach."""
 
 from collections.abc import Iterable, Iterator
+from math import isnan
 
 import numpy as np
 import torch
@@ -14,7 +15,7 @@ from segkd_mm.distill.term import Term
 from segkd_mm.doctor.experiment import Experiment
 from segkd_mm.doctor.finding import Finding, Report
 from segkd_mm.labels import UNLABELLED, VOID
-from segkd_mm.report.class_iou import ClassIoUMetric
+from segkd_mm.report.class_iou import ClassIoUMetric, class_scores
 
 STUDENT, CONSTANT = 'student', 'the commonest class everywhere'
 # A teacher below this multiple of the best constant guess has learned nothing of these classes.
@@ -35,22 +36,27 @@ def check_accuracy(experiment: Experiment, images: int = 20) -> Report:
     matrices = _confusions(experiment, whole, training=False)
     report.rows.extend(_row(name, 'val photos', matrix) for name, matrix in matrices.items())
     if experiment.is_distilled:
-        _judge(matrices, report, images)
         size = experiment.config.train_dataloader.batch_size
         crops = experiment.batches('train', max(images // size, 1))
         on_crops = _confusions(experiment, crops, training=True)
+        if _teachers(matrices):
+            _judge(matrices, report, f'{images} photos')
+        else:  # a cache knows the training photos alone
+            _judge(on_crops, report, 'training crops')
         for name in _teachers(on_crops):
             report.rows.append(_row(name, 'training crops', on_crops[name]))
-            report.findings.extend(_judge_crops(name, miou(matrices[name]), miou(on_crops[name])))
+            if name in matrices:
+                whole = miou(matrices[name])
+                report.findings.extend(_judge_crops(name, whole, miou(on_crops[name])))
     model.train()
     return report
 
 
 def miou(matrix: np.ndarray) -> float:
     """Mean IoU in percent over the classes that truth or prediction has, of [C, C] pixel counts."""
-    hits = matrix.diagonal()
-    union = matrix.sum(0) + matrix.sum(1) - hits
-    return 100 * float(np.mean(hits[union > 0] / union[union > 0])) if union.any() else 0.0
+    values = [row['IoU'] for row in class_scores(matrix, range(len(matrix)))]
+    known = [value for value in values if not isnan(value)]
+    return sum(known) / len(known) if known else 0.0
 
 
 def _confusions(
@@ -151,7 +157,7 @@ def _judge_crops(name: str, whole: float, crops: float) -> list[Finding]:
     ]
 
 
-def _judge(matrices: dict[str, np.ndarray], report: Report, images: int) -> None:
+def _judge(matrices: dict[str, np.ndarray], report: Report, on: str) -> None:
     student, chance = miou(matrices[STUDENT]), miou(matrices[CONSTANT])
     teachers = _teachers(matrices)
     if not teachers:
@@ -181,6 +187,6 @@ def _judge(matrices: dict[str, np.ndarray], report: Report, images: int) -> None
             )
         else:
             report.findings.append(
-                Finding('ok', f'{name}: {value:.1f} mIoU on {images} photos, the student '
+                Finding('ok', f'{name}: {value:.1f} mIoU on {on}, the student '
                         f'{student:.1f}.')
             )  # fmt: skip

@@ -9,7 +9,7 @@ from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
 from mmengine.registry import init_default_scope
 from mmengine.runner import Runner, set_random_seed
-from mmseg.registry import MODELS
+from mmseg.registry import DATASETS, MODELS
 from torch import nn
 from torch.utils.data import DataLoader, Dataset
 
@@ -31,6 +31,7 @@ class Experiment:
         self.config = config
         self.device = torch.device(device)
         self.checkpoint = student
+        self._datasets: dict[str, Dataset] = {}
 
     @property
     def is_distilled(self) -> bool:
@@ -55,19 +56,16 @@ class Experiment:
         """The student alone."""
         return self.model.student if self.is_distilled else self.model
 
-    @property
-    def num_classes(self) -> int:
-        """Number of the student's classes."""
-        return self.student.num_classes
-
     def dataset(self, split: str) -> Dataset:
-        """The data set of ``train`` or ``val``."""
-        return self.loader(split).dataset
+        """The data set of ``train`` or ``val``, listed once."""
+        if split not in self._datasets:
+            self._datasets[split] = DATASETS.build(self.config[f'{split}_dataloader'].dataset)
+        return self._datasets[split]
 
-    def loader(self, split: str, workers: int = 0) -> DataLoader:
-        """The data loader of ``train`` or ``val``."""
-        options = dict(num_workers=workers, persistent_workers=workers > 0)
-        return Runner.build_dataloader({**self.config[f'{split}_dataloader'], **options}, seed=0)
+    def loader(self, split: str) -> DataLoader:
+        """The data loader of ``train`` or ``val``, which loads in this process."""
+        own = dict(dataset=self.dataset(split), num_workers=0, persistent_workers=False)
+        return Runner.build_dataloader({**self.config[f'{split}_dataloader'], **own}, seed=0)
 
     def batches(self, split: str, count: int) -> Iterator[dict]:
         """``count`` batches as the loop gives them; those of ``val`` are spread over it."""

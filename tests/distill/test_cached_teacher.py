@@ -18,6 +18,7 @@ from segkd_mm import caching
 from segkd_mm.caching import CacheMaker, choose, pack
 from segkd_mm.datasets import ReplayIndex
 from segkd_mm.distill import CachedTeacher, TapError
+from segkd_mm.doctor import Experiment, check_accuracy
 from segkd_mm.teacher_cache import IDS, TOP, CacheError, TeacherCache, unpack
 
 TAP = 'decode_head.conv_seg'
@@ -357,3 +358,13 @@ def test_a_config_without_a_cache_or_with_two_taps_is_refused(cached, tiny):
     config.model.terms.other = {**config.model.terms.logits, 'teacher': 'backbone.high'}
     with pytest.raises(ValueError, match=r"taps \['backbone.high', 'decode_head.conv_seg'\]"):
         CacheMaker(config)
+
+
+def test_the_doctor_measures_a_cached_teacher_on_the_crops_that_it_knows(cached):
+    config = cached()
+    fill(config)
+    report = check_accuracy(Experiment(config), images=4)
+    (row,) = [row for row in report.rows if row['who'].startswith('teacher')]
+    assert row['on'] == 'training crops'
+    (error,) = report.findings  # the teacher is a random one
+    assert error.level == 'error' and error.text.startswith(row['who'])

@@ -41,7 +41,7 @@ def test_a_teacher_at_chance_is_an_error_and_one_below_the_student_a_warning(tea
         CONSTANT: np.array([[10, 0], [10, 0]]),  # 50 % IoU of one class, 0 of the other
     }
     report = Report('')
-    _judge(matrices, report, 3)
+    _judge(matrices, report, '3 photos')
     (finding,) = report.findings
     assert finding.level == level and finding.text.startswith('teacher: ')
 
