@@ -41,7 +41,8 @@ class TorchvisionTapBackbone(TapBackbone):
         taps: Names of the outputs, by default low, mid, high and final. Stages behind the
             deepest of them are not built.
         weights: None, ``'hub'`` for torchvision's ImageNet weights, or a file (see
-            :func:`segkd_mm.weights.read_state_dict`). Read by :meth:`init_weights`, that is when
+            :func:`segkd_mm.weights.read_state_dict`) of torchvision's, or a checkpoint of a model
+            with this backbone, whatever its heads. Read by :meth:`init_weights`, that is when
             training starts; the file's classifier and the stages not built are left out.
 
     Raises:
@@ -82,7 +83,14 @@ class TorchvisionTapBackbone(TapBackbone):
         if self.weights is None:
             return
         source = TORCHVISION + self.arch if self.weights == 'hub' else self.weights
-        state = {k.removeprefix('features.'): v for k, v in read_state_dict(source).items()}
+        state = _of_trunk(read_state_dict(source))
         left_out = ('classifier', 'fc', *self._unbuilt)
         state = {k: v for k, v in state.items() if k.split('.')[0] not in left_out}
         load_strictly(self.body, state, source)
+
+
+def _of_trunk(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The trunk's weights in a segmentor's checkpoint, else all, as of a classifier."""
+    inside = 'backbone.body.'
+    own = {k.removeprefix(inside): v for k, v in state.items() if k.startswith(inside)}
+    return own or {k.removeprefix('features.'): v for k, v in state.items()}

@@ -54,6 +54,14 @@ def test_a_classifiers_own_keys_are_left_out(tmp_path, arch, classifier, trunk):
     assert_same(backbone.body.state_dict(), expected)
 
 
+def test_a_segmentors_checkpoint_gives_its_backbone(tmp_path):
+    trained = TorchvisionTapBackbone('mobilenet_v3_small', taps=['low', 'final'])
+    state = {f'backbone.{key}': value for key, value in trained.state_dict().items()}
+    state |= {'decode_head.conv_seg.bias': torch.zeros(21), 'terms.high.adapter': torch.zeros(3)}
+    backbone = loaded('mobilenet_v3_small', save(state, tmp_path / 'best.pth'), output_stride=16)
+    assert_same(backbone.body.state_dict(), trained.body.state_dict())
+
+
 def test_stages_that_are_not_built_are_left_out(tmp_path):
     state = get_model('resnet18').state_dict()
     backbone = loaded('resnet18', save(state, tmp_path / 'whole.pth'), taps=['low'])
