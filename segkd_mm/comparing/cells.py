@@ -24,6 +24,7 @@ IDLE = {
     'data_root', 'work_dir', 'cache', 'download', 'num_workers', 'persistent_workers',
     'pin_memory', 'prefetch_factor',
 }  # fmt: skip
+LOCKS = '.locks'
 HASH_FILE = 'config_hash'
 
 
@@ -143,6 +144,13 @@ def _foreign(cell: Cell) -> list[tuple[Path, str]]:
         for where, had in found.items()
         if had != wanted
     ]
+
+
+def lock_file(result: Path) -> Path:
+    """The file that is locked while RESULTS/<folder>/<name>.json is made; its folder is made."""
+    folder = result.parents[1] / LOCKS
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder / f'{result.parent.name}.{result.stem}.lock'
 
 
 def hash_of(tree: Any) -> str:

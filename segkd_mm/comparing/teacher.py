@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from segkd_mm.caching import count_pixels
-from segkd_mm.comparing.cells import hash_of
+from segkd_mm.comparing.cells import hash_of, lock_file
 from segkd_mm.datasets import WholePhotos
 from segkd_mm.distill.cached_teacher import CachedTeacher, made_from
 from segkd_mm.distill.class_map import ClassMap
@@ -69,8 +69,7 @@ def _kept(given: Mapping, terms: list[dict], config: Config, results: Path) -> d
     made = made_from(view, 1, teacher, tap='output')
     dataset = config.test_dataloader.dataset
     file = results / FOLDER / f'{hash_of([made, classes, dataset])[:16]}.json'
-    file.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(file.with_suffix('.lock')):
+    with FileLock(lock_file(file)):
         if not file.is_file():
             said = {'config': config.filename, 'checkpoint': teacher['checkpoint'], **made}
             write_result(file, {**said, **_measure(teacher, View(**view or {}), classes, dataset)})

@@ -1,14 +1,14 @@
 """One cell from nothing to its result: train, test the last weights once, put all on record."""
 
-import shlex
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from statistics import median
 
 from filelock import FileLock, Timeout
 
-from segkd_mm.comparing.cells import HASH_FILE, Cell
+from segkd_mm.comparing.cells import HASH_FILE, Cell, lock_file
 from segkd_mm.config import config_dir
 from segkd_mm.report.results import read_results, write_result
 from segkd_mm.report.training_log import TrainingLog, read_log
@@ -16,7 +16,6 @@ from segkd_mm.report.training_log import TrainingLog, read_log
 # Runs a command, its output at the end of a log; raises where it fails.
 Execute = Callable[[Sequence[str], Path], None]
 LOG = 'compare.log'
-LOCKS = '.locks'
 
 
 class RunElsewhere(RuntimeError):
@@ -34,7 +33,7 @@ def run_cell(cell: Cell, execute: Execute, teacher: Mapping | None = None) -> di
     Raises:
         RunElsewhere: Another process is at it.
     """
-    with locked(cell.result):
+    with _locked(cell.result):
         if not cell.is_done:
             _train(cell, execute)
             tested = _test(cell, execute)
@@ -43,17 +42,9 @@ def run_cell(cell: Cell, execute: Execute, teacher: Mapping | None = None) -> di
     return result
 
 
-def locked(result: Path) -> FileLock:
-    """Hold the lock of a result file in a ``with``, against other processes.
-
-    Raises:
-        RunElsewhere: It is held.
-    """
-    folder = result.parent.parent / LOCKS
-    folder.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(folder / f'{result.parent.name}.{result.stem}.lock', timeout=0)
+def _locked(result: Path) -> AbstractContextManager:
     try:
-        return lock.acquire()
+        return FileLock(lock_file(result), timeout=0).acquire()
     except Timeout:
         raise RunElsewhere(f'{result}: another process is at it') from None
 
@@ -122,7 +113,6 @@ def result_of(cell: Cell, tested: Mapping, teacher: Mapping | None) -> dict:
     return {
         **tested,
         'test_command': tested['command'],
-        'train_command': shlex.join(['python', *train_command(cell)[1:]]),
         'seed': cell.seed,
         'config_hash': cell.method.config_hash,
         **of_log(read_log(cell.work_dir)),
