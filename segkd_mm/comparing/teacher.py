@@ -101,6 +101,8 @@ def _measure(teacher: Mapping, view: View, classes: Mapping | None, dataset: dic
     built = DATASETS.build(dataset)
     photos, names = WholePhotos(built), built.metainfo['classes']
     mapped = ClassMap(**classes).to(device) if classes else None
+    if mapped:
+        mapped.drops = False  # as the student has to, it decides everywhere
     shared = [names[group[0][0]] for group in mapped.groups] if mapped else list(names)
     loader = DataLoader(photos, batch_size=None, num_workers=2)
     total = 0

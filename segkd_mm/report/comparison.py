@@ -65,8 +65,8 @@ def compare(results: Mapping[str, Results], baseline: str) -> list[Row]:
         baseline: The method with which the others are compared.
 
     Raises:
-        ValueError: Results are of different test images, or those of one method of different
-            teachers.
+        ValueError: Results are of different test images or classes, or those of one method of
+            different teachers.
     """
     results = {method: by_seed for method, by_seed in results.items() if by_seed}
     _check_alike(results)
@@ -157,6 +157,7 @@ def _check_alike(results: Mapping[str, Results]) -> None:
     }
     everything = {name: result for group in named.values() for name, result in group.items()}
     _check_one('test images', {name: tested_on(result) for name, result in everything.items()})
+    _check_one('classes', {name: ', '.join(r['per_class']) for name, r in everything.items()})
     for group in named.values():
         teachers = {name: result.get('teacher') or {} for name, result in group.items()}
         _check_one('teachers', {name: teacher.get('file') for name, teacher in teachers.items()})
