@@ -152,7 +152,7 @@ def report(cells: Sequence[Cell], baseline: str, out: Path) -> None:
 
 
 def main() -> int:
-    """Run the command line; gives out 1 where a run failed."""
+    """Run the command line; gives out 1 where a run failed, 130 when it was stopped."""
     args = parse_args()
     logging.disable(logging.WARNING)  # mmengine writes a page on how each weight was made
     stop_cleanly()
@@ -165,7 +165,11 @@ def main() -> int:
     if args.check:
         report_plan(cells, missing, args.jobs)
         return 0
-    outcome = run_missing(missing, args.jobs) if missing else Outcome()
+    try:
+        outcome = run_missing(missing, args.jobs) if missing else Outcome()
+    except KeyboardInterrupt:
+        print('Stopped. It goes on where it was when it is started again.')
+        return 130
     report(cells, baseline, args.results / f'{args.name}.json')
     report_missing(outcome)
     return 1 if outcome.failed else 0

@@ -37,7 +37,7 @@ def test_one_method_comes_to_a_result_and_one_fails(shapes, tmp_path):
     assert '0 of 2 results are there.' in done.stdout
     log = 'work_dirs/compare/shapes/broken/5/compare.log'
     assert f'broken/5 failed: ChildFailed: exit code 1; the end of {log}:' in done.stdout
-    assert 'Adamm' in done.stdout.split(log)[1]
+    assert 'None is not a callable object' in done.stdout.split(log)[1]
     result = json.loads((tmp_path / 'results/shapes/plain/5.json').read_text())
     assert result['checkpoint'].endswith('plain/5/epoch_1.pth')
     assert result['training']['seed'] == result['seed'] == 5
