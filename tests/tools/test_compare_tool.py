@@ -1,18 +1,24 @@
 """tools/compare.py, run as a user runs it."""
 
+import importlib.util
 import json
 import subprocess
 import sys
+from argparse import Namespace
 from pathlib import Path
 
 import pytest
+from mmengine.config import Config
+
+from segkd_mm.comparing.cells import Cell, Method, cells_of
 
 REPO = Path(__file__).resolve().parents[2]
+TOOL = REPO / 'tools' / 'compare.py'
 STUDENT = f'{REPO}/configs/student/mnv3s_slim_shapes.py'
 
 
 def run(*words: object, cwd: Path) -> subprocess.CompletedProcess:
-    command = [sys.executable, REPO / 'tools' / 'compare.py', '--results', 'results/shapes', *words]
+    command = [sys.executable, TOOL, '--results', 'results/shapes', *words]
     return subprocess.run(list(map(str, command)), cwd=cwd, capture_output=True, text=True)
 
 
@@ -50,13 +56,62 @@ def test_one_method_comes_to_a_result_and_one_fails(shapes, tmp_path):
     assert (tmp_path / 'results/shapes/both.png').stat().st_size > 5000
 
 
-def test_what_is_to_be_run_is_said_without_running_it(tmp_path):
-    done = run(STUDENT, 'kd/response_kd_shapes.py', '--check', '--seeds', 0, 3, cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
-    to_run = [line for line in done.stdout.splitlines() if line.startswith('To run')]
-    assert to_run == [
-        f'To run: {name}/{seed}'
-        for seed in (0, 3)
-        for name in ('mnv3s_slim_shapes', 'response_kd_shapes')
+@pytest.fixture(scope='module')
+def tool():
+    spec = importlib.util.spec_from_file_location('compare', TOOL)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def cells(results: Path, seeds: list[int]) -> list[Cell]:
+    methods = [
+        Method('kd/distilled.py', (), Config({'model': {'type': 'SegDistiller'}})),
+        Method('student/plain.py', (), Config({'model': {'type': 'EncoderDecoder'}})),
     ]
-    assert list(tmp_path.iterdir()) == []
+    return cells_of(methods, seeds, results, results / 'work_dirs')
+
+
+def test_what_is_to_be_run_is_said_with_the_time_it_takes(tool, tmp_path, capsys):
+    plan = cells(tmp_path, [0, 3])
+    tool.report_plan(plan, plan, jobs=1)
+    assert capsys.readouterr().out.splitlines() == [
+        'To run: distilled/0', 'To run: plain/0', 'To run: distilled/3', 'To run: plain/3',
+    ]  # fmt: skip
+    for cell, seconds in ((plan[0], 100), (plan[1], 60)):
+        cell.result.parent.mkdir()
+        cell.result.write_text(json.dumps({'train_seconds': seconds}))
+    tool.report_plan(plan, plan[2:], jobs=2)
+    assert 'About 0:01:20, ' in capsys.readouterr().out  # (100 + 60) / 2
+
+
+@pytest.mark.parametrize(
+    ('named', 'baseline'), [(None, 'plain'), ('elsewhere/distilled.py', 'distilled')]
+)
+def test_the_baseline_is_the_first_config_without_a_teacher_or_the_one_named(
+    tool, tmp_path, named, baseline
+):
+    methods = [cell.method for cell in cells(tmp_path, [0])]
+    assert tool.baseline_of(Namespace(baseline=named), methods) == baseline
+
+
+def test_a_baseline_that_is_not_compared_is_an_error(tool, tmp_path):
+    methods = [cell.method for cell in cells(tmp_path, [0])]
+    with pytest.raises(ValueError, match=r'baseline other\.py is not among the configs'):
+        tool.baseline_of(Namespace(baseline='other.py'), methods)
+
+
+def test_what_learns_from_a_teacher_that_cannot_be_tested_is_not_trained(
+    tool, tmp_path, monkeypatch
+):
+    def score(config, results):
+        if config.model.type == 'SegDistiller':
+            raise FileNotFoundError('no weights at t.pth')
+
+    ran = []
+    result = {'metrics': {'mIoU': 1.0}}
+    monkeypatch.setattr(tool, 'test_teacher', score)
+    monkeypatch.setattr(tool, 'run_cell', lambda cell, *_: ran.append(cell.name) or result)
+    outcome = tool.run_missing(cells(tmp_path, [0, 1]), jobs=1)
+    assert ran == ['plain/0', 'plain/1']
+    assert outcome.failed == {'The teacher of distilled': 'FileNotFoundError: no weights at t.pth'}
