@@ -4,7 +4,10 @@ import json
 
 import numpy as np
 import pytest
+import torch
+from mmcv.image import imread
 from mmengine.runner import Runner
+from mmseg.registry import MODELS
 
 from segkd_mm.comparing import teacher
 from segkd_mm.comparing.teacher import test_teacher as score_of
@@ -15,8 +18,21 @@ CLASSES = list(ShapesDataset.METAINFO['classes'])
 
 
 @pytest.fixture
-def config(tiny):
-    return tiny('kd/response_kd_shapes.py')
+def config(tiny, shapes, tmp_path):
+    """A distillation whose teacher is sure of many classes, if wrong."""
+    config = tiny('kd/response_kd_shapes.py')
+    model = MODELS.build(config.model.teacher.model).eval()
+    model.load_state_dict(torch.load(config.model.teacher.checkpoint))
+    photo = imread(next((shapes / 'JPEGImages').iterdir())).transpose(2, 0, 1)
+    with torch.no_grad():
+        data = model.data_preprocessor({'inputs': [torch.from_numpy(photo.copy())]})
+        spread, mean = torch.std_mean(model(data['inputs']), (0, 2, 3))
+        last = model.decode_head.conv_seg
+        last.bias.sub_(mean).mul_(9 / spread)
+        last.weight.mul_(9 / spread[:, None, None, None])
+    config.model.teacher.checkpoint = str(tmp_path / 'teacher.pth')
+    torch.save(model.state_dict(), config.model.teacher.checkpoint)
+    return config
 
 
 def on_file(tmp_path, score):
@@ -27,7 +43,6 @@ def test_it_is_what_mmsegs_metric_gives_for_the_teachers_own_config(tiny, config
     options = {'load_from': config.model.teacher.checkpoint, 'work_dir': str(tmp_path / 'run')}
     expected = Runner.from_cfg(tiny('teacher/mnv3s_wide_shapes.py', **options)).test()
     score = score_of(config, tmp_path)
-    assert expected['mIoU'] > 0
     assert score['mIoU'] == pytest.approx(expected['mIoU'], abs=0.006)  # mmseg rounds
     result = on_file(tmp_path, score)
     assert result['metrics']['aAcc'] == pytest.approx(expected['aAcc'], abs=0.006)
@@ -41,6 +56,12 @@ def test_it_is_measured_once_for_all_who_show_it_the_same(config, tmp_path, monk
     config.model.teacher.update(type='CachedTeacher', cache='anywhere')  # whole photos, too
     config.model.terms.logits.loss.loss_weight = 7.0
     assert score_of(config, tmp_path) == first
+
+
+def test_photos_are_shown_in_the_view_of_the_config(config, tmp_path):
+    plain = score_of(config, tmp_path)
+    config.model.teacher.update(type='CachedTeacher', cache='a', view=dict(short_side=96))
+    assert abs(score_of(config, tmp_path)['mIoU'] - plain['mIoU']) > 0.1
 
 
 def test_another_view_or_other_weights_are_measured_anew(config, tmp_path, monkeypatch):
@@ -90,6 +111,7 @@ def test_where_it_sees_classes_that_are_not_shared_it_has_to_decide_too(
     )  # fmt: skip
     assert names == shared
     assert mapped.sum() == plain.sum() - plain[said].sum()  # all pixels of the shared classes
+    assert (plain.sum(0) > 0).sum() > 2
 
 
 def test_a_teacher_of_features_alone_and_a_plain_student_have_none(
