@@ -50,6 +50,7 @@ setup(
         'huggingface_hub>=0.25',
         'matplotlib>=3.8',
         'rich>=13',
+        'scipy>=1.10',
     ],
     extras_require={
         'transformers': TRANSFORMERS,

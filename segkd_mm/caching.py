@@ -174,17 +174,10 @@ class CacheMaker:
     @torch.no_grad()
     def confusion(self, logits: Tensor, labels: Tensor) -> np.ndarray:
         """Pixel counts [C, C] of labels [H, W] (rows) and predictions; 0 of unknown classes."""
-        labels = labels[None].to(logits.device)
-        labels = labels.masked_fill(labels == UNLABELLED, VOID)
-        if self._classes:
-            mapped = ClassMap(**self._classes).to(logits.device)
-            student = logits.new_zeros(1, mapped.student_channels, 1, 1)
-            _, logits, labels = mapped(student, logits, labels)
-        elif logits.shape[1] != len(self._dataset.metainfo['classes']):
+        if self._classes is None and logits.shape[1] != len(self._dataset.metainfo['classes']):
             return np.zeros((1, 1), int)
-        predicted = F.interpolate(logits, labels.shape[1:], mode='bilinear').argmax(1)
-        counts = ClassIoUMetric.intersect_and_union(predicted, labels, logits.shape[1], VOID)
-        return counts.numpy()
+        classes = ClassMap(**self._classes).to(logits.device) if self._classes else None
+        return count_pixels(logits, labels, classes)
 
     def on_crops(self, count: int) -> np.ndarray:
         """The same counts of what the teacher says when it is shown training crops alone."""
@@ -195,6 +188,24 @@ class CacheMaker:
             logits = self.ask(sample['inputs'][None].to(self.device, torch.float32)).float()
             total = total + self.confusion(logits, sample['data_samples'].gt_sem_seg.data[0])
         return total
+
+
+def count_pixels(logits: Tensor, labels: Tensor, classes: ClassMap | None) -> np.ndarray:
+    """Pixel counts [C, C] of labels [H, W] (rows) and of what a teacher predicts (columns).
+
+    Args:
+        logits: Of one photo, [1, C, h, w], which cover it.
+        labels: The student's class ids.
+        classes: From the teacher's classes and the student's to those that both know.
+    """
+    labels = labels[None].to(logits.device)
+    labels = labels.masked_fill(labels == UNLABELLED, VOID)
+    if classes:
+        student = logits.new_zeros(1, classes.student_channels, 1, 1)
+        _, logits, labels = classes(student, logits, labels)
+    predicted = F.interpolate(logits, labels.shape[1:], mode='bilinear').argmax(1)
+    counts = ClassIoUMetric.intersect_and_union(predicted, labels, logits.shape[1], VOID)
+    return counts.numpy()
 
 
 def _parts(config: Config) -> tuple[dict, dict]:

@@ -12,6 +12,7 @@ PARTS = ['backbones', 'heads', 'losses', 'distill', 'datasets', 'hooks', 'segmen
 SHARED = [
     f'segkd_mm.{name}' for name in ('weights', 'config', 'labels', 'teacher_cache', 'version')
 ]
+ABOVE = ['segkd_mm.doctor', 'segkd_mm.caching', 'segkd_mm.comparing']  # read all the package
 TORCH_ONLY = ['segkd_mm.losses.functional', 'segkd_mm.distill.taps']
 
 
@@ -46,7 +47,7 @@ def may_import(module: str, imported: str) -> bool:
     if is_within(imported, 'segkd_mm.doctor'):
         return is_within(module, 'segkd_mm.doctor')
     if is_within(imported, 'segkd_mm.report'):
-        return is_within(module, 'segkd_mm.report', 'segkd_mm.doctor', 'segkd_mm.caching')
+        return is_within(module, 'segkd_mm.report', *ABOVE)
     for part in PARTS:
         if is_within(module, f'segkd_mm.{part}') and is_within(imported, 'segkd_mm'):
             return is_within(imported, f'segkd_mm.{part}', *SHARED)

@@ -51,7 +51,7 @@ class Score:
             ValueError: two are of one seed, or they were tested on different images.
         """
         seeds = {path: _seed(path, result) for path, result in results.items()}
-        data = {path: _data(result) for path, result in results.items()}
+        data = {path: tested_on(result) for path, result in results.items()}
         if len(set(data.values())) > 1:
             raise ValueError(f'{_listed(data)}: expected results on the same images; {LEAVE_OUT}')
         if len(set(seeds.values())) < len(seeds):
@@ -82,6 +82,11 @@ def find_score(config: str | os.PathLike, folders: Iterable[str | os.PathLike]) 
     """
     found = (_results(Path(config).stem, Path(folder)) for folder in folders)
     return next((Score.of(results) for results in found if results), None)
+
+
+def tested_on(result: Mapping) -> str:
+    """In words, what a result was measured on: only within that does mIoU compare."""
+    return f'{result["dataset"].removesuffix("Dataset")} test, {result["images"]} images'
 
 
 def with_scores(rows: Iterable[Mapping], scores: Mapping[str, Score | None]) -> list[dict]:
@@ -142,10 +147,6 @@ def _is_test_of(name: str, result: Mapping) -> bool:
 
 def _seed(path: Path, result: Mapping) -> int | str:
     return (result.get('training') or {}).get('seed', path.stem)
-
-
-def _data(result: Mapping) -> str:
-    return f'{result["dataset"].removesuffix("Dataset")} test, {result["images"]} images'
 
 
 def _listed(found: Mapping[Path, object]) -> str:

@@ -1,0 +1,127 @@
+"""The teacher's own test result: what a student could reach at best by imitation."""
+
+from collections.abc import Iterator, Mapping
+from inspect import signature
+from pathlib import Path
+
+import numpy as np
+import torch
+from filelock import FileLock
+from mmengine.config import Config
+from mmengine.device import get_device
+from mmengine.registry import init_default_scope
+from mmseg.registry import DATASETS
+from rich.progress import track
+from torch import Tensor, nn
+from torch.utils.data import DataLoader
+
+from segkd_mm.caching import count_pixels
+from segkd_mm.comparing.cells import hash_of, lock_file
+from segkd_mm.datasets import WholePhotos
+from segkd_mm.distill.cached_teacher import CachedTeacher, made_from
+from segkd_mm.distill.class_map import ClassMap
+from segkd_mm.distill.teacher import Teacher
+from segkd_mm.distill.view import View
+from segkd_mm.report.class_iou import class_scores
+from segkd_mm.report.results import read_results, write_result
+
+FOLDER = 'teachers'
+
+
+def test_teacher(config: Config, results: Path) -> dict | None:
+    """What a distillation's teacher scores on the test split; of several the best one.
+
+    It is shown the whole of each photo, in the view of a ``CachedTeacher``, and predicts for all
+    pixels as :class:`mmseg.evaluation.IoUMetric` counts them. Measured once: it is kept in
+    ``RESULTS/teachers/<hash>.json``.
+
+    Returns:
+        ``mIoU`` in percent, ``view``, ``checkpoint``, the sha256 of the ``weights`` and the
+        ``file``; None of a model without teacher or whose teacher gives no logits.
+
+    Raises:
+        WeightsError: The teacher's weights cannot be had or do not fit.
+    """
+    init_default_scope(config.get('default_scope', 'mmseg'))
+    scores = [_kept(each, terms, config, results) for each, terms in _teachers(config.model)]
+    known = [score for score in scores if score['mIoU'] is not None]
+    return max(known, key=lambda score: score['mIoU'], default=None)
+
+
+test_teacher.__test__ = False  # no test of pytest's
+
+
+def _teachers(model: Mapping) -> Iterator[tuple[dict, list[dict]]]:
+    """Each teacher's config, with the terms that learn from it."""
+    if model['type'] != 'SegDistiller':
+        return
+    teacher, terms = model['teacher'], [*model['terms'].values()]
+    if 'members' not in teacher:
+        yield teacher, terms
+    for name, member in teacher.get('members', {}).items():
+        yield member, [term for term in terms if f'{name}.' in str(term['teacher'])]
+
+
+def _kept(given: Mapping, terms: list[dict], config: Config, results: Path) -> dict:
+    """The score of one teacher, measured where it is not on file."""
+    teacher, view = _split(given)
+    classes = next((term['classes'] for term in terms if term.get('classes')), None)
+    made = made_from(view, 1, teacher, tap='output')
+    dataset = config.test_dataloader.dataset
+    file = results / FOLDER / f'{hash_of([made, classes, dataset])[:16]}.json'
+    with FileLock(lock_file(file)):
+        if not file.is_file():
+            said = {'config': config.filename, 'checkpoint': teacher['checkpoint'], **made}
+            write_result(file, {**said, **_measure(teacher, View(**view or {}), classes, dataset)})
+    (result,) = read_results([file])
+    return {
+        'mIoU': result['metrics']['mIoU'],
+        'view': result['view'],
+        'checkpoint': result['checkpoint'],
+        'weights': result['weights'],
+        'file': f'{FOLDER}/{file.name}',
+    }
+
+
+def _split(given: Mapping) -> tuple[dict, dict | None]:
+    """The arguments of the teacher itself, and of its view."""
+    given = {key: value for key, value in given.items() if key != 'type'}
+    bound = signature(CachedTeacher).bind_partial(**given).arguments
+    return bound.get('teacher', {}), bound.get('view')
+
+
+@torch.no_grad()
+def _measure(teacher: Mapping, view: View, classes: Mapping | None, dataset: dict) -> dict:
+    """Scores of a teacher on the photos of a data set, of the classes that it shares with them."""
+    device = torch.device(get_device())
+    model = Teacher(**teacher)
+    # A module without a normalisation stands for pixels as they are loaded.
+    model.watch((), inputs_from=nn.Identity())
+    model.to(device)
+    built = DATASETS.build(dataset)
+    photos, names = WholePhotos(built), built.metainfo['classes']
+    mapped = ClassMap(**classes).to(device) if classes else None
+    shared = [names[group[0][0]] for group in mapped.groups] if mapped else list(names)
+    loader = DataLoader(photos, batch_size=None, num_workers=2)
+    total = 0
+    for item in track(loader, 'the teacher on test photos', len(photos)):
+        logits = _logits(model, view, item['photo'][None].to(device, torch.float32))
+        if logits is None or (not mapped and logits.shape[1] != len(names)):
+            return {'metrics': {'mIoU': None}, 'per_class': {}}
+        total = total + count_pixels(logits, item['labels'], mapped)
+    return {'split': 'test', 'images': len(photos), **_scores(total, shared)}
+
+
+def _logits(model: Teacher, view: View, photo: Tensor) -> Tensor | None:
+    if not isinstance(model.output(photo[..., :64, :64]), Tensor):
+        return None  # it gives features
+    return view.logits(model.output, photo, stride=1)
+
+
+def _scores(confusion: np.ndarray, classes: list[str]) -> dict:
+    per_class = {row['class']: row['IoU'] for row in class_scores(confusion, classes)}
+    metrics = {
+        'mIoU': float(np.nanmean([*per_class.values()])),
+        'aAcc': 100 * float(confusion.trace() / confusion.sum()),
+    }
+    return {'metrics': metrics, 'per_class': per_class}
