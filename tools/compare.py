@@ -17,12 +17,13 @@ import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
+from statistics import mean
 
 from segkd_mm.comparing.cells import Cell, Method, cells_of, check_hashes
 from segkd_mm.comparing.schedule import Outcome, cuda_devices, run_cells
 from segkd_mm.comparing.teacher import test_teacher
 from segkd_mm.comparing.training import Execute, run_cell
-from segkd_mm.comparing.watch import Watch
+from segkd_mm.comparing.watch import Watch, clock
 from segkd_mm.report.comparison import compare, table_rows
 from segkd_mm.report.comparison_plot import draw_class_gains, draw_leaderboard
 from segkd_mm.report.efficiency import tested_on
@@ -66,6 +67,13 @@ def parse_args() -> argparse.Namespace:
     return parser.parse_args()
 
 
+def stop_cleanly() -> None:
+    """Let what ends this process stop what it has started, as Ctrl-C does."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) == signal.SIG_DFL:  # nohup ignores SIGHUP
+            signal.signal(number, signal.default_int_handler)
+
+
 def baseline_of(args: argparse.Namespace, methods: Sequence[Method]) -> str:
     """The name of the method that the others are held against.
 
@@ -96,6 +104,20 @@ def run_missing(cells: Sequence[Cell], jobs: int) -> Outcome:
         outcome = run_cells(cells, jobs, run, watch)
     outcome.failed.update(failed)
     return outcome
+
+
+def report_plan(cells: Sequence[Cell], missing: Sequence[Cell], jobs: int) -> None:
+    """Say what is to be run and, where anything like it has been run, how long it takes."""
+    for cell in missing:
+        print(f'To run: {cell.name}')
+    done = [cell for cell in cells if cell.is_done]
+    took = {}
+    for cell, result in zip(done, read_results(cell.result for cell in done), strict=True):
+        took.setdefault(cell.method.name, []).append(result['train_seconds'])
+    if took and missing:
+        usual = mean(map(mean, took.values()))
+        seconds = sum(mean(took.get(cell.method.name, [usual])) for cell in missing)
+        print(f'About {clock(seconds / jobs)}, by the training time of the results that are there.')
 
 
 def report_missing(outcome: Outcome) -> None:
@@ -130,10 +152,10 @@ def report(cells: Sequence[Cell], baseline: str, out: Path) -> None:
 
 
 def main() -> int:
-    """Run the command line; gives out 1 where a run failed."""
+    """Run the command line; gives out 1 where a run failed, 130 when it was stopped."""
     args = parse_args()
     logging.disable(logging.WARNING)  # mmengine writes a page on how each weight was made
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # stops what runs, as Ctrl-C does
+    stop_cleanly()
     methods = [Method.of(path, args.cfg_options) for path in args.configs]
     baseline = baseline_of(args, methods)
     cells = cells_of(methods, args.seeds, args.results, WORK_DIRS)
@@ -141,9 +163,13 @@ def main() -> int:
     missing = [cell for cell in cells if not cell.is_done]
     print(f'{len(cells) - len(missing)} of {len(cells)} results are there.')
     if args.check:
-        print(*(f'To run: {cell.name}' for cell in missing), sep='\n')
+        report_plan(cells, missing, args.jobs)
         return 0
-    outcome = run_missing(missing, args.jobs) if missing else Outcome()
+    try:
+        outcome = run_missing(missing, args.jobs) if missing else Outcome()
+    except KeyboardInterrupt:
+        print('Stopped. It goes on where it was when it is started again.')
+        return 130
     report(cells, baseline, args.results / f'{args.name}.json')
     report_missing(outcome)
     return 1 if outcome.failed else 0

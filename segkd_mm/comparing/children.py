@@ -16,6 +16,10 @@ class ChildFailed(RuntimeError):
     """A process ended with an error; says where its log is and how that ends."""
 
 
+class Stopped(RuntimeError):
+    """A process was stopped, or not begun any more."""
+
+
 class Children:
     """Run commands from any number of threads; :meth:`stop` ends those that run and all to come."""
 
@@ -33,7 +37,8 @@ class Children:
             variables: Of the environment, beside those of this process.
 
         Raises:
-            ChildFailed: It failed or was stopped.
+            ChildFailed: It failed.
+            Stopped: It was stopped.
         """
         with log.open('ab') as output:
             child = self._start(command, output, {**os.environ, **variables})
@@ -42,13 +47,15 @@ class Children:
             finally:
                 with self._lock:
                     self._running.discard(child)
+        if self._stopped:
+            raise Stopped
         if code:
             raise ChildFailed(f'exit code {code}; the end of {log}:\n{_tail(log)}')
 
     def _start(self, command: Sequence[str], output, environment: dict) -> subprocess.Popen:
         with self._lock:
             if self._stopped:
-                raise ChildFailed('stopped before it began')
+                raise Stopped
             # In a session of its own, Ctrl-C reaches it through stop() alone, with its workers.
             child = subprocess.Popen(
                 command, stdout=output, stderr=output, stdin=subprocess.DEVNULL, env=environment,

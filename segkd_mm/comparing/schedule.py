@@ -10,7 +10,7 @@ from queue import SimpleQueue
 import torch
 
 from segkd_mm.comparing.cells import Cell
-from segkd_mm.comparing.children import Children
+from segkd_mm.comparing.children import Children, Stopped
 from segkd_mm.comparing.training import Execute, RunElsewhere
 from segkd_mm.comparing.watch import Watch
 
@@ -52,6 +52,8 @@ def run_cells(
         except RunElsewhere:
             outcome.elsewhere.append(cell.name)
             return 'another process is at it'
+        except Stopped:
+            return 'stopped'
         except Exception as error:  # whatever it is, the others go on
             outcome.failed[cell.name] = f'{type(error).__name__}: {error}'
             return 'failed'

@@ -37,7 +37,7 @@ def test_teacher(config: Config, results: Path) -> dict | None:
 
     Returns:
         ``mIoU`` in percent, ``view``, ``checkpoint``, the sha256 of the ``weights`` and the
-        ``file``; None of a model without teacher or whose teacher gives no logits.
+        ``file``; None of a model without a teacher, or whose teacher gives features alone.
 
     Raises:
         WeightsError: The teacher's weights cannot be had or do not fit.
@@ -92,30 +92,42 @@ def _split(given: Mapping) -> tuple[dict, dict | None]:
 
 @torch.no_grad()
 def _measure(teacher: Mapping, view: View, classes: Mapping | None, dataset: dict) -> dict:
-    """Scores of a teacher on the photos of a data set, of the classes that it shares with them."""
+    """Scores of a teacher on the photos of a data set, over the classes that it shares with them.
+
+    A teacher that gives no logits of those classes has none.
+    """
     device = torch.device(get_device())
+    model, mapped = _build(teacher, classes, device)
+    built = DATASETS.build(dataset)
+    photos, names = WholePhotos(built), list(built.metainfo['classes'])
+    said = {'split': 'test', 'images': len(photos)}
+    channels = mapped.teacher_channels if mapped else len(names)
+    if not _gives_logits(model, photos[0]['photo'][None].to(device, torch.float32), channels):
+        return {**said, 'metrics': {'mIoU': None}}
+    total = 0
+    loader = DataLoader(photos, batch_size=None, num_workers=2)
+    for item in track(loader, 'the teacher on test photos', len(photos)):
+        logits = view.logits(model.output, item['photo'][None].to(device, torch.float32), stride=1)
+        total = total + count_pixels(logits, item['labels'], mapped)
+    shared = [names[ours[0]] for ours, _ in mapped.groups] if mapped else names
+    return {**said, **_scores(total, shared)}
+
+
+def _build(
+    teacher: Mapping, classes: Mapping | None, device: torch.device
+) -> tuple[Teacher, ClassMap | None]:
     model = Teacher(**teacher)
     # A module without a normalisation stands for pixels as they are loaded.
     model.watch((), inputs_from=nn.Identity())
-    model.to(device)
-    built = DATASETS.build(dataset)
-    photos, names = WholePhotos(built), built.metainfo['classes']
     mapped = ClassMap(**classes).to(device) if classes else None
-    shared = [names[group[0][0]] for group in mapped.groups] if mapped else list(names)
-    loader = DataLoader(photos, batch_size=None, num_workers=2)
-    total = 0
-    for item in track(loader, 'the teacher on test photos', len(photos)):
-        logits = _logits(model, view, item['photo'][None].to(device, torch.float32))
-        if logits is None or (not mapped and logits.shape[1] != len(names)):
-            return {'metrics': {'mIoU': None}, 'per_class': {}}
-        total = total + count_pixels(logits, item['labels'], mapped)
-    return {'split': 'test', 'images': len(photos), **_scores(total, shared)}
+    if mapped:
+        mapped.drops = False  # as the student has to, it decides everywhere
+    return model.to(device), mapped
 
 
-def _logits(model: Teacher, view: View, photo: Tensor) -> Tensor | None:
-    if not isinstance(model.output(photo[..., :64, :64]), Tensor):
-        return None  # it gives features
-    return view.logits(model.output, photo, stride=1)
+def _gives_logits(model: Teacher, photo: Tensor, channels: int) -> bool:
+    out = model.output(photo)
+    return isinstance(out, Tensor) and out.ndim == 4 and out.shape[1] == channels
 
 
 def _scores(confusion: np.ndarray, classes: list[str]) -> dict:

@@ -1,4 +1,4 @@
-"""One cell from nothing to its result: train, test the last weights once, put all on record."""
+"""One cell from nothing to its result: train, test the last weights once, keep what it took."""
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -7,11 +7,13 @@ from pathlib import Path
 from statistics import median
 
 from filelock import FileLock, Timeout
+from mmengine.device import get_device
 
 from segkd_mm.comparing.cells import HASH_FILE, Cell, lock_file
 from segkd_mm.config import config_dir
 from segkd_mm.report.results import read_results, write_result
 from segkd_mm.report.training_log import TrainingLog, read_log
+from segkd_mm.teacher_cache import INDEX
 
 # Runs a command, its output at the end of a log; raises where it fails.
 Execute = Callable[[Sequence[str], Path], None]
@@ -35,6 +37,8 @@ def run_cell(cell: Cell, execute: Execute, teacher: Mapping | None = None) -> di
     """
     with _locked(cell.result):
         if not cell.is_done:
+            _begin(cell)
+            _cache_teacher(cell, execute)
             _train(cell, execute)
             tested = _test(cell, execute)
             write_result(cell.result, result_of(cell, tested, teacher))
@@ -49,9 +53,22 @@ def _locked(result: Path) -> AbstractContextManager:
         raise RunElsewhere(f'{result}: another process is at it') from None
 
 
-def _train(cell: Cell, execute: Execute) -> None:
+def _begin(cell: Cell) -> None:
     cell.work_dir.mkdir(parents=True, exist_ok=True)
     (cell.work_dir / HASH_FILE).write_text(cell.method.config_hash + '\n')
+
+
+def _cache_teacher(cell: Cell, execute: Execute) -> None:
+    """Make the teacher's cache that the config wants, once for all cells that do."""
+    cache = (cell.method.config.model.get('teacher') or {}).get('cache')
+    if cache:
+        # Another cell may be making it: that is waited for.
+        with FileLock(lock_file(cell.result.parents[1] / 'cache' / Path(cache).name)):
+            if not (Path(cache) / INDEX).is_file():
+                execute(cache_command(cell), cell.work_dir / LOG)
+
+
+def _train(cell: Cell, execute: Execute) -> None:
     # tools/train.py writes it at its end.
     if not (cell.work_dir / 'train.json').is_file():
         execute(train_command(cell), cell.work_dir / LOG)
@@ -62,6 +79,12 @@ def _test(cell: Cell, execute: Execute) -> dict:
     execute(test_command(cell, out), cell.work_dir / LOG)
     (tested,) = read_results([out])
     return tested
+
+
+def cache_command(cell: Cell) -> list[str]:
+    """The command that makes the cache of the teacher's logits."""
+    device = ['--device', get_device()]
+    return [*_tool('cache_teacher'), cell.method.path, *device, *_cfg_options(cell)]
 
 
 def train_command(cell: Cell) -> list[str]:
