@@ -11,7 +11,7 @@ from segkd_mm.config import config_dir, list_configs, load_config, plain_student
 ROOT = Path(__file__).parents[1] / 'configs'
 EXPERIMENTS = sorted(
     path.relative_to(ROOT).as_posix()
-    for folder in ('student', 'teacher', 'kd')
+    for folder in ('student', 'teacher', 'kd', 'leaderboard', 'pretrain')
     for path in (ROOT / folder).glob('*.py')
 )
 DISTILLED = [name for name in EXPERIMENTS if name.startswith('kd/')]
@@ -103,6 +103,20 @@ def test_every_set_of_terms_has_an_experiment_on_both_data_sets(data):
     assert used == {path.stem for path in (ROOT / '_base_' / 'terms').glob('*.py')}
 
 
+@pytest.mark.parametrize('name', [n for n in EXPERIMENTS if n.startswith('leaderboard/')])
+def test_all_on_a_leaderboard_train_one_student_by_one_recipe(name):
+    student, data = re.fullmatch(r'leaderboard/([a-z0-9]+)_\w+?_([a-z]+)\.py', name).groups()
+    config = plain_student(load_config(name))
+    plain = load_config(f'leaderboard/{student}_plain_{data}.py')
+    for key in ('optim_wrapper', 'param_scheduler', 'train_cfg', 'custom_hooks', 'test_dataloader'):
+        assert config[key] == plain[key], key
+    data = config.train_dataloader.dataset
+    assert data.get('dataset', data) == plain.train_dataloader.dataset
+    plain.model.backbone.weights = config.model.backbone.get('weights')  # of a two-stage recipe
+    config.model.backbone.setdefault('weights', None)
+    assert config.model == plain.model
+
+
 @each_distilled
 def test_a_loss_that_counts_classes_counts_those_of_the_data(name):
     config = load_config(name)
@@ -127,7 +141,7 @@ def test_every_model_has_as_many_classes_as_its_data(name):
         assert classes_of(config.model.teacher.model) == {config.num_classes}
 
 
-@pytest.mark.parametrize('name', [n for n in EXPERIMENTS if n not in DISTILLED])
+@pytest.mark.parametrize('name', [n for n in EXPERIMENTS if n.startswith(('student/', 'teacher/'))])
 def test_a_plain_config_is_its_own_plain_student(name):
     config = load_config(name)
     student = plain_student(config)
@@ -168,7 +182,9 @@ def test_download_reaches_every_data_set_as_data_root_does(name, count, data_roo
 
 
 def test_data_that_cannot_be_downloaded_are_an_error_that_names_those_that_can():
-    with pytest.raises(ValueError, match=r'slim_camvid.py: its data cannot.* voc.py, voc_aug.py\.'):
+    with pytest.raises(
+        ValueError, match=r'slim_camvid.py: its data cannot.* voc.py, voc_7_small.py, voc_aug.py\.'
+    ):
         load_config('student/mnv3s_slim_camvid.py', {'download': True})
 
 

@@ -1,7 +1,7 @@
 """MobileNetV3-Large in seven classes and a DeepLabV3 with MobileNetV2 of all of VOC 2012."""
 
 _base_ = [
-    '../../leaderboard/voc/mnv3l_plain.py',
+    '../../leaderboard/mnv3l_plain_voc.py',
     '../teachers/deeplabv3_mnv2.py',
     '../class_maps/voc_to_7.py',
 ]

@@ -1,0 +1,7 @@
+"""MobileNetV3-Large on VOC learns from DeepLabV3's features of its crops."""
+
+_base_ = ['../_base_/pairs/leaderboard_voc.py', '../_base_/terms/feature.py']
+_base_.terms.mid.teacher = 'backbone.mid'
+_base_.terms.high.teacher = 'backbone.high'
+_base_.terms.final.teacher = 'backbone.last'
+model = dict(terms=_base_.terms)

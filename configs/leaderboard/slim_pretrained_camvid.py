@@ -1,0 +1,4 @@
+"""The baseline on CamVid from a distilled backbone: configs/pretrain/mnv3s_backbone.py."""
+
+_base_ = './slim_plain_camvid.py'
+model = dict(backbone=dict(weights='work_dirs/mnv3s_backbone/epoch_8.pth'))
