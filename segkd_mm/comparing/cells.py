@@ -133,11 +133,13 @@ def check_hashes(cells: Sequence[Cell]) -> None:
 
 def _foreign(cell: Cell) -> list[tuple[Path, str]]:
     wanted, found = cell.method.config_hash, {}
-    begun = cell.work_dir / HASH_FILE
     if cell.is_done:
         (result,) = read_results([cell.result])
+        if result.get('config_hash') == wanted:
+            return []  # whatever else was begun since
         found[cell.result] = result.get('config_hash')
-    elif begun.is_file():
+    begun = cell.work_dir / HASH_FILE
+    if begun.is_file():
         found[cell.work_dir] = begun.read_text().strip()
     return [
         (where, f'config hash {(had or "none")[:12]}, now {wanted[:12]}')

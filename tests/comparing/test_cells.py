@@ -87,8 +87,9 @@ def test_all_that_another_config_made_is_an_error_before_anything_runs(cell):
         each.result.write_text(json.dumps({'config_hash': found}))
     other.result.parent.mkdir(parents=True)
     other.result.write_text('{}')  # by hand, with no hash
-    begun.work_dir.mkdir(parents=True)
-    (begun.work_dir / 'config_hash').write_text('fedcba9876543210\n')
+    for each in (begun, foreign, right):
+        each.work_dir.mkdir(parents=True)
+        (each.work_dir / 'config_hash').write_text('fedcba9876543210\n')
     check_hashes([right, cell('d')])
     with pytest.raises(ValueError, match='delete what is named here') as error:
         check_hashes([right, foreign, begun, other])
@@ -96,4 +97,5 @@ def test_all_that_another_config_made_is_an_error_before_anything_runs(cell):
     assert f'{foreign.result}: config hash 0123456789ab, now ' in said
     assert f'{begun.work_dir}: config hash fedcba987654, now ' in said
     assert f'{other.result}: config hash none, now ' in said
-    assert str(right.result) not in said
+    assert f'{foreign.work_dir}: config hash fedcba987654, now ' in said
+    assert str(right.result) not in said and str(right.work_dir) not in said
