@@ -46,6 +46,7 @@ class DeployedGraph(nn.Module):
         self.model = _exportable(deepcopy(model)).to(dtype).eval()
         self.normalise = Normalise(model.data_preprocessor) if photo_in else None
         self.normalisation = normalisation(model.data_preprocessor)
+        self.test_cfg = model.data_preprocessor.test_cfg  # how images are padded
         self.labels = torch.uint8 if model.out_channels <= 256 else torch.int64
         self.labels_out = labels_out
         self.dtype = dtype
@@ -59,6 +60,7 @@ class DeployedGraph(nn.Module):
             'mean': mean,
             'std': std,
             'bgr_to_rgb': bgr_to_rgb,
+            'test_cfg': self.test_cfg,
             'align_corners': self.model.align_corners,
             'parameters': sum(parameter.numel() for parameter in self.model.parameters()),
         }

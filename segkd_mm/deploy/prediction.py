@@ -53,11 +53,11 @@ def _predict(
 ) -> SampleList:
     size = tuple(inputs.shape[2:])
     metas = [sample.metainfo for sample in data_samples or ()]
-    if not (metas and upsamples_once(model) and all(keeps_size(meta, size) for meta in metas)):
+    if not (metas and upsamples_once(model) and all(_keeps_size(meta, size) for meta in metas)):
         return type(model).predict(model, inputs, data_samples)
     labels = upsampled_labels(model(inputs), size, model.align_corners)
     for sample, found in zip(data_samples, labels, strict=True):
-        set_labels(sample, found)
+        _set_labels(sample, found)
     return data_samples
 
 
@@ -81,7 +81,7 @@ def _behaves_like(module: nn.Module, classes: tuple[type, ...], methods: tuple[s
     )
 
 
-def keeps_size(meta: dict, size: tuple[int, int]) -> bool:
+def _keeps_size(meta: dict, size: tuple[int, int]) -> bool:
     """Whether the model's input of that size is the photo as it was, padding aside."""
     left, right, top, bottom = _padding(meta)
     upsampled_to = tuple(meta.get('pad_shape', meta['img_shape'])[:2])
@@ -94,7 +94,7 @@ def _padding(meta: dict) -> tuple[int, int, int, int]:
     return tuple(meta.get('img_padding_size', meta.get('padding_size', (0, 0, 0, 0))))
 
 
-def set_labels(sample: SegDataSample, labels: Tensor) -> None:
+def _set_labels(sample: SegDataSample, labels: Tensor) -> None:
     """Give the sample its labels [H, W], less the padding."""
     left, right, top, bottom = _padding(sample.metainfo)
     height, width = labels.shape

@@ -20,9 +20,9 @@ class Runtime:
     Attributes:
         path: Its file.
         metadata: What tools/export.py wrote into it: ``classes``, ``palette``, ``mean``, ``std``,
-            ``bgr_to_rgb``, ``input`` ('normalised' or 'photo'), ``output`` ('logits' or 'labels'),
-            ``align_corners``, ``precision``, ``parameters``, ``config``, ``checkpoint``,
-            ``versions``.
+            ``bgr_to_rgb``, ``test_cfg`` (of mmseg's preprocessor), ``input`` ('normalised' or
+            'photo'), ``output`` ('logits' or 'labels'), ``align_corners``, ``precision``,
+            ``parameters``, ``config``, ``checkpoint``, ``versions``.
         engine: What runs it, on what and how, in words.
     """
 
@@ -91,7 +91,7 @@ class OpenVINO(Runtime):
         }
         self._compiled = core.compile_model(model, 'CPU', options)
         floats = self._compiled.get_property('INFERENCE_PRECISION_HINT').to_string()
-        self.engine = f'OpenVINO {openvino.__version__.split('-')[0]}, CPU, floats as {floats}'
+        self.engine = f'OpenVINO {openvino.__version__.split("-")[0]}, CPU, floats as {floats}'
 
     def _run(self, images: Tensor) -> Tensor:
         found = self._compiled({0: images.numpy()}, share_inputs=True)
