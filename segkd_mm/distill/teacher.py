@@ -169,7 +169,8 @@ def has_bf16(device: torch.device) -> bool:
     if device.type == 'cuda':
         return torch.cuda.is_bf16_supported(including_emulation=False)
     if device.type == 'cpu':
-        able = torch.cpu.get_capabilities()
+        # An older torch has no public way to tell.
+        able = getattr(torch.cpu, 'get_capabilities', dict)()
         return able.get('avx512_bf16', False) or able.get('amx_bf16', False)
     return False
 
