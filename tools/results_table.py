@@ -37,11 +37,11 @@ def rows(name: str) -> list[dict]:
     if name.endswith('.json'):
         (benchmark,) = read_results([RESULTS / name])
         return benchmark['table'] if 'table' in benchmark else table_rows(benchmark['models'])
-    return [row(result) for result in find(name)]
+    return [row(*found) for found in find(name)]
 
 
-def find(patterns: str) -> list[dict]:
-    """The results in folders that fit one of the patterns, in the order of their mIoU.
+def find(patterns: str) -> list[tuple[str, dict]]:
+    """Names and results of folders that fit one of the patterns, in the order of their mIoU.
 
     Raises:
         ValueError: A pattern fits nothing.
@@ -49,16 +49,17 @@ def find(patterns: str) -> list[dict]:
     files = {p: sorted(RESULTS.glob(f'{p}/*.json')) for p in patterns.split()}
     if empty := [pattern for pattern, found in files.items() if not found]:
         raise ValueError(f'No result in {RESULTS} fits {", ".join(empty)}.')
-    results = read_results({file for found in files.values() for file in found})
-    return sorted(results, key=lambda result: result['metrics']['mIoU'])
+    distinct = sorted({file for found in files.values() for file in found})
+    names = [file.parent.name for file in distinct]
+    results = zip(names, read_results(distinct), strict=True)
+    return sorted(results, key=lambda result: result[1]['metrics']['mIoU'])
 
 
-def row(result: dict) -> dict:
+def row(name: str, result: dict) -> dict:
     """A row of the table: what was trained and what it reached."""
-    training = result['training'] or {'config': result['config'], 'seed': None}
     return {
-        'config': Path(training['config']).stem,
-        'seed': training['seed'],
+        'config': name,
+        'seed': (result['training'] or {}).get('seed'),
         'mIoU': result['metrics']['mIoU'],
         'mIoU, common classes': common_miou(result),
         'pixel accuracy': result['metrics']['aAcc'],
