@@ -209,8 +209,8 @@ def test_bf16_and_int8_of_a_trained_model_on_real_photos(real_data, tmp_path):
     model.load_state_dict(rename_keys(state, TEACHER_KEYS, 'the weights'))
     graph = DeployedGraph(model, photo_in=True).eval()
     exported = to_onnx(to_program(graph, photo_in=True))
-    calibration = Inputs(of_split(config, 'train', 8, seed=0), model.data_preprocessor, True)
-    photos = of_split(config, 'val', 3)
+    calibration = Inputs(of_split(config, 'train', 4, seed=0), model.data_preprocessor, True)
+    photos = of_split(config, 'val', 2)
     found = {}
     for precision in ('bf16', 'int8'):
         if precision == 'int8':
