@@ -94,6 +94,11 @@ def test_metadata_travel_in_the_file(logits_of, labels_of, to):
     )
 
 
+def test_float32_is_computed_in_float32(logits_of):
+    """OpenVINO would take bf16 where the processor has it."""
+    assert logits_of['openvino'].engine.endswith('floats as f32')
+
+
 def test_auxiliary_heads_stay_behind_and_the_model_stays_as_it_was(student):
     before = [type(module) for module in student.modules()]
     graph = DeployedGraph(student)
