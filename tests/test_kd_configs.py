@@ -1,5 +1,6 @@
 """Every distillation on CamVid takes a training step; all on VOC 2012 find their taps."""
 
+import numpy as np
 import pytest
 import torch
 from mmengine.optim import build_optim_wrapper
@@ -43,9 +44,10 @@ def batch(num_classes):
     blocks[:, :, 0, 0] = 255
     labels = blocks.repeat_interleave(16, 2).repeat_interleave(16, 3)
     samples = [SegDataSample(gt_sem_seg=PixelData(data=one)) for one in labels]
-    for sample in samples:
-        sample.set_metainfo(dict(img_shape=SIZE, ori_shape=SIZE))
     images = torch.randint(0, 255, (2, 3, *SIZE), dtype=torch.uint8)
+    for sample, image in zip(samples, images, strict=True):
+        sample.set_metainfo(dict(img_shape=SIZE, ori_shape=SIZE, to_photo=np.eye(2, 3)))
+        sample.whole_photo = image
     return dict(inputs=list(images), data_samples=samples)
 
 

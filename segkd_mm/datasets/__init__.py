@@ -17,6 +17,7 @@ from segkd_mm.datasets.unlabelled import WithUnlabelled
 from segkd_mm.datasets.voc import VOC2012Dataset
 from segkd_mm.datasets.whole_photos import WholePhotos
 from segkd_mm.datasets.with_teacher_cache import WithTeacherCache
+from segkd_mm.datasets.with_whole_photo import WithWholePhoto
 
 __all__ = [
     'CamVidDataset',
@@ -35,5 +36,6 @@ __all__ = [
     'WholePhotos',
     'WithTeacherCache',
     'WithUnlabelled',
+    'WithWholePhoto',
     'make_shapes',
 ]

@@ -1,15 +1,14 @@
 """A data set whose samples bring the logits that a teacher gave for their whole photos."""
 
 import os
-from collections.abc import Callable
+from functools import partial
 
-from mmcv.transforms import BaseTransform
 from mmengine.dataset import RepeatDataset
-from mmseg.datasets.transforms import PackSegInputs
 from mmseg.registry import DATASETS
+from torch import Tensor
 
-from segkd_mm.datasets.to_photo import Track
-from segkd_mm.datasets.whole_photos import WholePhotos, leaves
+from segkd_mm.datasets.following import follow
+from segkd_mm.datasets.whole_photos import WholePhotos
 from segkd_mm.teacher_cache import TeacherCache
 
 
@@ -18,10 +17,8 @@ class WithTeacherCache(RepeatDataset):
     """A data set for a ``CachedTeacher``: each sample has the teacher's logits of its whole photo.
 
     The pipelines stay as they are, with all their random augmentation; a sample has in addition
-
-    - ``teacher_logits``, float16 [C, h, w]: of the whole photo as it was loaded;
-    - ``photo_size``: height and width of that;
-    - ``to_photo``: where its pixels lie in it (:class:`segkd_mm.datasets.to_photo.Track`).
+    ``teacher_logits``, float16 [C, h, w], of the whole photo as it was loaded, and where it lies in
+    that (:func:`segkd_mm.datasets.following.follow`).
 
     Args:
         dataset: Config of the data set, also of one that wraps others.
@@ -37,22 +34,8 @@ class WithTeacherCache(RepeatDataset):
         read = TeacherCache(cache)
         photos = WholePhotos(self.dataset)
         read.check_photos(photos.paths, photos.loader)
-        for leaf in leaves(self.dataset):
-            leaf.pipeline.transforms = [_followed(t, read) for t in leaf.pipeline.transforms]
+        follow(self.dataset, partial(_logits, read))
 
 
-def _followed(transform: Callable, cache: TeacherCache) -> BaseTransform:
-    return _Pack(transform, cache) if type(transform) is PackSegInputs else Track(transform)
-
-
-class _Pack(BaseTransform):
-    def __init__(self, inner: PackSegInputs, cache: TeacherCache) -> None:
-        self.inner = inner
-        self.cache = cache
-
-    def transform(self, results: dict) -> dict:
-        packed, size = self.inner(results), results['ori_shape'][:2]
-        sample = packed['data_samples']
-        sample.teacher_logits = self.cache.read(results['img_path'], size)
-        sample.set_metainfo({'photo_size': size, 'to_photo': results['to_photo']})
-        return packed
+def _logits(cache: TeacherCache, results: dict) -> dict[str, Tensor]:
+    return {'teacher_logits': cache.read(results['img_path'], results['ori_shape'][:2])}

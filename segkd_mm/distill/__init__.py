@@ -5,5 +5,14 @@ from segkd_mm.distill.distiller import SegDistiller
 from segkd_mm.distill.taps import TapError, Taps
 from segkd_mm.distill.teacher import Teacher
 from segkd_mm.distill.teachers import Teachers
+from segkd_mm.distill.whole_photo_teacher import WholePhotoTeacher
 
-__all__ = ['CachedTeacher', 'SegDistiller', 'TapError', 'Taps', 'Teacher', 'Teachers']
+__all__ = [
+    'CachedTeacher',
+    'SegDistiller',
+    'TapError',
+    'Taps',
+    'Teacher',
+    'Teachers',
+    'WholePhotoTeacher',
+]

@@ -5,13 +5,12 @@ from dataclasses import asdict
 from inspect import signature
 from math import ceil
 
-import numpy as np
 import torch
-import torch.nn.functional as F
 from mmseg.registry import MODELS
 from mmseg.utils import OptSampleList
 from torch import Tensor, nn
 
+from segkd_mm.distill.cut import cut_to
 from segkd_mm.distill.inert import Inert
 from segkd_mm.distill.taps import TapError
 from segkd_mm.distill.teacher import Teacher, model_config
@@ -40,6 +39,8 @@ class CachedTeacher(Inert):
         CacheError: There is no cache, or it was made from something else.
         WeightsError: The weights cannot be read.
     """
+
+    needs = 'teacher_logits'
 
     def __init__(self, cache: str, view: dict | None = None, stride: int = 8, **teacher) -> None:
         super().__init__()
@@ -84,13 +85,16 @@ class CachedTeacher(Inert):
         if data_samples is None:
             zeros = inputs.new_zeros(len(inputs), self.cache.channels, *size)
             return {self.tap: zeros}
-        if any('teacher_logits' not in sample for sample in data_samples):
+        if any(self.needs not in sample for sample in data_samples):
             raise CacheError(
                 "The samples bring no teacher's logits: wrap the training data in "
                 f"dict(type='WithTeacherCache', cache='{self.cache.folder}', dataset=...)."
             )
-        cut = [cut_to(tuple(inputs.shape[2:]), size, sample) for sample in data_samples]
-        return {self.tap: torch.cat(cut)}
+        cut = [
+            cut_to(tuple(inputs.shape[2:]), size, s.teacher_logits, s.photo_size, s.to_photo)
+            for s in data_samples
+        ]
+        return {self.tap: torch.stack(cut)}
 
 
 def made_from(view: Mapping | None, stride: int, teacher: Mapping, tap: str) -> dict:
@@ -116,22 +120,3 @@ def made_from(view: Mapping | None, stride: int, teacher: Mapping, tap: str) -> 
             'stride': stride,
         }
     )
-
-
-def cut_to(image: tuple[int, int], size: tuple[int, int], sample) -> Tensor:
-    """The logits [1, C, h, w] of a sample at ``size``, which cover the padded ``image``.
-
-    Each cell is the logits at its centre's place in the photo, interpolated between the centres of
-    the cells there. Beyond the photo they go on as at its edge.
-    """
-    rows, columns = (
-        (np.arange(cells) + 0.5) * (pixels / cells) - 0.5
-        for cells, pixels in zip(size, image, strict=True)
-    )
-    x, y = np.meshgrid(columns, rows)
-    places = np.stack([x, y, np.ones_like(x)], -1) @ sample.to_photo.T
-    # From pixel centres to -1 and 1 at the edges of the photo.
-    places = (places + 0.5) * 2 / sample.photo_size[::-1] - 1
-    logits = sample.teacher_logits[None].float()
-    places = torch.from_numpy(places[None]).to(logits)
-    return F.grid_sample(logits, places, padding_mode='border', align_corners=False)

@@ -26,8 +26,9 @@ class SegDistiller(BaseModel):
     Args:
         student: Config of any mmseg segmentor.
         teacher: Config of a :class:`segkd_mm.distill.teacher.Teacher`, of several as
-            :class:`segkd_mm.distill.teachers.Teachers`, or of one that was run before as
-            :class:`segkd_mm.distill.cached_teacher.CachedTeacher`.
+            :class:`segkd_mm.distill.teachers.Teachers`, of one that sees the whole photos as
+            :class:`segkd_mm.distill.whole_photo_teacher.WholePhotoTeacher`, or of one that was run
+            before as :class:`segkd_mm.distill.cached_teacher.CachedTeacher`.
         terms: By name, the config of each :class:`segkd_mm.distill.term.Term`: ``student`` and
             ``teacher`` (names of taps), ``loss``, where channels differ ``adapter``, and more.
         init_cfg: Of mmengine's BaseModule.

@@ -6,6 +6,9 @@ from torch import nn
 class Inert(nn.Module):
     """A module that stays in evaluation mode and is shared by copies of the model around it."""
 
+    needs: str | None = None
+    """What samples have to bring along for it, beyond the images."""
+
     def train(self, mode: bool = True) -> 'Inert':
         """Stay in evaluation mode, dropout and stochastic depth as well as batch norm."""
         return super().train(False)

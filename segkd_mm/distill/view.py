@@ -1,8 +1,7 @@
 """What a teacher is shown of a photo: the whole of it, at sizes of its own."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import product
 from math import ceil, log
 
 import torch
@@ -27,37 +26,47 @@ class View:
     def logits(self, ask: Callable[[Tensor], Tensor], photo: Tensor, stride: int) -> Tensor:
         """What a teacher says to a photo.
 
-        Of one size as it is; of several the log of the mean probabilities, plus the mean of the
-        logsumexps, so that it remains on the scale of logits.
+        Args:
+            ask: From images [N, 3, H, W] to logits [N, C, h, w] which cover them.
+            photo: [N, 3, H, W].
+            stride: See :meth:`join`.
+
+        Returns:
+            [N, C, h, w] of float32, which cover the photo.
+        """
+        return self.join([ask(image) for image in self.images(photo)], photo.shape[2:], stride)
+
+    def images(self, photo: Tensor) -> Iterator[Tensor]:
+        """What is shown of a photo [N, 3, H, W]: each size, and after it the same mirrored."""
+        for scale in self.scales:
+            image = _resized(photo, self._size(photo.shape[2:], scale))
+            yield from (image, image.flip(3))[: 1 + self.flip]
+
+    def join(self, said: Sequence[Tensor], photo: tuple[int, int], stride: int) -> Tensor:
+        """One map from those of all :meth:`images`.
+
+        Of one image as it is, be it of logits or not; of several the log of the mean probabilities,
+        plus the mean of the logsumexps, so that it remains on the scale of logits.
 
         Args:
-            ask: From images [1, 3, H, W] to logits [1, C, h, w] which cover them.
-            photo: [1, 3, H, W].
+            said: [N, C, h, w] each, which cover the photo, in the order of the images.
+            photo: Its height and width.
             stride: Of the photo: what is finer is averaged down, what is coarser stays.
 
         Returns:
-            [1, C, h, w] of float32, which cover the photo.
+            [N, C, h, w] of float32, which cover the photo.
         """
-        sizes = [self._size(photo.shape[2:], scale) for scale in self.scales]
-        seen = [
-            _ask(ask, photo, size, flipped)
-            for size, flipped in product(sizes, (False, True)[: 1 + self.flip])
-        ]
-        finest = (max(side) for side in zip(*(x.shape[2:] for x in seen), strict=True))
-        cells = (ceil(side / stride) for side in photo.shape[2:])
+        maps = [x.float() for x in said]
+        if self.flip:
+            maps[1::2] = [x.flip(3) for x in maps[1::2]]
+        finest = (max(side) for side in zip(*(x.shape[2:] for x in maps), strict=True))
+        cells = (ceil(side / stride) for side in photo)
         size = tuple(map(min, finest, cells))
-        return _mean([_averaged(x, size) for x in seen])
+        return _mean([_averaged(x, size) for x in maps])
 
     def _size(self, photo: tuple[int, int], scale: float) -> tuple[int, int]:
         factor = scale * (self.short_side / min(photo) if self.short_side else 1.0)
         return tuple(max(round(side * factor), 1) for side in photo)
-
-
-def _ask(
-    ask: Callable[[Tensor], Tensor], photo: Tensor, size: tuple[int, int], flipped: bool
-) -> Tensor:
-    image = _resized(photo, size)
-    return ask(image.flip(3)).float().flip(3) if flipped else ask(image).float()
 
 
 def _resized(x: Tensor, size: tuple[int, int]) -> Tensor:

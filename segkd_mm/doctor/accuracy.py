@@ -10,7 +10,6 @@ from mmseg.utils import SampleList
 from rich.progress import track
 from torch import Tensor, nn
 
-from segkd_mm.distill.cached_teacher import CachedTeacher
 from segkd_mm.distill.term import Term
 from segkd_mm.doctor.experiment import Experiment
 from segkd_mm.doctor.finding import Finding, Report
@@ -41,7 +40,7 @@ def check_accuracy(experiment: Experiment, images: int = 20) -> Report:
         on_crops = _confusions(experiment, crops, training=True)
         if _teachers(matrices):
             _judge(matrices, report, f'{images} photos')
-        else:  # a cache knows the training photos alone
+        else:  # it knows the training photos alone
             _judge(on_crops, report, 'training crops')
         for name in _teachers(on_crops):
             report.rows.append(_row(name, 'training crops', on_crops[name]))
@@ -91,8 +90,9 @@ def _of_batch(experiment: Experiment, data: dict) -> Iterator[tuple[str, np.ndar
 
 
 def _can_be_asked(teacher: nn.Module, samples: SampleList) -> bool:
-    # A cache knows the training photos alone.
-    return not isinstance(teacher, CachedTeacher) or 'teacher_logits' in samples[0]
+    # What a teacher needs besides the images comes with the training photos alone.
+    needs = {getattr(module, 'needs', None) for module in teacher.modules()} - {None}
+    return all(need in samples[0] for need in needs)
 
 
 def _targets(
