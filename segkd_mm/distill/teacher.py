@@ -1,7 +1,8 @@
 """The teacher: a frozen segmentor which sees its own normalisation."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from math import ceil
 from pathlib import Path
 from typing import Literal
@@ -13,17 +14,22 @@ from mmseg.registry import MODELS
 from mmseg.utils import OptSampleList
 from torch import Tensor, nn
 
+from segkd_mm.distill.fusing import fused
 from segkd_mm.distill.inert import Inert
 from segkd_mm.distill.renormalise import Renormalise, normalisation
 from segkd_mm.distill.taps import Taps
 from segkd_mm.weights import load_strictly, read_state_dict
 
-PRECISIONS = {'bf16': torch.bfloat16, 'fp16': torch.float16}
+HALF = {'bf16': torch.bfloat16, 'fp16': torch.float16}
+TRIAL = (1, 3, 64, 64)
 
 
 @MODELS.register_module()
 class Teacher(Inert):
     """Any segmentor with its weights, for evaluation only, whatever is asked of it.
+
+    Batch norms are part of the convolutions before them where a trial shows that the taps stay as
+    they are (:func:`segkd_mm.distill.fusing.fused`).
 
     Args:
         model: Config of the segmentor, or the path of a config file which has one as ``model``.
@@ -32,8 +38,10 @@ class Teacher(Inert):
         input_scale: Size of the images it sees, as a factor of the student's.
         size_divisor: Its images are stretched to the next multiple of this in height and width,
             which keeps its features aligned with the student's.
-        precision: ``'bf16'`` or ``'fp16'`` for its convolutions and matrix products.
-        channels_last: Its memory format.
+        precision: ``'bf16'`` or ``'fp16'`` for its convolutions and matrix products, ``'fp32'`` for
+            none of that. By default bf16 where the device to which it is moved computes in it
+            natively, elsewhere the precision of the training around it.
+        channels_last: Its memory format; by default where it has a half precision of its own.
         compile: Compile it by torch.compile: minutes at the start and for each new image size.
 
     Raises:
@@ -48,14 +56,14 @@ class Teacher(Inert):
         trusted: bool = False,
         input_scale: float = 1.0,
         size_divisor: int = 1,
-        precision: Literal['bf16', 'fp16'] | None = None,
-        channels_last: bool = False,
+        precision: Literal['bf16', 'fp16', 'fp32'] | None = None,
+        channels_last: bool | None = None,
         compile: bool = False,
     ) -> None:
         super().__init__()
-        if precision not in (None, *PRECISIONS):
+        if precision not in (None, 'fp32', *HALF):
             raise ValueError(
-                f'precision is {precision!r}, expected None or one of {list(PRECISIONS)}.'
+                f'precision is {precision!r}, expected None or one of {["fp32", *HALF]}.'
             )
         if input_scale <= 0 or size_divisor < 1:
             raise ValueError(
@@ -67,30 +75,55 @@ class Teacher(Inert):
         self.renormalise: nn.Module = nn.Identity()
         self.input_scale = input_scale
         self.size_divisor = size_divisor
-        self.dtype = PRECISIONS.get(precision)
+        self.precision = precision
+        self.dtype: torch.dtype | None = None
+        self.channels_last = channels_last
+        self.compile_model = compile
         self.requires_grad_(False).eval()
-        self._speed_up(channels_last, compile)
-
-    def _speed_up(self, channels_last: bool, compile: bool) -> None:
-        for module in self.modules():
-            # Autocast leaves weights alone that are of its type already; norms stay in float32.
-            if self.dtype and isinstance(module, nn.Linear | nn.Conv2d | nn.ConvTranspose2d):
-                module.to(self.dtype)
-        if channels_last:
-            self.to(memory_format=torch.channels_last)
-        if compile:
-            self.model.compile()
 
     def watch(self, taps: Iterable[str], inputs_from: nn.Module) -> None:
-        """Say which taps to give out, and which preprocessor makes the images that will come.
+        """Say, once, which taps to give out, and which preprocessor makes the images to come.
 
         Raises:
             TapError: A tap does not exist.
         """
-        self._taps = Taps(self.model, taps)
+        taps = set(taps)
         own = self.model.data_preprocessor
         if normalisation(own) != normalisation(inputs_from):
             self.renormalise = Renormalise(inputs_from, own).eval()
+        self.model = fused(self.model, partial(self._trial, taps))
+        self._taps = Taps(self.model, taps)
+        if self.channels_last:
+            self.model.to(memory_format=torch.channels_last)
+        if self.precision in HALF:
+            self._halve(HALF[self.precision])
+        if self.compile_model:
+            self.model.compile()
+
+    @torch.no_grad()
+    def _trial(self, taps: Collection[str], model: nn.Module) -> list[Tensor]:
+        """All that a model gives out of an image of noise."""
+        image = torch.randn(TRIAL, generator=torch.Generator().manual_seed(0))
+        with Taps(model, taps) as kept:
+            out = model(self._resize(image), mode='tensor')
+        return [*kept.pop().values(), *((out,) if isinstance(out, Tensor) else out)]
+
+    def _halve(self, dtype: torch.dtype) -> None:
+        self.dtype = dtype
+        for module in self.model.modules():
+            # Autocast leaves weights alone that are of its type already; norms stay in float32.
+            if isinstance(module, nn.Linear | nn.Conv2d | nn.ConvTranspose2d):
+                module.to(dtype)
+        if self.channels_last is None:
+            self.model.to(memory_format=torch.channels_last)
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> 'Teacher':
+        super()._apply(fn, recurse)
+        weight = next(self.parameters())
+        # Where it is moved is where it will run.
+        if self.precision is None and weight.dtype == torch.float32 and has_bf16(weight.device):
+            self._halve(torch.bfloat16)
+        return self
 
     def forward(
         self,
@@ -116,8 +149,10 @@ class Teacher(Inert):
             return self.model(self._resize(self.renormalise(inputs)), mode='tensor')
 
     def _precision(self, device: str) -> AbstractContextManager:
+        if self.dtype:
+            return torch.autocast(device, self.dtype)
         # Without a type of its own, it keeps to that of the training around it.
-        return torch.autocast(device, self.dtype) if self.dtype else nullcontext()
+        return torch.autocast(device, enabled=False) if self.precision else nullcontext()
 
     def _resize(self, images: Tensor) -> Tensor:
         size = [
@@ -127,6 +162,16 @@ class Teacher(Inert):
         if size == list(images.shape[2:]):
             return images
         return F.interpolate(images, size, mode='bilinear', antialias=True)
+
+
+def has_bf16(device: torch.device) -> bool:
+    """Whether a device computes in bf16 by instructions of its own, rather than by way of fp32."""
+    if device.type == 'cuda':
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    if device.type == 'cpu':
+        able = torch.cpu.get_capabilities()
+        return able.get('avx512_bf16', False) or able.get('amx_bf16', False)
+    return False
 
 
 def model_config(model: dict | str) -> dict:

@@ -139,7 +139,7 @@ def test_the_cut_logits_lie_where_the_pixels_lie(mapped, case, stride):
 
 
 def test_without_augmentation_the_losses_are_those_of_the_teacher_online(cached, tiny):
-    config, online = cached(stride=4), tiny('kd/response_kd_shapes.py')
+    config, online = cached(stride=4, precision='fp32'), tiny('kd/response_kd_shapes.py')
     for one in (config.train_dataloader.dataset.dataset, online.train_dataloader.dataset):
         one.pipeline = [*LOAD, {'type': 'LoadAnnotations'}, {'type': 'PackSegInputs'}]
     fill(config)
