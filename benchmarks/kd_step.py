@@ -3,6 +3,8 @@
 Examples:
   python benchmarks/kd_step.py
   python benchmarks/kd_step.py configs/kd/*_voc.py --size 512 512 --batch 16 --device cuda
+  python benchmarks/kd_step.py kd/response_kd_voc.py kd/response_kd_cached_voc.py --naive \
+      --size 256 256 --batch 4 --threads 1
 
 All configs must have the same student. Their steps (forward, backward, optimizer), a step of the
 plain student, and the teacher's forward alone are measured side by side in one run, turn by turn,
@@ -10,17 +12,21 @@ so that a busy machine slows all alike; then the forward and backward of the ter
 difference of two steps would not tell; on noise, with random weights, which does not matter for
 the cost, and with every schedule of weights at its highest. Of a CachedTeacher the cut of its
 logits counts, not the reading of the cache, which the workers of the data loader do. Peak memory is
-what a step needs above weights and the optimizer's state. The result file has the ratios to the
-plain step in `ratios`.
+what a step needs above weights and the optimizer's state. `--naive` adds a step without our means:
+the teacher in float32 with its batch norms, and terms at the size of the crops. The result file has
+the ratios to the plain step in `ratios`, and there the naive step's to the best.
 """
 
 import argparse
 import json
+from copy import deepcopy
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from unittest.mock import patch
 
 import torch
+from full_size import at_full_size
 from mmengine.config import Config, DictAction
 from mmengine.registry import init_default_scope
 from mmseg.registry import MODELS
@@ -28,6 +34,7 @@ from torch import nn
 
 from segkd_mm.config import config_dir, load_config, plain_student
 from segkd_mm.distill.cached_teacher import made_from
+from segkd_mm.distill.teacher import Teacher
 from segkd_mm.report.results import write_result
 from segkd_mm.report.step_cost import (
     TermsAlone,
@@ -39,7 +46,7 @@ from segkd_mm.report.step_cost import (
 from segkd_mm.report.tables import console_table, wide_console
 from segkd_mm.teacher_cache import INDEX
 
-PLAIN = 'plain student'
+PLAIN, NAIVE = 'plain student', 'naive'
 STRIDE = 8  # of cached logits
 TEACHER = "teacher's forward"
 
@@ -60,6 +67,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--batch', type=int, default=8, help='crops a step (default: 8)')
     parser.add_argument('--device', default='cpu', help='cpu, cuda, ... (default: cpu)')
     parser.add_argument('--threads', type=int, help="CPU threads (default: torch's choice)")
+    parser.add_argument('--naive', action='store_true', help="the first teacher's naive step, too")
     parser.add_argument('--repeats', type=int, default=10, help='timed steps (default: 10)')
     parser.add_argument(
         '--out', default='work_dirs/kd_step.json', metavar='JSON', help='default: %(default)s'
@@ -117,7 +125,39 @@ def models_of(configs: dict[str, Config], device: torch.device) -> dict[str, nn.
     first, *others = students.values()
     if any(other.model != first.model for other in others):
         raise ValueError(f'{", ".join(configs)} have different students; measure them apart.')
-    return {name: build_model(c, device) for name, c in {PLAIN: first, **configs}.items()}
+    build = {NAIVE: naive_model}
+    return {
+        name: build.get(name, build_model)(config, device)
+        for name, config in {PLAIN: first, **configs}.items()
+    }
+
+
+def naive_config(configs: dict[str, Config]) -> Config:
+    """The first config whose teacher sees the crops, with that in float32.
+
+    Raises:
+        ValueError: There is none.
+    """
+    online = [config for config in configs.values() if is_online(config)]
+    if not online:
+        raise ValueError(f'--naive: none of {", ".join(configs)} has a teacher of type Teacher.')
+    config = deepcopy(online[0])
+    config.model.teacher.precision = 'fp32'
+    return config
+
+
+def naive_model(config: Config, device: torch.device) -> nn.Module:
+    """The model with the teacher's batch norms as they are, and terms at the size of the crops."""
+    with patch(f'{Teacher.__module__}.fused', lambda model, look: model):
+        model = build_model(config, device)
+    for term in model.terms.values():
+        term.register_forward_pre_hook(at_full_size)
+    return model
+
+
+def is_online(config: Config) -> bool:
+    """Whether the teacher of a config is run on the crops."""
+    return config.model.teacher.type == 'Teacher'
 
 
 def is_cached(config: Config) -> bool:
@@ -132,9 +172,9 @@ def measure(configs: dict[str, Config], args: argparse.Namespace) -> dict[str, d
     batch = random_batch(args.batch, tuple(args.size), first.num_classes, STRIDE)
     steps = {n: TrainingStep(m, configs.get(n, first), batch) for n, m in models.items()}
     images = torch.randn(args.batch, 3, *args.size, device=device)
-    run = [m.teacher for n, m in models.items() if n != PLAIN and not is_cached(configs[n])]
+    run = [name for name, config in configs.items() if is_online(config)]
     if run:
-        steps[TEACHER] = partial(run[0], images)
+        steps[TEACHER] = partial(models[run[0]].teacher, images)
     costs = step_costs(steps, device, args.repeats)
     terms = {name: TermsAlone(models[name], batch) for name in configs}
     for name, cost in step_costs(terms, device, 4 * args.repeats).items():
@@ -165,6 +205,8 @@ def main() -> None:
         torch.set_num_threads(args.threads)
     with TemporaryDirectory() as folder:
         configs = {Path(path).stem: load(path, args, Path(folder)) for path in args.configs}
+        if args.naive:
+            configs[NAIVE] = naive_config(configs)
         costs = measure(configs, args)
     setting = {
         'size': list(args.size),
@@ -173,6 +215,8 @@ def main() -> None:
         'threads': torch.get_num_threads(),
     }
     ratios = {name: cost['ms'] / costs[PLAIN]['ms'] for name, cost in costs.items()}
+    if args.naive:
+        ratios['naive to best'] = ratios[NAIVE] / min(ratios[name] for name in configs)
     write_result(args.out, {**setting, 'ratios': ratios, 'steps': costs, 'table': rows(costs)})
     title = '{batch} x {size[0]}x{size[1]} on {device}, threads: {threads}'.format(**setting)
     wide_console().print(console_table(rows(costs), title=title))

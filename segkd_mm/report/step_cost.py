@@ -16,6 +16,8 @@ from torch import nn
 from segkd_mm.distill.taps import Taps
 from segkd_mm.report.speed import MIB, peak_growth, time_in_turn
 
+PHOTO = 1.5  # sides of a photo in those of its crop, as CamVid's in our configs
+
 
 class TrainingStep:
     """One training step of a model on a batch: forward, backward, optimizer; call it to run it.
@@ -88,7 +90,8 @@ def random_batch(
 ) -> dict:
     """Photos of noise, uint8 [3, H, W], and labels in blocks of 16 pixels.
 
-    With a ``stride``, samples also bring logits of a teacher as ``WithTeacherCache`` gives them.
+    With a ``stride``, samples also bring a whole photo, and a teacher's logits of it, as
+    ``WithWholePhoto`` and ``WithTeacherCache`` give them.
     """
     rows, columns = (-(-side // 16) for side in size)
     blocks = torch.randint(0, num_classes, (batch_size, 1, rows, columns))
@@ -96,10 +99,12 @@ def random_batch(
     meta = dict(img_shape=size, ori_shape=size)
     samples = [SegDataSample(metainfo=meta, gt_sem_seg=PixelData(data=one)) for one in labels]
     if stride:
-        cells = [-(-side // stride) for side in size]
+        photo = tuple(round(PHOTO * side) for side in size)
+        cells = [-(-side // stride) for side in photo]
         for sample in samples:
+            sample.whole_photo = torch.randint(0, 256, (3, *photo), dtype=torch.uint8)
             sample.teacher_logits = torch.randn(num_classes, *cells).half()
-            sample.set_metainfo(dict(photo_size=size, to_photo=np.eye(2, 3)))
+            sample.set_metainfo(dict(photo_size=photo, to_photo=np.eye(2, 3)))
     images = torch.randint(0, 256, (batch_size, 3, *size), dtype=torch.uint8)
     return dict(inputs=list(images), data_samples=samples)
 
