@@ -43,9 +43,28 @@ def test_a_cached_teacher_is_measured_without_its_cache(script, tmp_path):
     assert row['step'] == 'response_kd_cached_camvid'
 
 
+@pytest.mark.slow
+def test_the_naive_step_is_held_against_the_best(script, tmp_path):
+    script('kd/response_kd_shapes.py', '--naive', '--size', '64', '64', '--batch', '2', '--repeats',
+           '1', '--out', 'cost.json')  # fmt: skip
+    result = json.loads((tmp_path / 'cost.json').read_text())
+    ratios, steps = result['ratios'], result['steps']
+    assert ratios['naive'] == pytest.approx(steps['naive']['ms'] / steps['plain student']['ms'])
+    best = min(ratios['naive'], ratios['response_kd_shapes'])
+    assert ratios['naive to best'] == pytest.approx(ratios['naive'] / best)
+    # Its terms have 256 times the cells.
+    assert steps['naive']['terms_ms'] > steps['response_kd_shapes']['terms_ms']
+
+
+def test_a_cached_teacher_alone_has_no_naive_step(script):
+    with pytest.raises(ValueError, match='none of response_kd_cached_camvid has a teacher of type'):
+        script('kd/response_kd_cached_camvid.py', '--naive')
+
+
 @pytest.fixture
 def script(monkeypatch, tmp_path):
     """A call of the script in this process, by its command line."""
+    monkeypatch.syspath_prepend(SCRIPT.parent)
     spec = importlib.util.spec_from_file_location('kd_step', SCRIPT)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
