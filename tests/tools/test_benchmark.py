@@ -13,7 +13,8 @@ from segkd_mm.report.speed import count_parameters
 
 TOOL = Path(__file__).resolve().parents[2] / 'tools' / 'benchmark.py'
 
-BACKBONE = "backbone=dict(type='ResNet', depth=18, base_channels=8)"
+BACKBONE = """data_preprocessor=dict(type='SegDataPreProcessor', mean=[99.0], std=[50.0]),
+    backbone=dict(type='ResNet', depth=18, base_channels=8)"""
 PSP = f"""
 model = dict(
     type='EncoderDecoder', {BACKBONE},
@@ -49,7 +50,18 @@ def benchmark(home, monkeypatch, capsys):
     """Run the tool; give what it printed and its result file."""
 
     def run(*configs, out='out/speed.json'):
-        words = [*configs, '--size', '32', '48', '--repeats', '2', '--threads', '1', '--out', out]
+        words = [
+            *map(str, configs),
+            '--size',
+            '32',
+            '48',
+            '--repeats',
+            '2',
+            '--threads',
+            '1',
+            '--out',
+            out,
+        ]
         monkeypatch.setattr(sys, 'argv', ['benchmark.py', *words])
         runpy.run_path(str(TOOL), run_name='__main__')
         return capsys.readouterr().out, json.loads((home / out).read_text())
@@ -90,6 +102,16 @@ def test_accuracy_stands_beside_speed(home, benchmark):
     assert (kd['pareto'], psp['pareto']) == (True, False)
     assert (result['threads'], result['size'], result['batch']) == (1, [32, 48], 1)
 
+    # Of the same model, the faster way is by so much faster than mmseg's way of the first config.
+    usual = psp['mmseg']['median_ms']
+    assert result['ratios'] == {
+        model['config']: pytest.approx(usual / model['labels']['median_ms'])
+        for model in result['models']
+    }
+    assert psp['x_floor'] == pytest.approx(psp['logits']['median_ms'] / psp['floor_ms'])
+    assert 0 < psp['floor_ms'] < psp['labels']['median_ms']
+    assert result['machine']['gflops']['fp32'] > 1
+
     # The heads for the training loss are not deployed; a cascade's first head is.
     assert parameters('psp.py') - psp['parameters'] == (32 * 8 * 9 + 8) + (8 * 3 + 3)
     assert ocr['parameters'] == parameters('ocr.py')
@@ -99,16 +121,17 @@ def test_accuracy_stands_beside_speed(home, benchmark):
     assert 'test.py psp.py' not in said
     assert f'{psp["parameters"]:,}' in said
     assert (home / 'out/speed.png').stat().st_size > 5000
+    assert (home / 'out/speed_ms.png').stat().st_size > 5000
 
 
 @pytest.mark.slow
-def test_without_results_there_is_no_plot_not_even_an_old_one(home, benchmark):
+def test_without_results_there_is_no_plot_of_them_not_even_an_old_one(home, benchmark):
     (home / 'out').mkdir()
     (home / 'out/speed.png').write_text('of another run')
     said, result = benchmark('psp.py', 'ocr.py')
     times = [model['labels']['median_ms'] for model in result['models']]
     assert times == sorted(times)
-    assert [path.name for path in (home / 'out').iterdir()] == ['speed.json']
+    assert {path.name for path in (home / 'out').iterdir()} == {'speed.json', 'speed_ms.png'}
     assert 'No plot' in said
 
 
