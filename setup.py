@@ -9,6 +9,7 @@ VERSION = (HERE / 'segkd_mm' / 'version.py').read_text().split("'")[1]
 
 TRANSFORMERS = ['transformers>=5']
 SMP = ['segmentation_models_pytorch>=0.6']
+DEPLOY = ['onnx>=1.17', 'onnxscript>=0.5', 'onnxruntime>=1.20', 'openvino>=2025.0', 'nncf>=2.14']
 
 setup(
     name='segkd_mm',
@@ -54,9 +55,11 @@ setup(
     extras_require={
         'transformers': TRANSFORMERS,
         'smp': SMP,
+        'deploy': DEPLOY,
         'test': [
             *TRANSFORMERS,
             *SMP,
+            *DEPLOY,
             'pytest>=8',
             'pytest-xdist>=3.6',
             'ruff>=0.9',

@@ -134,7 +134,10 @@ def test_what_the_rules_allow_is_let_pass(module, source):
     assert violations(module, source) == []
 
 
-@pytest.mark.parametrize('library', ['transformers', 'segmentation_models_pytorch'])
+EXTRAS = ['transformers', 'segmentation_models_pytorch', 'onnx', 'onnxruntime', 'openvino', 'nncf']
+
+
+@pytest.mark.parametrize('library', EXTRAS)
 def test_a_library_of_an_extra_is_imported_by_no_module_as_it_is_imported(library):
     imported = {
         (module, name)

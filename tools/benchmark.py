@@ -41,7 +41,7 @@ from mmseg.registry import MODELS
 from torch import Tensor, nn
 
 from segkd_mm.config import config_dir, load_config, plain_student
-from segkd_mm.deploy import FastLabels, MMSegLabels
+from segkd_mm.deploy import FastLabels, MMSegLabels, is_artefact, load_runtime
 from segkd_mm.report.efficiency import by_data, deployed, find_score, table_rows, with_scores
 from segkd_mm.report.efficiency_plot import draw_efficiency
 from segkd_mm.report.floor import PRECISIONS, Layer, Machine, layers_of, machine_of, machine_runs
@@ -104,6 +104,8 @@ def parse_args() -> argparse.Namespace:
     args = parser.parse_args()
     if Path(args.out).suffix != '.json':
         parser.error(f'--out {args.out}: expected a name that ends in .json')
+    if is_artefact(args.models[0]):
+        parser.error(f'{args.models[0]}: expected a config first, with which others are compared')
     return args
 
 
@@ -147,7 +149,7 @@ class Candidate:
 
     runs: Mapping[str, Callable[[], Tensor]]
     facts: Mapping[str, float | None]
-    layers: Sequence[Layer]
+    layers: Sequence[Layer] | None
     precision: str = 'fp32'
 
     @classmethod
@@ -167,6 +169,24 @@ class Candidate:
         }
         return cls(runs, facts, layers_of(model, images))
 
+    @classmethod
+    def of_exported(cls, path: str, photos: Tensor, threads: int | None) -> 'Candidate':
+        """Of an exported file; its layers are those of its config, where that is at hand."""
+        runtime = load_runtime(path, threads)
+        data, fast = runtime.metadata, FastLabels.of_runtime(runtime)
+        runs = {'labels': partial(fast, photos)}
+        if fast.normalise and data['output'] == 'logits':
+            runs['logits'] = partial(runtime, fast.normalise(photos))
+        try:
+            model = build(plain_student(load_config(data['config'])).model, torch.device('cpu'))
+        except FileNotFoundError:
+            gmacs = layers = None
+        else:
+            images = FastLabels.of(model).normalise(photos.cpu())
+            gmacs, layers = count_gmacs(model, images.shape[2:]), layers_of(model, images)
+        facts = {'parameters': data['parameters'], 'gmacs': gmacs, 'peak_memory_mib': None}
+        return cls(runs, facts, layers, data['precision'])
+
 
 def load_photos(args: argparse.Namespace) -> Tensor:
     """A batch of the photo, or of noise: uint8 [N, 3, H, W], on the device."""
@@ -184,12 +204,15 @@ def candidates(args: argparse.Namespace) -> dict[str, Candidate]:
     """All that is to be measured, by name."""
     photos = load_photos(args)
     device = photos.device
-    configs = {c: plain_student(load_config(c, args.cfg_options)) for c in args.models}
+    named = [name for name in args.models if not is_artefact(name)]
+    configs = {name: plain_student(load_config(name, args.cfg_options)) for name in named}
     # One measurement for a student and its distilled versions: else noise alone would rank them.
     keys = {name: json.dumps(c.model, sort_keys=True, default=str) for name, c in configs.items()}
     models = {key: build(configs[name].model, device) for name, key in keys.items()}
     distinct = {key: Candidate.of(model, photos) for key, model in models.items()}
     found = {name: distinct[key] for name, key in keys.items()}
+    for path in filter(is_artefact, args.models):
+        found[path] = Candidate.of_exported(path, photos, args.threads)
     if args.peers:
         classes = models[keys[args.models[0]]].num_classes
         others = build_peers(classes, photos)

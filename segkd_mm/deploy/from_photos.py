@@ -14,6 +14,7 @@ from mmseg.structures import SegDataSample
 from torch import Tensor, nn
 
 from segkd_mm.deploy.labels import upsampled_labels
+from segkd_mm.deploy.runtime import Runtime
 
 
 class MMSegLabels(nn.Module):
@@ -57,6 +58,14 @@ class FastLabels(nn.Module):
     def of(cls, model: BaseSegmentor) -> 'FastLabels':
         """Of an mmseg model."""
         return cls(model, Normalise.of(model.data_preprocessor), model.align_corners)
+
+    @classmethod
+    def of_runtime(cls, runtime: Runtime) -> 'FastLabels':
+        """Of an exported model."""
+        data = runtime.metadata
+        takes_photos = data['input'] == 'photo'
+        known = (data[key] for key in ('mean', 'std', 'bgr_to_rgb'))
+        return cls(runtime, None if takes_photos else Normalise(*known), data['align_corners'])
 
     def forward(self, photos: Tensor) -> Tensor:
         inputs = self.normalise(photos) if self.normalise else photos

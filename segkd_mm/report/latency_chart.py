@@ -28,7 +28,8 @@ def draw_latency(path: str | os.PathLike, rows: Sequence[Mapping], title: str) -
         axes.grid(False, axis='y')
         axes.tick_params(axis='y', length=0)
         axes.invert_yaxis()
-        figure.legend(loc='outside lower center', ncols=4)
+        handles, labels = axes.get_legend_handles_labels()
+        figure.legend(handles[::-1], labels[::-1], loc='outside lower center', ncols=4)
 
 
 def _bars(axes: Axes, rows: Sequence[Mapping]) -> None:
@@ -41,8 +42,10 @@ def _bars(axes: Axes, rows: Sequence[Mapping]) -> None:
     axes.barh(places, longest, height=0.66, color=MMSEG, label="more in mmseg's way")
     axes.barh(places, whole, height=0.66, color=REST, label='normalisation, labels')
     axes.barh(places, network, height=0.66, color=NETWORK, label='network')
-    for place, ms, end in zip(places, whole, longest, strict=True):
-        axes.text(end, place, f'  {ms:.1f}', va='center', color=INK)
+    for place, row, ms, end in zip(places, rows, whole, longest, strict=True):
+        mmseg = f'   mmseg {row["mmseg"]["median_ms"]:.1f}' if row.get('mmseg') else ''
+        axes.text(end, place, f'  {ms:.1f}{mmseg}', va='center', color=INK)
+    axes.set_xlim(0, 1.25 * max(longest))  # room for the numbers
 
 
 def _ms(row: Mapping, way: str, otherwise: float) -> float:

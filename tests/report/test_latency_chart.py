@@ -41,7 +41,9 @@ def test_bars_are_the_times_of_each_stage_the_fastest_first(drawn):
     }
     (floors,) = axes.lines
     assert floors.get_xydata().tolist() == [[40, 1], [40, 2]]
-    assert [text.get_text().strip() for text in axes.texts] == ['10.0', '50.0', '90.0']
+    assert [text.get_text().strip() for text in axes.texts] == [
+        '10.0', '50.0', '90.0   mmseg 130.0',
+    ]  # fmt: skip
 
 
 def test_without_floors_no_mark_is_drawn(drawn):
