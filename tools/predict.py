@@ -13,17 +13,15 @@ compare with, use tools/test.py --pictures.
 
 import argparse
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import cv2
 import numpy as np
 from mmcv.image import imread, imwrite
-from mmengine.config import Config, DictAction
+from mmengine.config import DictAction
 from mmengine.device import get_device
-from mmengine.registry import init_default_scope
 from mmseg.apis import inference_model
-from mmseg.registry import DATASETS, MODELS
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -34,13 +32,13 @@ from rich.progress import (
 )
 from rich.text import Text
 from torch import nn
-from torchvision.datasets.folder import IMG_EXTENSIONS, is_image_file
 
 from segkd_mm.config import load_config, plain_student
 from segkd_mm.deploy import labels_only
+from segkd_mm.deploy.loading import class_names, load_model
+from segkd_mm.deploy.photos import find_photos
 from segkd_mm.report.files import written_aside
 from segkd_mm.report.pictures import picture_names, prediction_picture
-from segkd_mm.weights import load_strictly, read_state_dict
 
 
 def parse_args() -> argparse.Namespace:
@@ -80,36 +78,6 @@ class PhotosPerSecond(ProgressColumn):
         return Text(f'{task.finished_speed or task.speed or 0:.1f} photos/s')
 
 
-def find_photos(paths: Iterable[str], out: Path) -> list[Path]:
-    """The photos that the paths name and those in folders that they name, each once.
-
-    Raises:
-        FileNotFoundError: a path does not exist, or there is no photo.
-    """
-    places = [Path(os.path.abspath(path)) for path in paths]
-    photos = list(dict.fromkeys(photo for place in places for photo in photos_at(place, out)))
-    if not photos:
-        raise FileNotFoundError(
-            f'No photos in {", ".join(map(str, places))}; expected files that end in '
-            f'{", ".join(IMG_EXTENSIONS)}'
-        )
-    return photos
-
-
-def photos_at(place: Path, out: Path) -> list[Path]:
-    """The photo itself, or all below the folder; pictures of an earlier run are none."""
-    if place.is_file():
-        return [place]
-    if not place.is_dir():
-        raise FileNotFoundError(f'{place} does not exist; expected a photo or a folder of photos')
-    earlier = out if place in out.parents else None
-    return sorted(
-        file
-        for file in place.rglob('*')
-        if is_image_file(file.name) and file.name[0] != '.' and earlier not in file.parents
-    )
-
-
 def output_files(photos: Sequence[Path], out: Path) -> dict[Path, tuple[Path, Path]]:
     """Where the picture and the mask of each photo go.
 
@@ -123,21 +91,6 @@ def output_files(photos: Sequence[Path], out: Path) -> dict[Path, tuple[Path, Pa
         if os.path.realpath(photo) in written:
             raise ValueError(f'{photo} would be overwritten; choose another folder by --out')
     return files
-
-
-def load_model(config: Config, checkpoint: str, device: str) -> nn.Module:
-    """The model with its weights, ready for mmseg's ``inference_model``."""
-    init_default_scope(config.get('default_scope', 'mmseg'))
-    model = MODELS.build(config.model)
-    load_strictly(model, read_state_dict(checkpoint), checkpoint, ignore=('terms.',))
-    model.cfg = config
-    return model.to(device).eval()
-
-
-def class_names(config: Config) -> dict:
-    """Names and colours of the classes, as ``classes`` and ``palette``; no data are read."""
-    dataset = {**config.test_dataloader.dataset, 'lazy_init': True, 'pipeline': []}
-    return DATASETS.build(dataset).metainfo
 
 
 def read_photo(path: Path) -> np.ndarray:

@@ -4,13 +4,16 @@ Examples:
   tools/test.py configs/student/mnv3s_slim_voc.py work_dirs/feature_kd_voc/best.pth
   tools/test.py configs/kd/feature_kd_voc.py work_dirs/feature_kd_voc/best.pth --pictures pictures
   tools/test.py configs/teacher/fcn_r50_voc.py torchvision://fcn_resnet50
+  tools/test.py configs/student/mnv3s_slim_voc.py work_dirs/feature_kd_voc/best_int8.xml
 
 Students, distilled students and teachers alike; of a distillation config the student is tested,
-and its teacher need not be at hand. The checkpoint must fit exactly, adapters of terms aside.
+and its teacher need not be at hand. The checkpoint must fit exactly, adapters of terms aside. In
+its place a file from tools/export.py is tested itself, by its own runtime.
 Photos without truth: tools/predict.py.
 """
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 
 from mmengine.config import Config, DictAction
@@ -18,9 +21,15 @@ from mmengine.dist import is_main_process
 from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 from rich import print as show
+from torch import nn
 
 from segkd_mm.config import load_config, plain_student
-from segkd_mm.deploy import labels_only
+from segkd_mm.deploy import (
+    Runtime,
+    is_artefact,
+    labels_only,
+    runtime_segmentor,  # noqa: F401  registers itself
+)
 from segkd_mm.report import picture_hook  # noqa: F401  registers itself
 from segkd_mm.report.class_charts import class_chart, confusion_chart
 from segkd_mm.report.class_iou import ClassIoUMetric
@@ -41,7 +50,8 @@ def parse_args() -> argparse.Namespace:
     )
     parser.add_argument('config', help='config file, or a name of `python -m segkd_mm configs`')
     parser.add_argument(
-        'checkpoint', help='file, folder, address, torchvision://MODEL or hf://OWNER/NAME'
+        'checkpoint',
+        help='file, folder, address, torchvision://MODEL or hf://OWNER/NAME; or .onnx, .xml, .pt2',
     )
     parser.add_argument('--split', choices=['test', 'val'], default='test', help='default: test')
     parser.add_argument(
@@ -53,7 +63,8 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--out',
         metavar='JSON',
-        help='result file (default: test_SPLIT.json beside the checkpoint, or in work_dirs/CONFIG)',
+        help='result file (default: test_SPLIT.json beside the checkpoint, or in work_dirs/CONFIG; '
+        'of an exported file, FILE.test_SPLIT.json)',
     )
     parser.add_argument(
         '--launcher',
@@ -69,12 +80,17 @@ def parse_args() -> argparse.Namespace:
         metavar='KEY=VALUE',
         help='override the config; data_root=DIR reaches every data set',
     )
-    return parser.parse_args()
+    args = parser.parse_args()
+    if is_artefact(args.checkpoint) and args.launcher != 'none':
+        parser.error(f'{args.checkpoint} runs in one process; leave --launcher out')
+    return args
 
 
 def testing_config(args: argparse.Namespace) -> Config:
     """The plain student's config, to be tested on the chosen split."""
     config = plain_student(load_config(args.config, args.cfg_options))
+    if is_artefact(args.checkpoint):
+        config.model = dict(type='RuntimeSegmentor', artefact=args.checkpoint)
     config.launcher = args.launcher
     config.work_dir = str(home(args) / 'log')
     config.load_from, config.resume = None, False
@@ -95,21 +111,49 @@ def home(args: argparse.Namespace) -> Path:
 
 def result_file(args: argparse.Namespace) -> Path:
     """Where the result goes."""
-    return Path(args.out or home(args) / f'test_{args.split}.json')
+    of = f'{Path(args.checkpoint).name}.' if is_artefact(args.checkpoint) else ''
+    return Path(args.out or home(args) / f'{of}test_{args.split}.json')
 
 
 def main() -> None:
     """Run the command line."""
     args = parse_args()
     config = testing_config(args)
-    state = read_state_dict(args.checkpoint)
+    exported = is_artefact(args.checkpoint)
+    state = None if exported else read_state_dict(args.checkpoint)
     runner = Runner.from_cfg(config)
     model = runner.model.module if is_model_wrapper(runner.model) else runner.model
-    load_strictly(model, state, args.checkpoint, ignore=('terms.',))
+    if exported:
+        check_classes(args, model.runtime, runner.test_dataloader.dataset.metainfo['classes'])
+    else:
+        load_strictly(model, state, args.checkpoint, ignore=('terms.',))
     with labels_only(model):
         metrics = runner.test()
     if is_main_process():
-        report(args, runner, metrics, count_parameters(deployed(model)))
+        about = about_runtime(model.runtime) if exported else about_checkpoint(args, model)
+        report(args, runner, metrics, about)
+
+
+def check_classes(args: argparse.Namespace, runtime: Runtime, classes: Sequence[str]) -> None:
+    """Refuse a file that was exported for other classes than those of the data."""
+    own = runtime.metadata['classes']
+    if own != list(classes):
+        raise ValueError(f'{args.checkpoint} has the classes {own}; the data have {[*classes]}.')
+
+
+def about_checkpoint(args: argparse.Namespace, model: nn.Module) -> dict:
+    """What the result file says of the checkpoint."""
+    record = training_record(args.checkpoint)
+    return {'parameters': count_parameters(deployed(model)), 'training': record}
+
+
+def about_runtime(runtime: Runtime) -> dict:
+    """What the result file says of an exported file."""
+    return {
+        'parameters': runtime.metadata['parameters'],
+        'training': training_record(runtime.metadata['checkpoint']),
+        'artefact': {'engine': runtime.engine, **runtime.metadata},
+    }
 
 
 def training_record(checkpoint: str) -> dict | None:
@@ -130,7 +174,7 @@ def write_charts(folder: Path, metric: ClassIoUMetric) -> None:
 
 
 def report(
-    args: argparse.Namespace, runner: Runner, metrics: dict[str, float], parameters: int
+    args: argparse.Namespace, runner: Runner, metrics: dict[str, float], about: dict
 ) -> None:
     """Print the table, write the result file and the charts, and say where they are."""
     metric = runner.test_evaluator.metrics[0]
@@ -143,8 +187,7 @@ def report(
         'metrics': metrics,
         'per_class': metric.per_class,
         **{f'per_class_{key}': by_class(metric.scores, key) for key in EXTRA_SCORES},
-        'parameters': parameters,
-        'training': training_record(args.checkpoint),
+        **about,
     }
     write_result(result_file(args), payload)
     show(console_table(metric.scores, title=f'{args.config} on {args.split}, percent'))

@@ -53,7 +53,7 @@ def _predict(
 ) -> SampleList:
     size = tuple(inputs.shape[2:])
     metas = [sample.metainfo for sample in data_samples or ()]
-    if not (metas and _upsamples_once(model) and all(_keeps_size(meta, size) for meta in metas)):
+    if not (metas and upsamples_once(model) and all(_keeps_size(meta, size) for meta in metas)):
         return type(model).predict(model, inputs, data_samples)
     labels = upsampled_labels(model(inputs), size, model.align_corners)
     for sample, found in zip(data_samples, labels, strict=True):
@@ -61,7 +61,8 @@ def _predict(
     return data_samples
 
 
-def _upsamples_once(model: BaseSegmentor) -> bool:
+def upsamples_once(model: BaseSegmentor) -> bool:
+    """Whether the model predicts by the best class of its logits, upsampled to its input once."""
     heads = getattr(model, 'decode_head', None)
     last = heads[-1] if isinstance(heads, nn.ModuleList) else heads
     return (

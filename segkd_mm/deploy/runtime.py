@@ -20,13 +20,15 @@ class Runtime:
     Attributes:
         path: Its file.
         metadata: What tools/export.py wrote into it: ``classes``, ``palette``, ``mean``, ``std``,
-            ``bgr_to_rgb``, ``input`` ('normalised' or 'photo'), ``output`` ('logits' or 'labels'),
-            ``align_corners``, ``precision``, ``parameters``, ``config``, ``checkpoint``,
-            ``versions``.
+            ``bgr_to_rgb``, ``test_cfg`` (of mmseg's preprocessor), ``input`` ('normalised' or
+            'photo'), ``output`` ('logits' or 'labels'), ``align_corners``, ``precision``,
+            ``parameters``, ``config``, ``checkpoint``, ``versions``.
+        engine: What runs it, on what and how, in words.
     """
 
     path: Path
     metadata: dict
+    engine: str
 
     def __call__(self, images: Tensor) -> Tensor:
         """Logits or labels, by ``metadata['output']``.
@@ -62,6 +64,7 @@ class ONNXRuntime(Runtime):
         self._session = ort.InferenceSession(path, options, providers)
         properties = self._session.get_modelmeta().custom_metadata_map
         self.metadata = _metadata(path, properties.get(METADATA))
+        self.engine = f'ONNX Runtime {ort.__version__}, {self._session.get_providers()[0]}'
         self._input = self._session.get_inputs()[0].name
 
     def _run(self, images: Tensor) -> Tensor:
@@ -69,22 +72,26 @@ class ONNXRuntime(Runtime):
 
 
 class OpenVINO(Runtime):
-    """An .xml file with its .bin, on the CPU; in bf16 where the metadata say so."""
+    """An .xml file with its .bin, on the CPU; in bf16 unless the metadata say fp32."""
 
     def __init__(self, path: Path, threads: int) -> None:
-        core = library('openvino', EXTRA).Core()
+        openvino = library('openvino', EXTRA)
+        core = openvino.Core()
         model = core.read_model(path)
         has = model.has_rt_info(METADATA)
         self.path = path
         self.metadata = _metadata(path, model.get_rt_info(METADATA).astype(str) if has else None)
-        # Without the hint OpenVINO takes bf16 wherever the processor has it.
-        hint = 'bf16' if self.metadata['precision'] == 'bf16' else 'f32'
+        # Without the hint OpenVINO takes bf16 wherever the processor has it. Of int8 it is for the
+        # layers that stay in float.
+        hint = 'f32' if self.metadata['precision'] == 'fp32' else 'bf16'
         options = {
             'INFERENCE_PRECISION_HINT': hint,
             'INFERENCE_NUM_THREADS': threads,
             'NUM_STREAMS': 1,
         }
         self._compiled = core.compile_model(model, 'CPU', options)
+        floats = self._compiled.get_property('INFERENCE_PRECISION_HINT').to_string()
+        self.engine = f'OpenVINO {openvino.__version__.split("-")[0]}, CPU, floats as {floats}'
 
     def _run(self, images: Tensor) -> Tensor:
         found = self._compiled({0: images.numpy()}, share_inputs=True)
@@ -102,6 +109,7 @@ class TorchExport(Runtime):
         self.path = path
         self.metadata = _metadata(path, extra[METADATA])
         self._program = program.module()
+        self.engine = f'torch {torch.__version__}, CPU'
 
     @torch.no_grad()
     def _run(self, images: Tensor) -> Tensor:

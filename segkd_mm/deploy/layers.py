@@ -1,0 +1,64 @@
+"""Layers of an ONNX graph by the names that they have in the model.
+
+The nodes of what the graph does around the model lie in ``normalise`` and ``graph``.
+"""
+
+import ast
+from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
+from typing import Any
+
+SCOPES = 'pkg.torch.onnx.name_scopes'
+AROUND = 'normalise', 'graph'
+MODEL = 'model.'  # the segmentor's name in the graph
+
+
+def name_nodes(model: Any) -> Any:
+    """Name the nodes of an ``onnx.ModelProto`` from torch by the modules that they come from.
+
+    A layer with weights is called as its module, what else a module does MODULE/OPERATOR.
+    """
+    weights = {weight.name for weight in model.graph.initializer}
+    taken = set()
+    for node in model.graph.node:
+        node.name = _unique(_name(node, weights), taken)
+        taken.add(node.name)
+    return model
+
+
+def layers_within(names: Iterable[str], modules: Sequence[str]) -> list[str]:
+    """Of the names of layers, those that are one of the modules or lie within one.
+
+    Raises:
+        ValueError: A module has no layer; close matches are shown.
+    """
+    names = list(names)
+    found = {module: [name for name in names if _is_within(name, module)] for module in modules}
+    for module, layers in found.items():
+        if not layers and module not in AROUND:
+            close = get_close_matches(module, names, n=3, cutoff=0.5)
+            hint = f' (close: {", ".join(close)})' if close else ''
+            raise ValueError(f'The exported model has no layer {module}{hint}.')
+    return list(dict.fromkeys(name for layers in found.values() for name in layers))
+
+
+def _is_within(name: str, module: str) -> bool:
+    return name == module or name.startswith((module + '.', module + '/'))
+
+
+def _name(node: Any, weights: set[str]) -> str:
+    own = [name for name in node.input if name in weights and name.endswith('.weight')]
+    if own:
+        return own[0].removesuffix('.weight').removeprefix(MODEL)
+    scopes = {entry.key: entry.value for entry in node.metadata_props}.get(SCOPES, '[]')
+    module = next((name for name in ast.literal_eval(scopes)[-2::-1]), '')
+    known = module.startswith((MODEL, 'normalise'))
+    return f'{module.removeprefix(MODEL) if known else "graph"}/{node.op_type}'
+
+
+def _unique(name: str, taken: set[str]) -> str:
+    number = 2
+    unique = name
+    while unique in taken:
+        unique, number = f'{name}_{number}', number + 1
+    return unique

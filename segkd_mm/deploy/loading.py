@@ -1,0 +1,27 @@
+"""The model of a config with its weights, and the names of its classes."""
+
+from mmengine.config import Config
+from mmengine.registry import init_default_scope
+from mmseg.registry import DATASETS, MODELS
+from torch import nn
+
+from segkd_mm.weights import load_strictly, read_state_dict
+
+
+def load_model(config: Config, checkpoint: str, device: str = 'cpu') -> nn.Module:
+    """The model with its weights, ready for mmseg's ``inference_model``.
+
+    Raises:
+        WeightsError: The checkpoint cannot be read or does not fit, adapters of terms aside.
+    """
+    init_default_scope(config.get('default_scope', 'mmseg'))
+    model = MODELS.build(config.model)
+    load_strictly(model, read_state_dict(checkpoint), checkpoint, ignore=('terms.',))
+    model.cfg = config
+    return model.to(device).eval()
+
+
+def class_names(config: Config) -> dict:
+    """Names and colours of the classes, as ``classes`` and ``palette``; no data are read."""
+    dataset = {**config.test_dataloader.dataset, 'lazy_init': True, 'pipeline': []}
+    return DATASETS.build(dataset).metainfo

@@ -1,0 +1,269 @@
+"""Export a trained student to ONNX, OpenVINO or torch.export, and hold the file against PyTorch.
+
+Examples:
+  tools/export.py configs/student/mnv3s_slim_voc.py work_dirs/feature_kd_voc/best.pth --to onnx
+  tools/export.py configs/kd/feature_kd_voc.py work_dirs/feature_kd_voc/best.pth --to openvino \\
+      --precision bf16
+  tools/export.py configs/student/mnv3s_slim_voc.py work_dirs/feature_kd_voc/best.pth \\
+      --to openvino --precision int8 --photo-in --labels-out
+
+The file takes any batch and any size of the images. By default it takes normalised images and gives
+logits at the model's own stride, of which segkd_mm.deploy.upsampled_labels makes labels fastest.
+Of a distillation config the student is exported. int8 is calibrated on training photos.
+
+What was exported is run on photos of the validation split and must lie within these bounds of
+PyTorch, or nothing is written:
+{bounds}
+int8 outside its bound is broken: the layers to keep in float are named.
+"""
+
+import argparse
+import logging
+import shlex
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from mmengine.config import Config, DictAction
+from mmseg.models.segmentors.base import BaseSegmentor
+from rich.console import Console
+from rich.progress import track
+from torch.utils.data import Subset
+
+from segkd_mm.config import load_config, plain_student
+from segkd_mm.deploy.comparison import BOUNDS, INT8_WITHOUT_TRUTH, Bounds, Comparison, compare
+from segkd_mm.deploy.export import (
+    PRECISIONS,
+    SAVERS,
+    SUFFIXES,
+    kept_if_good,
+    needed,
+    to_onnx,
+    to_program,
+)
+from segkd_mm.deploy.graph import DeployedGraph
+from segkd_mm.deploy.loading import class_names, load_model
+from segkd_mm.deploy.photos import Inputs, find_photos, of_files, of_split, paths_of
+from segkd_mm.deploy.quantise import layer_errors, quantise, worst_layers
+from segkd_mm.deploy.runtime import load_runtime
+from segkd_mm.report.efficiency import deployed
+from segkd_mm.report.results import command_line, write_result
+from segkd_mm.report.speed import MIB
+from segkd_mm.report.tables import console_table, wide_console
+
+SEED = 0  # of the choice of photos to calibrate on
+# To compare on, unless said otherwise; the mIoU of int8 needs more.
+PHOTOS = {'fp32': 16, 'bf16': 16, 'int8': 100}
+LOOKED_AT = 4  # photos for the error of each layer
+
+
+def parse_args() -> argparse.Namespace:
+    """Read the command line."""
+    bounds = [f'  {precision}: {bounds}' for precision, bounds in BOUNDS.items()]
+    bounds[-1] += f'; without truth {INT8_WITHOUT_TRUTH}'
+    parser = argparse.ArgumentParser(
+        description=__doc__.format(bounds='\n'.join(bounds)),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument('config', help='config file, or a name of `python -m segkd_mm configs`')
+    parser.add_argument(
+        'checkpoint', help='file, folder, address, torchvision://MODEL or hf://OWNER/NAME'
+    )
+    parser.add_argument('--to', choices=SUFFIXES, required=True)
+    parser.add_argument(
+        '--precision', choices=BOUNDS, default='fp32', help='default: %(default)s; '
+        + '; '.join(f'{to}: {", ".join(names)}' for to, names in PRECISIONS.items()),
+    )  # fmt: skip
+    parser.add_argument(
+        '--out', type=Path, metavar='FILE',
+        help='ends in .onnx, .xml or .pt2 (default: CHECKPOINT_PRECISION beside the checkpoint, or '
+        'in work_dirs/CONFIG)',
+    )  # fmt: skip
+    parser.add_argument(
+        '--photo-in', action='store_true',
+        help='normalise in the graph: it takes uint8 [N, 3, H, W], BGR as OpenCV and mmcv read it',
+    )  # fmt: skip
+    parser.add_argument(
+        '--labels-out', action='store_true',
+        help='upsample and choose the class in the graph: it gives uint8 [N, H, W]',
+    )  # fmt: skip
+    parser.add_argument(
+        '--photos', nargs='+', metavar='PATH',
+        help='compare on these photos or folders of photos, without truth',
+    )  # fmt: skip
+    parser.add_argument(
+        '--num-photos', type=int, metavar='N',
+        help='compare on so many of the validation split (default: 16; int8: 100)',
+    )  # fmt: skip
+    int8 = parser.add_argument_group('int8')
+    int8.add_argument(
+        '--calibration', nargs='+', metavar='PATH', default=[],
+        help='photos or folders of photos (default: a choice of the training photos)',
+    )  # fmt: skip
+    int8.add_argument(
+        '--num-calibration', type=int, default=100, metavar='N', help='default: %(default)s'
+    )
+    int8.add_argument(
+        '--keep-float', nargs='+', action='extend', metavar='LAYER', default=[],
+        help='modules or layers that stay in float, such as backbone.body.0',
+    )  # fmt: skip
+    int8.add_argument(
+        '--max-drop', type=float, default=BOUNDS['int8'].drop, metavar='POINTS',
+        help='of mIoU, in percent (default: %(default)s)',
+    )  # fmt: skip
+    parser.add_argument(
+        '--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE',
+        help='override the config; data_root=DIR reaches every data set',
+    )  # fmt: skip
+    args = parser.parse_args()
+    check(args, parser.error)
+    args.out = args.out or default_file(args)
+    return args
+
+
+def check(args: argparse.Namespace, error: Callable[[str], None]) -> None:
+    """Refuse what does not go together."""
+    if args.precision not in PRECISIONS[args.to]:
+        others = [to for to, precisions in PRECISIONS.items() if args.precision in precisions]
+        error(
+            f'--to {args.to} has no --precision {args.precision}; that goes with --to '
+            f'{" or ".join(others)}, and --to {args.to} with {" or ".join(PRECISIONS[args.to])}'
+        )
+    if args.precision != 'int8' and (args.calibration or args.keep_float):
+        error('--calibration and --keep-float are of --precision int8')
+    if args.out and args.out.suffix != SUFFIXES[args.to]:
+        error(f'--out {args.out}: expected a name that ends in {SUFFIXES[args.to]}')
+
+
+def default_file(args: argparse.Namespace) -> Path:
+    """Where the exported model goes unless the user says."""
+    checkpoint, config = Path(args.checkpoint), Path(args.config).stem
+    beside = checkpoint.is_file()
+    folder, stem = (
+        (checkpoint.parent, checkpoint.stem) if beside else (Path('work_dirs', config), config)
+    )
+    return folder / f'{stem}_{args.precision}{SUFFIXES[args.to]}'
+
+
+def choose(
+    config: Config, paths: list[str], split: str, count: int, seed: int | None = None
+) -> Subset:
+    """The photos that the user names, or some of a split."""
+    return of_files(config, find_photos(paths)) if paths else of_split(config, split, count, seed)
+
+
+def inputs(args: argparse.Namespace, model: BaseSegmentor, photos: Subset) -> Inputs:
+    """What the graph takes of the photos."""
+    return Inputs(photos, model.data_preprocessor, args.photo_in)
+
+
+def make_graph(args: argparse.Namespace, model: BaseSegmentor) -> DeployedGraph:
+    """What is exported."""
+    bf16 = args.to == 'torch-export' and args.precision == 'bf16'
+    dtype = torch.bfloat16 if bf16 else torch.float32
+    return DeployedGraph(model, args.photo_in, args.labels_out, dtype).eval()
+
+
+def metadata(args: argparse.Namespace, config: Config, graph: DeployedGraph) -> dict:
+    """What travels in the file."""
+    names = class_names(config)
+    libraries = {module.__name__: module.__version__ for module in needed(args.to, args.precision)}
+    return {
+        **graph.describe(),
+        'classes': list(names['classes']),
+        'palette': np.asarray(names['palette']).tolist(),
+        'precision': args.precision,
+        'config': args.config,
+        'checkpoint': args.checkpoint,
+        'versions': {'torch': torch.__version__, **libraries},
+    }
+
+
+def translate(args: argparse.Namespace, graph: DeployedGraph) -> Any:
+    """The graph as its format has it, before int8."""
+    with Console(stderr=True).status('Exporting'):
+        program = to_program(graph, args.photo_in)
+        return program if args.to == 'torch-export' else to_onnx(program, args.labels_out)
+
+
+def bounds_of(args: argparse.Namespace, comparison: Comparison) -> Bounds:
+    """How far the file may be from PyTorch."""
+    if args.precision != 'int8':
+        return BOUNDS[args.precision]
+    return INT8_WITHOUT_TRUTH if comparison.miou is None else Bounds(drop=args.max_drop)
+
+
+def judge(args: argparse.Namespace, comparison: Comparison) -> list[str]:
+    """Print what differs, and give what lies outside the bounds."""
+    bounds = bounds_of(args, comparison)
+    title = f'{args.to} {args.precision} against PyTorch; allowed: {bounds}'
+    wide_console().print(console_table([comparison.row()], title=title))
+    return comparison.broken(bounds)
+
+
+def refusal(args: argparse.Namespace, broken: Sequence[str], errors: Mapping[str, float]) -> str:
+    """What to say of a file outside its bounds, with the error that each layer makes in int8."""
+    lines = [f'{args.out} was not written: {"; ".join(broken)}.']
+    if errors:
+        title = 'Error of the output when only this layer is in int8'
+        wide_console().print(console_table(error_rows(errors), title=title))
+        lines.append('The model is broken by int8. Its worst layers can stay in float:')
+        lines.append(f'  {command_line()} --keep-float {shlex.join(worst_layers(errors))}')
+    return '\n'.join(lines)
+
+
+def error_rows(errors: Mapping[str, float]) -> list[dict]:
+    """The worst ten layers, for people."""
+    total = sum(errors.values())
+    worst = sorted(errors.items(), key=lambda item: item[1], reverse=True)[:10]
+    return [
+        {'layer': layer, 'relative error': f'{error:.1e}', 'share %': 100 * error / total}
+        for layer, error in worst
+    ]
+
+
+def report(args: argparse.Namespace, payload: dict) -> None:
+    """Write the result file, and say where things lie and what to do next."""
+    files = [args.out.with_suffix(suffix) for suffix in (args.out.suffix, '.bin')]
+    size = sum(file.stat().st_size for file in files if file.is_file())
+    named = {'config': args.config, 'checkpoint': args.checkpoint, 'artefact': args.out}
+    write_result(f'{args.out}.json', {**named, 'bytes': size, **payload})
+    print(f'Exported: {args.out}, {size / MIB:.1f} MiB; {payload["engine"]}')
+    print(f'Result: {args.out}.json')
+    for tool in ('test', 'benchmark'):
+        print(f'Next: python tools/{tool}.py {args.config} {args.out}')
+
+
+def main() -> None:
+    """Run the command line."""
+    args = parse_args()
+    needed(args.to, args.precision)
+    logging.disable(logging.WARNING)  # mmengine writes a page on how each weight was made
+    config = plain_student(load_config(args.config, args.cfg_options))
+    model = deployed(load_model(config, args.checkpoint))
+    photos = choose(config, args.photos, 'val', args.num_photos or PHOTOS[args.precision])
+    graph = make_graph(args, model)
+    exported = in_float = translate(args, graph)
+    record = {}
+    if args.precision == 'int8':
+        calibration = choose(config, args.calibration, 'train', args.num_calibration, SEED)
+        exported = quantise(in_float, inputs(args, model, calibration), args.keep_float)
+        record = {'calibration': paths_of(calibration), 'keep_float': args.keep_float}
+    with kept_if_good(args.out) as aside:
+        SAVERS[args.to](exported, aside, metadata(args, config, graph))
+        runtime = load_runtime(aside)
+        comparison = compare(model, runtime, track(photos, 'Comparing'))
+        if broken := judge(args, comparison):
+            few = islice(inputs(args, model, photos), LOOKED_AT)
+            errors = layer_errors(in_float, exported, [*few]) if args.precision == 'int8' else {}
+            raise SystemExit(refusal(args, broken, errors))
+    record |= {'comparison': asdict(comparison), 'bounds': asdict(bounds_of(args, comparison))}
+    report(args, {'engine': runtime.engine, **record, 'metadata': runtime.metadata})
+
+
+if __name__ == '__main__':
+    main()
