@@ -21,9 +21,10 @@ other's way. --peers adds models of torchvision, segmentation_models.pytorch and
 weights and as many classes as the first config.
 
 mIoU is what tools/test.py measured on the test split, by the name of the config: the mean over
-seeds, with the standard deviation, of the first DIR of --results that has any. It compares within
-one data set, and with a latency at the image size that it was tested at (--size). The plot of mIoU
-over latency, with the Pareto front, goes beside the result file, and so does one of the times.
+seeds, with the standard deviation, of the first DIR of --results that has any; of an exported file,
+what FILE.test_test.json beside it says. It compares within one data set, and with a latency at the
+image size that it was tested at (--size). The plot of mIoU over latency, with the Pareto front, goes
+beside the result file, and so does one of the times.
 """
 
 import argparse
@@ -42,7 +43,14 @@ from torch import Tensor, nn
 
 from segkd_mm.config import config_dir, load_config, plain_student
 from segkd_mm.deploy import FastLabels, MMSegLabels, is_artefact, load_runtime
-from segkd_mm.report.efficiency import by_data, deployed, find_score, table_rows, with_scores
+from segkd_mm.report.efficiency import (
+    by_data,
+    deployed,
+    find_exported_score,
+    find_score,
+    table_rows,
+    with_scores,
+)
 from segkd_mm.report.efficiency_plot import draw_efficiency
 from segkd_mm.report.floor import PRECISIONS, Layer, Machine, layers_of, machine_of, machine_runs
 from segkd_mm.report.latency_chart import draw_latency
@@ -184,7 +192,12 @@ class Candidate:
         else:
             images = FastLabels.of(model).normalise(photos.cpu())
             gmacs, layers = count_gmacs(model, images.shape[2:]), layers_of(model, images)
-        facts = {'parameters': data['parameters'], 'gmacs': gmacs, 'peak_memory_mib': None}
+        facts = {
+            'engine': runtime.engine,
+            'parameters': data['parameters'],
+            'gmacs': gmacs,
+            'peak_memory_mib': None,
+        }
         return cls(runs, facts, layers, data['precision'])
 
 
@@ -258,7 +271,10 @@ def main() -> None:
     if args.threads:
         torch.set_num_threads(args.threads)
     # Results first: a broken one is said before minutes of measuring.
-    scores = {model: find_score(model, args.results) for model in args.models}
+    scores = {
+        m: find_exported_score(m) if is_artefact(m) else find_score(m, args.results)
+        for m in args.models
+    }
     machine, rows = measure(candidates(args), args)
     report(args, machine, with_scores(rows, scores))
 
@@ -302,11 +318,13 @@ def report_untested(args: argparse.Namespace, rows: Sequence[dict]) -> None:
     """Say which of the models named have no mIoU, and how to get one."""
     tested = {row['config'] for row in rows if row['mIoU']}
     if untested := [model for model in args.models if model not in tested]:
-        print(
-            f'No test result in {", ".join(args.results)} for these; once trained, test them with:'
-        )
-        for config in untested:
-            print(f'  python tools/test.py {config} work_dirs/{Path(config).stem}/best.pth')
+        folders = ', '.join(args.results)
+        print(f'No test result in {folders} for these; once trained, test them with:')
+        for model in untested:
+            if is_artefact(model):
+                print(f'  python tools/test.py {args.models[0]} {model}')
+            else:
+                print(f'  python tools/test.py {model} work_dirs/{Path(model).stem}/best.pth')
 
 
 if __name__ == '__main__':

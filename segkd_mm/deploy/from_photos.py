@@ -4,7 +4,7 @@ Photos are uint8 [N, 3, H, W] in the order of channels that mmcv and OpenCV read
 int64 [N, H, W].
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import torch
 import torch.nn.functional as F
@@ -13,6 +13,7 @@ from mmseg.models.segmentors.base import BaseSegmentor
 from mmseg.structures import SegDataSample
 from torch import Tensor, nn
 
+from segkd_mm.deploy.graph import normalisation
 from segkd_mm.deploy.labels import upsampled_labels
 from segkd_mm.deploy.runtime import Runtime
 
@@ -57,15 +58,15 @@ class FastLabels(nn.Module):
     @classmethod
     def of(cls, model: BaseSegmentor) -> 'FastLabels':
         """Of an mmseg model."""
-        return cls(model, Normalise.of(model.data_preprocessor), model.align_corners)
+        return cls(model, NormaliseInPlace.of(model.data_preprocessor), model.align_corners)
 
     @classmethod
     def of_runtime(cls, runtime: Runtime) -> 'FastLabels':
         """Of an exported model."""
         data = runtime.metadata
-        takes_photos = data['input'] == 'photo'
-        known = (data[key] for key in ('mean', 'std', 'bgr_to_rgb'))
-        return cls(runtime, None if takes_photos else Normalise(*known), data['align_corners'])
+        known = (data[key] for key in ('mean', 'std', 'bgr_to_rgb', 'test_cfg'))
+        normalise = NormaliseInPlace(*known) if data['input'] == 'normalised' else None
+        return cls(runtime, normalise, data['align_corners'])
 
     def forward(self, photos: Tensor) -> Tensor:
         inputs = self.normalise(photos) if self.normalise else photos
@@ -75,42 +76,38 @@ class FastLabels(nn.Module):
         return _cut(found, photos)
 
 
-class Normalise(nn.Module):
+class NormaliseInPlace(nn.Module):
     """Photos as ``SegDataPreProcessor`` normalises them, to the bit, in a quarter of its time.
 
     Args:
-        mean: Of each channel, in the order of the model; None to leave the values as they are.
+        mean: Of each channel, in the order of the model.
         std: The same.
         bgr_to_rgb: Whether the model takes RGB.
-        divisor: What the sides must divide by; zeros are added below and at the right.
+        test_cfg: The preprocessor's; of a ``size_divisor``, zeros are added below and at the right.
     """
 
     def __init__(
         self,
-        mean: Sequence[float] | None,
-        std: Sequence[float] | None,
+        mean: Sequence[float],
+        std: Sequence[float],
         bgr_to_rgb: bool,
-        divisor: int = 1,
+        test_cfg: Mapping | None = None,
     ) -> None:
         super().__init__()
-        if mean is not None:
-            self.register_buffer('mean', torch.tensor(mean).view(-1, 1, 1), persistent=False)
-            self.register_buffer('std', torch.tensor(std).view(-1, 1, 1), persistent=False)
-        self.normalises, self.bgr_to_rgb, self.divisor = mean is not None, bgr_to_rgb, divisor
+        self.register_buffer('mean', torch.tensor(mean).view(-1, 1, 1), persistent=False)
+        self.register_buffer('std', torch.tensor(std).view(-1, 1, 1), persistent=False)
+        self.bgr_to_rgb = bgr_to_rgb
+        self.divisor = (test_cfg or {}).get('size_divisor') or 1
 
     @classmethod
-    def of(cls, preprocessor: SegDataPreProcessor) -> 'Normalise':
+    def of(cls, preprocessor: SegDataPreProcessor) -> 'NormaliseInPlace':
         """That of an mmseg model under test."""
-        known = preprocessor._enable_normalize
-        mean, std = (getattr(preprocessor, key).flatten().tolist() if known else None
-                     for key in ('mean', 'std'))  # fmt: skip
-        divisor = (preprocessor.test_cfg or {}).get('size_divisor') or 1
-        return cls(mean, std, preprocessor._channel_conversion, divisor).to(preprocessor.device)
+        known = normalisation(preprocessor)
+        return cls(*known, preprocessor.test_cfg).to(preprocessor.device)
 
     def forward(self, photos: Tensor) -> Tensor:
         images = (photos.flip(1) if self.bgr_to_rgb else photos).float()
-        if self.normalises:
-            images.sub_(self.mean).div_(self.std)
+        images.sub_(self.mean).div_(self.std)
         below, right = (-side % self.divisor for side in photos.shape[2:])
         return F.pad(images, (0, right, 0, below)) if below or right else images
 

@@ -85,6 +85,17 @@ def find_score(config: str | os.PathLike, folders: Iterable[str | os.PathLike]) 
     return next((Score.of(results) for results in found if results), None)
 
 
+def find_exported_score(path: str | os.PathLike) -> Score | None:
+    """Look for the test result of an exported file, ``PATH.test_test.json``, beside it.
+
+    Raises:
+        ValueError: as of :meth:`Score.of`, or the file is no result file.
+    """
+    files = [file for file in [Path(f'{path}.test_test.json')] if file.is_file()]
+    results = dict(zip(files, read_results(files), strict=True))
+    return Score.of(results) if results else None
+
+
 def with_scores(rows: Iterable[Mapping], scores: Mapping[str, Score | None]) -> list[dict]:
     """Join measurements with the scores of their configs, best first.
 

@@ -4,7 +4,7 @@ from mmseg.registry import MODELS
 from torch import nn
 
 from segkd_mm.config import load_config
-from segkd_mm.deploy.from_photos import FastLabels, MMSegLabels, Normalise
+from segkd_mm.deploy.from_photos import FastLabels, MMSegLabels, NormaliseInPlace
 
 IMAGENET = dict(mean=[123.675, 116.28, 103.53], std=[58.395, 57.12, 57.375], bgr_to_rgb=True)
 
@@ -43,7 +43,7 @@ def test_photos_are_normalised_as_mmseg_does_it_to_the_bit(photos, options):
     net = Colours(**options)
     data = net.data_preprocessor(dict(inputs=list(photos), data_samples=[Sample(), Sample()]))
     before = photos.clone()
-    found = Normalise.of(net.data_preprocessor)(photos)
+    found = NormaliseInPlace.of(net.data_preprocessor)(photos)
     assert torch.equal(found, data['inputs'])
     assert torch.equal(photos, before)
 
