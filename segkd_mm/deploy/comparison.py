@@ -58,7 +58,7 @@ class Comparison:
         max_difference: Of logits, without its sign; None where the exported model gives labels.
         mean_difference: Likewise.
         largest_logit: Of PyTorch's, without its sign.
-        torch_miou: On the photos, in percent; None without truth.
+        torch_miou: On the photos, over the classes in them, in percent; None without truth.
         miou: The exported model's.
     """
 
@@ -122,7 +122,10 @@ class _Sums:
         self.photos = self.pixels = self.differ = self.numbers = 0
         self.worst, self.total, self.largest = [], 0.0, 0.0
         # Intersection, union, area of the prediction and of the truth, by class.
-        self.areas = {'torch': torch.zeros(4, classes), 'exported': torch.zeros(4, classes)}
+        self.areas = {
+            'torch': torch.zeros(4, classes).double(),
+            'exported': torch.zeros(4, classes).double(),
+        }
         self.has_truth = True
 
     def add(
@@ -139,7 +142,7 @@ class _Sums:
             self.worst.append(difference.max())
             self.total += difference.double().sum().item()
             self.numbers += difference.numel()
-            found = upsampled_labels(found, size, align_corners)
+            found = upsampled_labels(found.nan_to_num(), size, align_corners)
         expected = F.interpolate(logits, size, None, 'bilinear', align_corners).argmax(1)
         self.photos += 1
         self.pixels += expected.numel()
@@ -172,5 +175,5 @@ class _Sums:
 
 
 def _miou(areas: Tensor) -> float:
-    intersection, union, _predicted, _truth = areas
-    return 100 * (intersection / union)[union > 0].mean().item()
+    intersection, union, _predicted, truth = areas
+    return 100 * (intersection / union)[truth > 0].mean().item()

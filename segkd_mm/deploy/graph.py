@@ -44,22 +44,20 @@ class DeployedGraph(nn.Module):
         if photo_in and model.data_preprocessor.test_cfg:
             raise ValueError('Padding (test_cfg of the preprocessor) cannot go into the graph.')
         self.model = _exportable(deepcopy(model)).to(dtype).eval()
-        self.normalise = Normalise(model.data_preprocessor) if photo_in else None
-        self.normalisation = normalisation(model.data_preprocessor)
+        self.normalise = Normalise(model.data_preprocessor)
         self.test_cfg = model.data_preprocessor.test_cfg  # how images are padded
         self.labels = torch.uint8 if model.out_channels <= 256 else torch.int64
-        self.labels_out = labels_out
+        self.photo_in, self.labels_out = photo_in, labels_out
         self.dtype = dtype
 
     def describe(self) -> dict:
         """What a user of the exported file has to know of it, as of ``Runtime.metadata``."""
-        mean, std, bgr_to_rgb = self.normalisation
         return {
-            'input': 'photo' if self.normalise else 'normalised',
+            'input': 'photo' if self.photo_in else 'normalised',
             'output': 'labels' if self.labels_out else 'logits',
-            'mean': mean,
-            'std': std,
-            'bgr_to_rgb': bgr_to_rgb,
+            'mean': self.normalise.mean.flatten().tolist(),
+            'std': self.normalise.std.flatten().tolist(),
+            'bgr_to_rgb': self.normalise.swap,
             'test_cfg': self.test_cfg,
             'align_corners': self.model.align_corners,
             'parameters': sum(parameter.numel() for parameter in self.model.parameters()),
@@ -67,7 +65,7 @@ class DeployedGraph(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """Logits or labels of images [N, 3, H, W]."""
-        inputs = self.normalise(images) if self.normalise else images
+        inputs = self.normalise(images) if self.photo_in else images
         logits = self.model(inputs.to(self.dtype)).float()
         if not self.labels_out:
             return logits
@@ -81,22 +79,15 @@ class Normalise(nn.Module):
 
     def __init__(self, preprocessor: nn.Module) -> None:
         super().__init__()
-        mean, std, self.swap = normalisation(preprocessor)
-        self.register_buffer('mean', torch.tensor(mean).view(-1, 1, 1))
-        self.register_buffer('std', torch.tensor(std).view(-1, 1, 1))
+        scaled = preprocessor._enable_normalize
+        self.swap = preprocessor._channel_conversion
+        self.register_buffer('mean', preprocessor.mean.clone() if scaled else torch.zeros(3, 1, 1))
+        self.register_buffer('std', preprocessor.std.clone() if scaled else torch.ones(3, 1, 1))
 
     def forward(self, photos: Tensor) -> Tensor:
         """Normalised images."""
         images = photos.float()
         return ((images.flip(1) if self.swap else images) - self.mean) / self.std
-
-
-def normalisation(preprocessor: nn.Module) -> tuple[list[float], list[float], bool]:
-    """Mean and standard deviation by channel, and whether BGR becomes RGB before them."""
-    if not preprocessor._enable_normalize:
-        return [0.0] * 3, [1.0] * 3, preprocessor._channel_conversion
-    mean, std = (values.flatten().tolist() for values in (preprocessor.mean, preprocessor.std))
-    return mean, std, preprocessor._channel_conversion
 
 
 class BinMeans(nn.Module):

@@ -1,0 +1,194 @@
+"""What is exported computes what PyTorch computes."""
+
+import sys
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from mmseg.registry import MODELS
+from tiny_student import tiny_student
+from torch import nn
+
+from segkd_mm.deploy import load_runtime
+from segkd_mm.deploy.export import SAVERS, SUFFIXES, kept_if_good, needed, to_onnx, to_program
+from segkd_mm.deploy.graph import BinMeans, DeployedGraph
+from segkd_mm.deploy.runtime_segmentor import RuntimeSegmentor
+from segkd_mm.report.efficiency import deployed
+
+FORMATS = [*SUFFIXES]
+NAMES = dict(classes=[*'abcdefgh'], palette=[[i, i, i] for i in range(8)], precision='fp32')
+NOTE = 'ü "<&>'
+
+
+@pytest.fixture(scope='module')
+def student():
+    return deployed(tiny_student())
+
+
+def export_all(graph, folder):
+    """The graph in every format: the runtimes."""
+    program = to_program(graph, graph.photo_in)
+    exported = dict.fromkeys(('onnx', 'openvino'), to_onnx(program, graph.labels_out))
+    exported['torch-export'] = program
+    metadata = {**graph.describe(), **NAMES, 'note': NOTE}
+    files = {to: folder / f'model{suffix}' for to, suffix in SUFFIXES.items()}
+    for to, file in files.items():
+        SAVERS[to](exported[to], file, metadata)
+    return {to: load_runtime(file) for to, file in files.items()}
+
+
+@pytest.fixture(scope='module')
+def logits_of(student, tmp_path_factory):
+    """Runtimes from normalised images to logits."""
+    return export_all(DeployedGraph(student).eval(), tmp_path_factory.mktemp('logits'))
+
+
+@pytest.fixture(scope='module')
+def labels_of(student, tmp_path_factory):
+    """Runtimes from photos to labels."""
+    graph = DeployedGraph(student, photo_in=True, labels_out=True).eval()
+    return export_all(graph, tmp_path_factory.mktemp('labels'))
+
+
+@pytest.mark.parametrize('to', FORMATS)
+@pytest.mark.parametrize('shape', [(1, 3, 64, 64), (3, 3, 75, 101)])
+def test_logits_are_those_of_pytorch_at_any_batch_and_size(student, logits_of, to, shape):
+    images = torch.randn(shape)
+    expected = student(images)
+    found = logits_of[to](images)
+    assert found.dtype == torch.float32
+    torch.testing.assert_close(found, expected, rtol=1e-3, atol=1e-4 * expected.abs().max().item())
+
+
+@pytest.mark.parametrize('to', FORMATS)
+@pytest.mark.parametrize('shape', [(1, 3, 64, 64), (2, 3, 75, 101)])
+def test_photos_become_the_labels_that_pytorch_finds(student, labels_of, to, shape):
+    photos = torch.randint(0, 256, shape, dtype=torch.uint8)
+    mean, std = torch.tensor([[123.675, 116.28, 103.53], [58.395, 57.12, 57.375]])[..., None, None]
+    logits = student((photos[:, [2, 1, 0]] - mean) / std)
+    expected = F.interpolate(logits, shape[2:], mode='bilinear').argmax(1)
+    found = labels_of[to](photos)
+    assert found.dtype == torch.int64
+    assert len(expected.unique()) > 3
+    assert (found != expected).float().mean() < 1e-3  # ties
+
+
+@pytest.mark.parametrize('to', FORMATS)
+def test_metadata_travel_in_the_file(logits_of, labels_of, to):
+    metadata = logits_of[to].metadata
+    assert metadata['classes'] == [*'abcdefgh']
+    assert metadata['note'] == NOTE
+    assert metadata['bgr_to_rgb'] is True
+    np.testing.assert_allclose(metadata['mean'], [123.675, 116.28, 103.53])
+    assert (metadata['input'], metadata['output']) == ('normalised', 'logits')
+    assert (labels_of[to].metadata['input'], labels_of[to].metadata['output']) == (
+        'photo',
+        'labels',
+    )
+
+
+def test_auxiliary_heads_stay_behind_and_the_model_stays_as_it_was(student):
+    before = [type(module) for module in student.modules()]
+    graph = DeployedGraph(student)
+    assert [name for name, _ in graph.named_parameters() if 'auxiliary' in name] == []
+    assert [type(module) for module in student.modules()] == before
+    assert graph.describe()['parameters'] == sum(p.numel() for p in student.parameters())
+
+
+def test_an_exported_file_predicts_as_a_segmentor(student, logits_of, labels_of):
+    """The predictions of mmseg's own way, from a photo on."""
+    photo = torch.randint(0, 256, (3, 60, 83), dtype=torch.uint8)
+    expected = predicted(student, photo)
+    for runtime in (logits_of['onnx'], labels_of['onnx']):
+        segmentor = MODELS.build(dict(type='RuntimeSegmentor', artefact=str(runtime.path)))
+        assert isinstance(segmentor, RuntimeSegmentor)
+        assert (predicted(segmentor, photo) != expected).float().mean() < 1e-3
+
+
+def predicted(segmentor, photo):
+    return segmentor.test_step({'inputs': [photo], 'data_samples': None})[0].pred_sem_seg.data
+
+
+def test_bf16_of_torch_export_takes_and_gives_float32(student, tmp_path):
+    graph = DeployedGraph(student, dtype=torch.bfloat16).eval()
+    SAVERS['torch-export'](to_program(graph), tmp_path / 'half.pt2', {**graph.describe(), **NAMES})
+    runtime = load_runtime(tmp_path / 'half.pt2')
+    images = torch.randn(1, 3, 64, 64)
+    expected, found = student(images), runtime(images)
+    assert found.dtype == torch.float32
+    assert 1e-5 < (found - expected).abs().max() / expected.abs().max() < 0.05
+    # Not rounded to bf16 on the way.
+    np.testing.assert_allclose(runtime.metadata['mean'], [123.675, 116.28, 103.53])
+
+
+@pytest.mark.parametrize('bins', [(1, 2), (3, 3), (6, 7)])
+@pytest.mark.parametrize('size', [(1, 1), (2, 5), (7, 13), (60, 45)])
+def test_means_over_bins_are_adaptive_average_pooling(bins, size):
+    maps = torch.randn(2, 3, *size)
+    torch.testing.assert_close(BinMeans(bins)(maps), nn.AdaptiveAvgPool2d(bins)(maps))
+
+
+def test_pyramid_pooling_is_exported_for_any_size():
+    head = dict(
+        type='PSPHead', in_channels=16, in_index=1, channels=8, pool_scales=(1, 2, 3, 6),
+        num_classes=8, loss_decode=dict(type='CrossEntropyLoss', avg_non_ignore=True),
+    )  # fmt: skip
+    model = deployed(tiny_student(decode_head=head))
+    program = to_program(DeployedGraph(model).eval()).module()
+    images = torch.randn(1, 3, 99, 53)
+    torch.testing.assert_close(program(images), model(images), rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    'changes',
+    [
+        dict(test_cfg=dict(mode='slide', crop_size=(32, 32), stride=(16, 16))),
+    ],
+)
+def test_a_model_that_predicts_in_another_way_is_refused(changes):
+    with pytest.raises(ValueError, match=r"sliding windows.*test_cfg.mode='whole'"):
+        DeployedGraph(tiny_student(**changes))
+
+
+def test_padding_does_not_go_into_the_graph(student):
+    student.data_preprocessor.test_cfg = dict(size_divisor=32)
+    try:
+        with pytest.raises(ValueError, match='Padding'):
+            DeployedGraph(student, photo_in=True)
+    finally:
+        student.data_preprocessor.test_cfg = None
+
+
+def test_a_file_that_is_no_export_is_a_clear_error(student, tmp_path):
+    with pytest.raises(ValueError, match=r'model\.pth is no exported model.*\.onnx, \.xml, \.pt2'):
+        load_runtime(tmp_path / 'model.pth')
+    with pytest.raises(FileNotFoundError, match=r'No exported model at .*model\.onnx'):
+        load_runtime(tmp_path / 'model.onnx')
+    program = torch.export.export(nn.Identity(), (torch.zeros(1),))
+    torch.export.save(program, tmp_path / 'model.pt2')
+    with pytest.raises(ValueError, match=r'model\.pt2 has no metadata.*tools/export\.py'):
+        load_runtime(tmp_path / 'model.pt2')
+
+
+def test_a_missing_library_is_named_with_what_to_install(monkeypatch, tmp_path):
+    monkeypatch.setitem(sys.modules, 'onnxruntime', None)
+    (tmp_path / 'model.onnx').touch()
+    expected = r"onnxruntime is not installed: pip install 'segkd_mm\[deploy\]'"
+    with pytest.raises(ImportError, match=expected):
+        load_runtime(tmp_path / 'model.onnx')
+    with pytest.raises(ImportError, match=expected):
+        needed('onnx', 'fp32')
+
+
+def test_files_are_kept_together_or_not_at_all(tmp_path):
+    out = tmp_path / 'made' / 'model.xml'
+    with kept_if_good(out) as aside:
+        aside.write_text('new')
+        aside.with_suffix('.bin').write_text('weights')
+    assert (out.read_text(), out.with_suffix('.bin').read_text()) == ('new', 'weights')
+    with pytest.raises(RuntimeError), kept_if_good(out) as aside:
+        aside.write_text('broken')
+        raise RuntimeError
+    assert out.read_text() == 'new'
+    assert sorted(file.name for file in out.parent.iterdir()) == ['model.bin', 'model.xml']
