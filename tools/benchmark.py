@@ -23,8 +23,8 @@ weights and as many classes as the first config.
 mIoU is what tools/test.py measured on the test split, by the name of the config: the mean over
 seeds, with the standard deviation, of the first DIR of --results that has any; of an exported file,
 what FILE.test_test.json beside it says. It compares within one data set, and with a latency at the
-image size that it was tested at (--size). The plot of mIoU over latency, with the Pareto front, goes
-beside the result file, and so does one of the times.
+image size that it was tested at (--size). The plot of mIoU over latency, with the Pareto front,
+goes beside the result file, and so does one of the times.
 """
 
 import argparse

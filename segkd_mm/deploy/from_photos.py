@@ -13,7 +13,7 @@ from mmseg.models.segmentors.base import BaseSegmentor
 from mmseg.structures import SegDataSample
 from torch import Tensor, nn
 
-from segkd_mm.deploy.graph import normalisation
+from segkd_mm.deploy.graph import Normalise
 from segkd_mm.deploy.labels import upsampled_labels
 from segkd_mm.deploy.runtime import Runtime
 
@@ -102,8 +102,9 @@ class NormaliseInPlace(nn.Module):
     @classmethod
     def of(cls, preprocessor: SegDataPreProcessor) -> 'NormaliseInPlace':
         """That of an mmseg model under test."""
-        known = normalisation(preprocessor)
-        return cls(*known, preprocessor.test_cfg).to(preprocessor.device)
+        slow = Normalise(preprocessor)
+        mean, std = (values.flatten().tolist() for values in (slow.mean, slow.std))
+        return cls(mean, std, slow.swap, preprocessor.test_cfg).to(preprocessor.device)
 
     def forward(self, photos: Tensor) -> Tensor:
         images = (photos.flip(1) if self.bgr_to_rgb else photos).float()

@@ -4,6 +4,7 @@ from mmseg.registry import MODELS
 from torch import nn
 
 from segkd_mm.config import load_config
+from segkd_mm.deploy import Runtime, upsampled_labels
 from segkd_mm.deploy.from_photos import FastLabels, MMSegLabels, NormaliseInPlace
 
 IMAGENET = dict(mean=[123.675, 116.28, 103.53], std=[58.395, 57.12, 57.375], bgr_to_rgb=True)
@@ -84,9 +85,28 @@ def test_both_ways_agree_on_a_student():
     assert len(fast.unique()) > 1
 
 
-def test_what_takes_photos_and_gives_labels_is_left_to_it(photos):
+class Exported(Runtime):
+    """Notes what it is given, and gives the same back."""
+
+    def __init__(self, output, **metadata):
+        self.output, self.metadata = output, dict(align_corners=False, **metadata)
+
+    def _run(self, images):
+        self.images = images
+        return self.output
+
+
+def test_an_exported_model_is_given_what_it_takes(photos):
+    logits = torch.randn(2, 3, 10, 14)
+    known = dict(**IMAGENET, test_cfg=None, input='normalised', output='logits')
+    runtime = Exported(logits, **known)
+    labels = FastLabels.of_runtime(runtime)(photos)
+    assert torch.equal(runtime.images, NormaliseInPlace(**IMAGENET)(photos))
+    assert torch.equal(labels, upsampled_labels(logits, (40, 56)))
+
+
+def test_of_one_that_takes_photos_and_gives_labels_nothing_is_left_to_do(photos):
     labels = torch.arange(2 * 40 * 56).view(2, 40, 56)
-    seen = []
-    run = FastLabels(lambda images: seen.append(images) or labels, normalise=None)
-    assert torch.equal(run(photos), labels)
-    assert seen[0] is photos
+    runtime = Exported(labels, **IMAGENET, test_cfg=None, input='photo', output='labels')
+    assert torch.equal(FastLabels.of_runtime(runtime)(photos), labels)
+    assert torch.equal(runtime.images, photos)

@@ -8,7 +8,11 @@ from pathlib import Path
 import pytest
 from mmengine.config import Config
 from mmseg.registry import MODELS
+from tiny_student import MODEL, tiny_student
 
+from segkd_mm.deploy.export import save_program, to_program
+from segkd_mm.deploy.graph import DeployedGraph
+from segkd_mm.report.efficiency import deployed
 from segkd_mm.report.speed import count_parameters
 
 TOOL = Path(__file__).resolve().parents[2] / 'tools' / 'benchmark.py'
@@ -133,6 +137,35 @@ def test_without_results_there_is_no_plot_of_them_not_even_an_old_one(home, benc
     assert times == sorted(times)
     assert {path.name for path in (home / 'out').iterdir()} == {'speed.json', 'speed_ms.png'}
     assert 'No plot' in said
+
+
+@pytest.mark.slow
+def test_exported_files_are_measured_beside_their_config(home, benchmark):
+    (home / 'tiny.py').write_text(f'model = {MODEL!r}')
+    graph = DeployedGraph(deployed(tiny_student())).eval()
+    known = dict(classes=[*'abcdefgh'], precision='fp32', config='tiny.py')
+    for name in ('tested.pt2', 'untested.pt2'):
+        save_program(to_program(graph), home / name, {**graph.describe(), **known})
+        known['config'] = 'elsewhere.py'
+    put_result(home / 'tested.pt2.test_test.json', 'tiny.py', 0, 55.0)
+    said, result = benchmark('tiny.py', 'tested.pt2', 'untested.pt2')
+
+    models = {model['config']: model for model in result['models']}
+    tiny, tested, untested = (models[name] for name in ('tiny.py', 'tested.pt2', 'untested.pt2'))
+    assert tested['parameters'] == untested['parameters'] == tiny['parameters']
+    assert (tested['gmacs'], tested['floor_ms']) == (tiny['gmacs'], tiny['floor_ms'])
+    assert (untested['gmacs'], untested['floor_ms'], untested['x_floor']) == (None, None, None)
+    assert tested['mmseg'] is None
+    assert tested['logits']['median_ms'] > 0
+    assert (tested['mIoU']['mean'], untested['mIoU'], tiny['mIoU']) == (55.0, None, None)
+    assert set(result['ratios']) == set(models)
+    assert 'python tools/test.py tiny.py untested.pt2' in said
+
+
+def test_an_exported_file_is_compared_with_a_config(benchmark, capsys):
+    with pytest.raises(SystemExit):
+        benchmark('a.onnx', 'psp.py')
+    assert 'a.onnx: expected a config first' in capsys.readouterr().err
 
 
 def test_a_result_file_that_would_be_overwritten_by_the_plot_is_refused(benchmark, capsys):
