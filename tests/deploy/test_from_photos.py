@@ -88,12 +88,12 @@ def test_both_ways_agree_on_a_student():
 class Exported(Runtime):
     """Notes what it is given, and gives the same back."""
 
-    def __init__(self, output, **metadata):
-        self.output, self.metadata = output, dict(align_corners=False, **metadata)
+    def __init__(self, found, **metadata):
+        self.found, self.metadata = found, dict(align_corners=False, **metadata)
 
     def _run(self, images):
         self.images = images
-        return self.output
+        return self.found
 
 
 def test_an_exported_model_is_given_what_it_takes(photos):

@@ -143,9 +143,10 @@ def test_without_results_there_is_no_plot_of_them_not_even_an_old_one(home, benc
 def test_exported_files_are_measured_beside_their_config(home, benchmark):
     (home / 'tiny.py').write_text(f'model = {MODEL!r}')
     graph = DeployedGraph(deployed(tiny_student())).eval()
+    program = to_program(graph)
     known = dict(classes=[*'abcdefgh'], precision='fp32', config='tiny.py')
     for name in ('tested.pt2', 'untested.pt2'):
-        save_program(to_program(graph), home / name, {**graph.describe(), **known})
+        save_program(program, home / name, {**graph.describe(), **known})
         known['config'] = 'elsewhere.py'
     put_result(home / 'tested.pt2.test_test.json', 'tiny.py', 0, 55.0)
     said, result = benchmark('tiny.py', 'tested.pt2', 'untested.pt2')
