@@ -36,9 +36,10 @@ COPIED = 64  # MiB in one timed call
 class Layer:
     """The work of one layer on a batch: multiplications and additions, and numbers that it moves.
 
-    The numbers are those of its input, its weights and its output.
+    The numbers are those of its input, its weights and its output; the name is the module's.
     """
 
+    name: str
     flops: int
     numbers: int
 
@@ -61,10 +62,11 @@ def layers_of(model: nn.Module, images: Tensor) -> list[Layer]:
     """The layers that a model runs for images [N, 3, H, W], in their order."""
     found = []
 
-    def note(layer: nn.Module, inputs: tuple[Tensor], output: Tensor) -> None:
-        found.append(_work(layer, inputs[0], output))
+    def note(name: str, layer: nn.Module, inputs: tuple[Tensor], output: Tensor) -> None:
+        found.append(_work(name, layer, inputs[0], output))
 
-    hooks = [m.register_forward_hook(note) for m in model.modules() if isinstance(m, LAYERS)]
+    layers = {n: m for n, m in model.named_modules() if isinstance(m, LAYERS)}
+    hooks = [layer.register_forward_hook(partial(note, name)) for name, layer in layers.items()]
     try:
         with inference(model):
             model(images)
@@ -74,11 +76,11 @@ def layers_of(model: nn.Module, images: Tensor) -> list[Layer]:
     return found
 
 
-def _work(layer: nn.Module, inputs: Tensor, output: Tensor) -> Layer:
+def _work(name: str, layer: nn.Module, inputs: Tensor, output: Tensor) -> Layer:
     # A transposed convolution takes each input to a kernel of outputs, all others the reverse.
     ends = inputs if isinstance(layer, nn.ConvTranspose2d) else output
     numbers = inputs.numel() + layer.weight.numel() + output.numel()
-    return Layer(2 * ends.numel() * layer.weight[0].numel(), numbers)
+    return Layer(name, 2 * ends.numel() * layer.weight[0].numel(), numbers)
 
 
 def machine_runs(

@@ -12,8 +12,8 @@ def test_the_work_of_two_layers_by_hand():
                         nn.Conv2d(4, 4, 5, stride=2, padding=2, groups=4))  # fmt: skip
     dense, depthwise = layers_of(net, IMAGES)
     # 2 images: 8 x 8 outputs of 4 channels, each of 3 x 3 x 3 products and sums.
-    assert dense == Layer(2 * 2 * 64 * 4 * 27, 2 * 3 * 64 + 4 * 27 + 2 * 4 * 64)
-    assert depthwise == Layer(2 * 2 * 16 * 4 * 25, 2 * 4 * 64 + 4 * 25 + 2 * 4 * 16)
+    assert dense == Layer('0', 2 * 2 * 64 * 4 * 27, 2 * 3 * 64 + 4 * 27 + 2 * 4 * 64)
+    assert depthwise == Layer('3', 2 * 2 * 16 * 4 * 25, 2 * 4 * 64 + 4 * 25 + 2 * 4 * 16)
 
 
 def test_transposed_and_linear_layers_by_hand():
@@ -21,8 +21,8 @@ def test_transposed_and_linear_layers_by_hand():
                         nn.Flatten(), nn.Linear(5, 7))  # fmt: skip
     transposed, linear = layers_of(net, IMAGES)
     # Each of the 8 x 8 x 3 inputs goes to 4 x 4 x 5 products, those at the border too.
-    assert transposed == Layer(2 * 2 * 64 * 3 * 80, 2 * 3 * 64 + 3 * 80 + 2 * 5 * 256)
-    assert linear == Layer(2 * 2 * 7 * 5, 2 * 5 + 35 + 2 * 7)
+    assert transposed == Layer('0', 2 * 2 * 64 * 3 * 80, 2 * 3 * 64 + 3 * 80 + 2 * 5 * 256)
+    assert linear == Layer('3', 2 * 2 * 7 * 5, 2 * 5 + 35 + 2 * 7)
 
 
 def test_a_layer_that_is_used_twice_counts_twice_and_hooks_are_gone():
@@ -34,7 +34,7 @@ def test_a_layer_that_is_used_twice_counts_twice_and_hooks_are_gone():
 
 def test_the_floor_by_hand():
     machine = Machine({'fp32': 100.0, 'bf16': 200.0}, gbytes=10.0)
-    arithmetic, memory = Layer(10**9, 10**6), Layer(10**6, 10**7)
+    arithmetic, memory = Layer('a', 10**9, 10**6), Layer('b', 10**6, 10**7)
     # 1e9 / 100e9 = 10 ms against 4e6 / 10e9 = 0.4 ms; 0.01 ms against 4e7 / 10e9 = 4 ms.
     assert machine.floor_ms([arithmetic, memory]) == pytest.approx(10 + 4)
     assert machine.floor_ms([arithmetic, memory], 'bf16') == pytest.approx(5 + 2)
