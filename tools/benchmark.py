@@ -193,6 +193,7 @@ class Candidate:
             images = FastLabels.of(model).normalise(photos.cpu())
             gmacs, layers = count_gmacs(model, images.shape[2:]), layers_of(model, images)
         facts = {
+            'made_from': data['config'],
             'engine': runtime.engine,
             'parameters': data['parameters'],
             'gmacs': gmacs,
@@ -316,15 +317,13 @@ def report_plots(stem: Path, rows: Sequence[dict], title: str) -> None:
 
 def report_untested(args: argparse.Namespace, rows: Sequence[dict]) -> None:
     """Say which of the models named have no mIoU, and how to get one."""
-    tested = {row['config'] for row in rows if row['mIoU']}
-    if untested := [model for model in args.models if model not in tested]:
+    found = {row['config']: row for row in rows}
+    if untested := [model for model in args.models if not found[model]['mIoU']]:
         folders = ', '.join(args.results)
         print(f'No test result in {folders} for these; once trained, test them with:')
         for model in untested:
-            if is_artefact(model):
-                print(f'  python tools/test.py {args.models[0]} {model}')
-            else:
-                print(f'  python tools/test.py {model} work_dirs/{Path(model).stem}/best.pth')
+            config, last = found[model].get('made_from'), f'work_dirs/{Path(model).stem}/best.pth'
+            print(f'  python tools/test.py {f"{config} {model}" if config else f"{model} {last}"}')
 
 
 if __name__ == '__main__':

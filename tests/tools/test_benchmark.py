@@ -160,7 +160,7 @@ def test_exported_files_are_measured_beside_their_config(home, benchmark):
     assert tested['logits']['median_ms'] > 0
     assert (tested['mIoU']['mean'], untested['mIoU'], tiny['mIoU']) == (55.0, None, None)
     assert set(result['ratios']) == set(models)
-    assert 'python tools/test.py tiny.py untested.pt2' in said
+    assert 'python tools/test.py elsewhere.py untested.pt2' in said
 
 
 def test_an_exported_file_is_compared_with_a_config(benchmark, capsys):
