@@ -241,8 +241,8 @@ def report(args: argparse.Namespace, payload: dict) -> None:
 def main() -> None:
     """Run the command line."""
     args = parse_args()
-    needed(args.to, args.precision)
     logging.disable(logging.WARNING)  # mmengine writes a page on how each weight was made
+    needed(args.to, args.precision)
     config = plain_student(load_config(args.config, args.cfg_options))
     model = deployed(load_model(config, args.checkpoint))
     photos = choose(config, args.photos, 'val', args.num_photos or PHOTOS[args.precision])

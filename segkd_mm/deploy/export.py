@@ -30,6 +30,7 @@ LIBRARIES = {
     'openvino': ('onnx', 'onnxscript', 'openvino'),
     'torch-export': (),
 }
+INT8_LIBRARIES = 'onnxruntime', 'nncf'
 # The graph holds at any size: this one is small, and its sides differ.
 TRACED = 2, 3, 64, 96
 
@@ -40,7 +41,7 @@ def needed(to: str, precision: str) -> tuple[ModuleType, ...]:
     Raises:
         ImportError: Some of it is not installed; the message says how to install it.
     """
-    names = (*LIBRARIES[to], *(['nncf'] if precision == 'int8' else []))
+    names = dict.fromkeys((*LIBRARIES[to], *(INT8_LIBRARIES if precision == 'int8' else ())))
     return tuple(library(name, EXTRA) for name in names)
 
 
@@ -61,7 +62,7 @@ def to_onnx(program: torch.export.ExportedProgram, labels_out: bool = False) -> 
     output = 'labels' if labels_out else 'logits'
     with _quiet():
         exported = torch.onnx.export(
-            program, input_names=['images'], output_names=[output], verbose=False
+            program, input_names=['images'], output_names=[output], dynamo=True, verbose=False
         )
     return name_nodes(exported.model_proto)
 
@@ -119,8 +120,9 @@ def _quiet() -> Iterator[None]:
     """The exporters write notes for their developers."""
     with warnings.catch_warnings():
         warnings.simplefilter('ignore')
+        before = logging.root.manager.disable
         logging.disable(logging.WARNING)
         try:
             yield
         finally:
-            logging.disable(logging.NOTSET)
+            logging.disable(before)

@@ -7,14 +7,20 @@ import pytest
 import torch
 import torch.nn.functional as F
 from mmseg.registry import MODELS
+from test_labels import TEACHER_KEYS
 from tiny_student import tiny_student
 from torch import nn
 
+from segkd_mm.config import load_config
 from segkd_mm.deploy import load_runtime
+from segkd_mm.deploy.comparison import BOUNDS, compare
 from segkd_mm.deploy.export import SAVERS, SUFFIXES, kept_if_good, needed, to_onnx, to_program
 from segkd_mm.deploy.graph import BinMeans, DeployedGraph
+from segkd_mm.deploy.photos import Inputs, of_split
+from segkd_mm.deploy.quantise import quantise
 from segkd_mm.deploy.runtime_segmentor import RuntimeSegmentor
 from segkd_mm.report.efficiency import deployed
+from segkd_mm.weights import read_state_dict, rename_keys
 
 FORMATS = [*SUFFIXES]
 NAMES = dict(classes=[*'abcdefgh'], palette=[[i, i, i] for i in range(8)], precision='fp32')
@@ -192,3 +198,30 @@ def test_files_are_kept_together_or_not_at_all(tmp_path):
         raise RuntimeError
     assert out.read_text() == 'new'
     assert sorted(file.name for file in out.parent.iterdir()) == ['model.bin', 'model.xml']
+
+
+@pytest.mark.slow
+def test_bf16_and_int8_of_a_trained_model_on_real_photos(real_data, tmp_path):
+    """DeepLabV3 with MobileNetV2, int8 calibrated on a few training photos."""
+    config = load_config('teacher/deeplabv3_mnv2_voc.py', {'data_root': f'{real_data}/voc/VOC2012'})
+    model = deployed(MODELS.build(config.model)).eval()
+    state = read_state_dict(real_data / 'weights/deeplabv3_mobilenet_v2_voc.pth')
+    model.load_state_dict(rename_keys(state, TEACHER_KEYS, 'the weights'))
+    graph = DeployedGraph(model, photo_in=True).eval()
+    exported = to_onnx(to_program(graph, photo_in=True))
+    calibration = Inputs(of_split(config, 'train', 4, seed=0), model.data_preprocessor, True)
+    photos = of_split(config, 'val', 2)
+    found = {}
+    for precision in ('bf16', 'int8'):
+        if precision == 'int8':
+            exported = quantise(exported, calibration)
+        metadata = {**graph.describe(), **NAMES, 'precision': precision}
+        SAVERS['openvino'](exported, tmp_path / f'{precision}.xml', metadata)
+        runtime = load_runtime(tmp_path / f'{precision}.xml')
+        found[precision] = compare(model, runtime, photos)
+    assert found['bf16'].torch_miou > 50
+    assert found['bf16'].broken(BOUNDS['bf16']) == []
+    assert 0.005 < found['int8'].labels_differ < 0.05
+    assert abs(found['int8'].miou - found['int8'].torch_miou) < 5
+    sizes = [(tmp_path / f'{precision}.bin').stat().st_size for precision in found]
+    assert sizes[1] < 0.3 * sizes[0]

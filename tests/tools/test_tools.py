@@ -42,6 +42,7 @@ def run(*words: object, cwd: Path = REPO, fails: bool = False) -> str:
         'predict',
         'curves',
         'results_table',
+        'export',
     ],
 )
 def test_help_says_what_the_tool_does(tool):
