@@ -211,7 +211,7 @@ def measure(args: argparse.Namespace) -> tuple[Machine, dict[str, Mapping[Part, 
         times = time_in_turn(floor | runs, CPU, WARMUP, args.repeats)
     machine = machine_of({key: times[key] for key in floor})
     images = FastLabels.of(plain).normalise(photos)
-    found = {'floor': floor_parts(machine, plain, images)}
+    found = {'floor, fp32': floor_parts(machine, plain, images)}
     return machine, found | {name: run.medians() for name, run in runs.items()}
 
 

@@ -45,7 +45,7 @@ def _bars(axes: Axes, rows: Sequence[Mapping]) -> None:
     for place, row, ms, end in zip(places, rows, whole, longest, strict=True):
         mmseg = f'   mmseg {row["mmseg"]["median_ms"]:.1f}' if row.get('mmseg') else ''
         axes.text(end, place, f'  {ms:.1f}{mmseg}', va='center', color=INK)
-    axes.set_xlim(0, 1.25 * max(longest))  # room for the numbers
+    axes.set_xlim(0, 1.35 * max(longest))  # room for the numbers
 
 
 def _ms(row: Mapping, way: str, otherwise: float) -> float:

@@ -93,7 +93,7 @@ def test_torch_and_openvino_are_profiled_by_the_layers_of_the_model(
     }.items():
         for kind in kinds:
             row = rows[where, f'{kind} convolutions']
-            assert min(row['floor'], row['torch'], row['tiny.xml']) > 0
+            assert min(row['floor, fp32'], row['torch'], row['tiny.xml']) > 0
     assert whole['torch'] == pytest.approx(sum(row['torch'] or 0 for row in parts))
     for shares in result['ratios'].values():
         assert sum(shares.values()) == pytest.approx(1)
