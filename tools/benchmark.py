@@ -1,46 +1,71 @@
-"""Compare models: mIoU, latency, FPS, parameters, GMACs, peak memory, mIoU per second.
+"""Compare models and runtimes: mIoU, latency, FPS, parameters, GMACs, peak memory, mIoU per second.
 
 Examples:
   tools/benchmark.py configs/student/*_camvid.py --size 360 480
-  tools/benchmark.py configs/student/*_voc.py --size 256 256 --threads 1
+  tools/benchmark.py configs/student/mnv3s_slim_voc.py slim.onnx slim_int8.xml --peers --threads 1
   tools/benchmark.py configs/kd/cwd_voc.py configs/teacher/fcn_r50_voc.py --device cuda --batch 8
 
-All configs are measured side by side in one run, turn by turn, so that a busy machine slows all
-alike. Times are to labels: the logits, their upsampling to the size of the image, and the choice of
-the class; the result file has those to logits too. Weights do not matter for speed, so none are
-loaded. What is measured is what is deployed: of a distillation config the student, and no auxiliary
-heads, which only training uses. Configs of the very same model share one measurement.
+All are measured side by side in one run, turn by turn, so that a busy machine slows all alike.
+Times are from a uint8 photo to its labels, normalisation and upsampling included:
+  ms         the fast way: normalised in place, labels from the logits at the model's own stride
+  mmseg ms   mmseg's way: its preprocessor, all logits upsampled to the photo, the best class taken
+  x          how many times faster than mmseg's way of the first config
+  logits ms  from the normalised photo to the logits alone
+  x floor    that beside the machine's floor, see segkd_mm/report/floor.py
+
+Of a config the weights do not matter for speed, so none are loaded. What is measured is what is
+deployed: of a distillation config the student, and no auxiliary heads, which only training uses.
+Configs of the very same model share one measurement. An exported file of tools/export.py runs in
+its own runtime, with --threads or else one thread: several thread pools in one process get in each
+other's way. --peers adds models of torchvision, segmentation_models.pytorch and mmseg, with random
+weights and as many classes as the first config.
 
 mIoU is what tools/test.py measured on the test split, by the name of the config: the mean over
-seeds, with the standard deviation, of the first DIR of --results that has any. It compares within
-one data set, and with a latency at the image size that it was tested at (--size). The plot of mIoU
-over latency, with the Pareto front, goes beside the result file.
+seeds, with the standard deviation, of the first DIR of --results that has any; of an exported file,
+what FILE.test_test.json beside it says. It compares within one data set, and with a latency at the
+image size that it was tested at (--size). The plot of mIoU over latency, with the Pareto front,
+goes beside the result file, and so does one of the times.
 """
 
 import argparse
 import json
-from collections.abc import Sequence
-from dataclasses import asdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 
 import torch
+from mmcv.image import imread, imresize
 from mmengine.config import Config, DictAction
 from mmengine.registry import init_default_scope
 from mmseg.registry import MODELS
 from torch import Tensor, nn
 
-from segkd_mm.config import load_config, plain_student
-from segkd_mm.report.efficiency import by_data, deployed, find_score, table_rows, with_scores
+from segkd_mm.config import config_dir, load_config, plain_student
+from segkd_mm.deploy import FastLabels, MMSegLabels, is_artefact, load_runtime
+from segkd_mm.report.efficiency import (
+    by_data,
+    deployed,
+    find_exported_score,
+    find_score,
+    table_rows,
+    with_scores,
+)
 from segkd_mm.report.efficiency_plot import draw_efficiency
+from segkd_mm.report.floor import PRECISIONS, Layer, Machine, layers_of, machine_of, machine_runs
+from segkd_mm.report.latency_chart import draw_latency
 from segkd_mm.report.results import write_result
 from segkd_mm.report.speed import (
-    ToLabels,
+    Latency,
     count_gmacs,
     count_parameters,
-    measure_latency,
+    inference,
     peak_memory,
+    time_in_turn,
 )
 from segkd_mm.report.tables import console_table, wide_console
+
+WAYS = 'labels', 'mmseg', 'logits'
 
 
 def parse_args() -> argparse.Namespace:
@@ -49,10 +74,18 @@ def parse_args() -> argparse.Namespace:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument(
-        'configs', nargs='+', help='config files, or names of `python -m segkd_mm configs`'
+        'models',
+        nargs='+',
+        metavar='MODEL',
+        help='config files, names of `python -m segkd_mm configs`, or exported files: .onnx, .xml, '
+        '.pt2; the first one is a config',
     )
+    parser.add_argument('--peers', action='store_true', help='other light models beside them')
     parser.add_argument(
         '--size', nargs=2, type=int, default=(512, 512), metavar=('H', 'W'), help='default: 512 512'
+    )
+    parser.add_argument(
+        '--photo', help='what to label (default: noise, of which fewer classes can be left out)'
     )
     parser.add_argument('--batch', type=int, default=1, help='images a call (default: 1)')
     parser.add_argument('--device', default='cpu', help='cpu, cuda, cuda:1, ... (default: cpu)')
@@ -70,7 +103,8 @@ def parse_args() -> argparse.Namespace:
         '--out',
         default='work_dirs/benchmark.json',
         metavar='JSON',
-        help='result file; the plot is written beside it, as .png (default: %(default)s)',
+        help='result file; the plots are written beside it, as .png and _ms.png '
+        '(default: %(default)s)',
     )
     parser.add_argument(
         '--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE', help='override configs'
@@ -78,40 +112,158 @@ def parse_args() -> argparse.Namespace:
     args = parser.parse_args()
     if Path(args.out).suffix != '.json':
         parser.error(f'--out {args.out}: expected a name that ends in .json')
+    if is_artefact(args.models[0]):
+        parser.error(f'{args.models[0]}: expected a config first, with which others are compared')
     return args
 
 
-def build(config: Config, device: torch.device) -> nn.Module:
-    """The model of a config as it is deployed, with random weights, on the device."""
-    init_default_scope(config.get('default_scope', 'mmseg'))
-    return deployed(MODELS.build(config.model)).to(device).eval()
+def build(model: dict, device: torch.device) -> nn.Module:
+    """A model as it is deployed, with random weights, on the device."""
+    init_default_scope('mmseg')
+    return deployed(MODELS.build(model)).to(device).eval()
 
 
-def measure(configs: dict[str, Config], images: Tensor, repeats: int) -> list[dict]:
-    """What each config costs, as rows of the result file."""
-    # One measurement for a student and its distilled versions: else noise alone would rank them.
-    keys = {name: json.dumps(c.model, sort_keys=True, default=str) for name, c in configs.items()}
-    distinct = {key: configs[name] for name, key in keys.items()}
-    models = {key: build(config, images.device) for key, config in distinct.items()}
-    costs = measure_models(models, images, repeats)
-    return [{'config': name, **costs[key]} for name, key in keys.items()]
+def peers(classes: int) -> dict[str, dict]:
+    """The models of others by name, for so many classes."""
+    files = sorted((config_dir() / '_base_' / 'peers').glob('*.py'))
+    models = {file.stem: Config.fromfile(file).peer for file in files}
+    for model in models.values():
+        model.get('decode_head', model).num_classes = classes
+    return models
 
 
-def measure_models(models: dict[str, nn.Module], images: Tensor, repeats: int) -> dict[str, dict]:
-    """What each model costs."""
-    runs = {(name, 'logits'): model for name, model in models.items()}
-    runs |= {(name, 'labels'): ToLabels(model) for name, model in models.items()}
-    latency = measure_latency(runs, images, repeats=repeats)
-    return {
-        name: {
+@torch.inference_mode()
+def build_peers(classes: int, photos: Tensor) -> dict[str, nn.Module]:
+    """Those that are installed and take photos of this size; the others are named."""
+    models = {}
+    for name, model in peers(classes).items():
+        try:
+            peer = build(model, photos.device)
+            FastLabels.of(peer)(photos)
+        except (ImportError, RuntimeError) as error:
+            print(f'{name} is left out: {error}')
+        else:
+            models[name] = peer
+    return models
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A model that is ready to be measured.
+
+    ``runs`` are its calls by what they give: labels, mmseg's labels, logits; ``facts`` is what else
+    the result file says of it; ``layers`` and ``precision`` are for its floor.
+    """
+
+    runs: Mapping[str, Callable[[], Tensor]]
+    facts: Mapping[str, float | None]
+    layers: Sequence[Layer] | None
+    precision: str = 'fp32'
+
+    @classmethod
+    def of(cls, model: nn.Module, photos: Tensor) -> 'Candidate':
+        """Of a model in torch."""
+        fast = FastLabels.of(model)
+        images = fast.normalise(photos)
+        runs = {
+            'labels': partial(fast, photos),
+            'mmseg': partial(MMSegLabels(model), photos),
+            'logits': partial(model, images),
+        }
+        facts = {
             'parameters': count_parameters(model),
             'gmacs': count_gmacs(model, images.shape[2:]),
-            'peak_memory_mib': peak_memory(ToLabels(model), images),
-            'logits': asdict(latency[name, 'logits']),
-            'labels': asdict(latency[name, 'labels']),
+            'peak_memory_mib': peak_memory(fast, photos),
         }
-        for name, model in models.items()
-    }
+        return cls(runs, facts, layers_of(model, images))
+
+    @classmethod
+    def of_exported(cls, path: str, photos: Tensor, threads: int | None) -> 'Candidate':
+        """Of an exported file; its layers are those of its config, where that is at hand."""
+        runtime = load_runtime(path, threads)
+        data, fast = runtime.metadata, FastLabels.of_runtime(runtime)
+        runs = {'labels': partial(fast, photos)}
+        if fast.normalise and data['output'] == 'logits':
+            runs['logits'] = partial(runtime, fast.normalise(photos))
+        try:
+            model = build(plain_student(load_config(data['config'])).model, torch.device('cpu'))
+        except FileNotFoundError:
+            gmacs = layers = None
+        else:
+            images = FastLabels.of(model).normalise(photos.cpu())
+            gmacs, layers = count_gmacs(model, images.shape[2:]), layers_of(model, images)
+        facts = {
+            'made_from': data['config'],
+            'engine': runtime.engine,
+            'parameters': data['parameters'],
+            'gmacs': gmacs,
+            'peak_memory_mib': None,
+        }
+        return cls(runs, facts, layers, data['precision'])
+
+
+def load_photos(args: argparse.Namespace) -> Tensor:
+    """A batch of the photo, or of noise: uint8 [N, 3, H, W], on the device."""
+    height, width = args.size
+    if args.photo:
+        photo = imresize(imread(args.photo), (width, height))
+        photos = torch.from_numpy(photo).permute(2, 0, 1).repeat(args.batch, 1, 1, 1)
+    else:
+        torch.manual_seed(0)
+        photos = torch.randint(0, 256, (args.batch, 3, height, width), dtype=torch.uint8)
+    return photos.to(args.device)
+
+
+def candidates(args: argparse.Namespace) -> dict[str, Candidate]:
+    """All that is to be measured, by name."""
+    photos = load_photos(args)
+    device = photos.device
+    named = [name for name in args.models if not is_artefact(name)]
+    configs = {name: plain_student(load_config(name, args.cfg_options)) for name in named}
+    # One measurement for a student and its distilled versions: else noise alone would rank them.
+    keys = {name: json.dumps(c.model, sort_keys=True, default=str) for name, c in configs.items()}
+    models = {key: build(configs[name].model, device) for name, key in keys.items()}
+    distinct = {key: Candidate.of(model, photos) for key, model in models.items()}
+    found = {name: distinct[key] for name, key in keys.items()}
+    for path in filter(is_artefact, args.models):
+        found[path] = Candidate.of_exported(path, photos, args.threads)
+    if args.peers:
+        classes = models[keys[args.models[0]]].num_classes
+        others = build_peers(classes, photos)
+        found |= {name: Candidate.of(model, photos) for name, model in others.items()}
+    return found
+
+
+def measure(
+    models: Mapping[str, Candidate], args: argparse.Namespace
+) -> tuple[Machine, list[dict]]:
+    """How fast the machine is, and what each model costs, as rows of the result file."""
+    device = torch.device(args.device)
+    floor = machine_runs(device, sorted({m.precision for m in models.values()} & set(PRECISIONS)))
+    distinct = {id(model): model for model in models.values()}
+    runs = {(key, way): run for key, model in distinct.items() for way, run in model.runs.items()}
+    with inference():
+        times = time_in_turn(floor | runs, device, repeats=args.repeats)
+    machine = machine_of({key: times[key] for key in floor})
+    latency = {key: asdict(Latency.of(times[key], args.batch)) for key in runs}
+    rows = []
+    for name, model in models.items():
+        ways = {way: latency.get((id(model), way)) for way in WAYS}
+        rows.append({'config': name, **model.facts, **ways, **_floor(machine, model, ways)})
+    return machine, with_speedup(rows)
+
+
+def _floor(machine: Machine, model: Candidate, ways: Mapping[str, dict | None]) -> dict:
+    if model.layers is None or model.precision not in PRECISIONS:
+        return {'floor_ms': None, 'x_floor': None}
+    floor, logits = machine.floor_ms(model.layers, model.precision), ways['logits']
+    return {'floor_ms': floor, 'x_floor': logits and logits['median_ms'] / floor}
+
+
+def with_speedup(rows: Sequence[Mapping]) -> list[dict]:
+    """Rows with how many times faster their labels are than the first one's in mmseg's way."""
+    usual = rows[0]['mmseg']['median_ms']
+    return [{**row, 'speedup': usual / row['labels']['median_ms']} for row in rows]
 
 
 def main() -> None:
@@ -120,46 +272,58 @@ def main() -> None:
     if args.threads:
         torch.set_num_threads(args.threads)
     # Results first: a broken one is said before minutes of measuring.
-    scores = {config: find_score(config, args.results) for config in args.configs}
-    configs = {c: plain_student(load_config(c, args.cfg_options)) for c in args.configs}
-    images = torch.randn(args.batch, 3, *args.size, device=args.device)
-    report(args, with_scores(measure(configs, images, args.repeats), scores))
+    scores = {
+        m: find_exported_score(m) if is_artefact(m) else find_score(m, args.results)
+        for m in args.models
+    }
+    machine, rows = measure(candidates(args), args)
+    report(args, machine, with_scores(rows, scores))
 
 
-def report(args: argparse.Namespace, rows: Sequence[dict]) -> None:
-    """Print the table, write the result file and the plot, and say where they are."""
+def report(args: argparse.Namespace, machine: Machine, rows: Sequence[dict]) -> None:
+    """Print the table, write the result file and the plots, and say where they are."""
     setting = {
         'size': list(args.size),
         'batch': args.batch,
         'device': args.device,
         'threads': torch.get_num_threads(),
     }
-    write_result(args.out, {**setting, 'models': rows})
+    ratios = {row['config']: row['speedup'] for row in rows}
+    result = {**setting, 'machine': asdict(machine), 'ratios': ratios, 'models': rows}
+    write_result(args.out, result)
     title = '{batch} x {size[0]}x{size[1]} on {device}, threads: {threads}'.format(**setting)
     tested = list(by_data(rows))
     whole_title = f'{tested[0]}; {title}' if len(tested) == 1 else title
     wide_console().print(console_table(table_rows(rows), title=whole_title))
+    speeds = ', '.join(f'{speed:.0f} GFLOP/s in {kind}' for kind, speed in machine.gflops.items())
+    print(f'The machine: {speeds}, {machine.gbytes:.0f} GB/s')
     print(f'Result: {args.out}')
-    report_plot(Path(args.out).with_suffix('.png'), rows, title)
-    report_untested([row['config'] for row in rows if row['mIoU'] is None], args.results)
+    report_plots(Path(args.out).with_suffix(''), rows, title)
+    report_untested(args, rows)
 
 
-def report_plot(path: Path, rows: Sequence[dict], title: str) -> None:
-    """Draw what has an mIoU; where nothing has, no plot of another run may stay."""
+def report_plots(stem: Path, rows: Sequence[dict], title: str) -> None:
+    """Draw times, and mIoU over time; where nothing has one, no plot of another run may stay."""
+    times, trades = stem.with_name(f'{stem.name}_ms.png'), stem.with_name(f'{stem.name}.png')
+    draw_latency(times, rows, title)
+    print(f'Times: {times}')
     if by_data(rows):
-        draw_efficiency(path, rows, title)
-        print(f'Plot: {path}')
+        draw_efficiency(trades, rows, title)
+        print(f'Plot: {trades}')
     else:
-        path.unlink(missing_ok=True)
-        print('No plot, as no config has an mIoU.')
+        trades.unlink(missing_ok=True)
+        print('No plot of mIoU, as no config has one.')
 
 
-def report_untested(configs: Sequence[str], folders: Sequence[str]) -> None:
-    """Say which configs have no mIoU, and how to get one."""
-    if configs:
-        print(f'No test result in {", ".join(folders)} for these; once trained, test them with:')
-    for config in configs:
-        print(f'  python tools/test.py {config} work_dirs/{Path(config).stem}/best.pth')
+def report_untested(args: argparse.Namespace, rows: Sequence[dict]) -> None:
+    """Say which of the models named have no mIoU, and how to get one."""
+    found = {row['config']: row for row in rows}
+    if untested := [model for model in args.models if not found[model]['mIoU']]:
+        folders = ', '.join(args.results)
+        print(f'No test result in {folders} for these; once trained, test them with:')
+        for model in untested:
+            config, last = found[model].get('made_from'), f'work_dirs/{Path(model).stem}/best.pth'
+            print(f'  python tools/test.py {f"{config} {model}" if config else f"{model} {last}"}')
 
 
 if __name__ == '__main__':

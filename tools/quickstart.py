@@ -24,10 +24,11 @@ from rich import print as show
 from torch import nn
 
 from segkd_mm.config import load_config, plain_student
+from segkd_mm.deploy import FastLabels
 from segkd_mm.report import progress_hook  # noqa: F401  registers itself
 from segkd_mm.report.pictures import comparison
 from segkd_mm.report.results import write_result
-from segkd_mm.report.speed import ToLabels, count_gmacs, count_parameters, measure_latency
+from segkd_mm.report.speed import count_gmacs, count_parameters, measure_latency
 from segkd_mm.report.tables import console_table
 from segkd_mm.weights import load_strictly, read_state_dict
 
@@ -93,8 +94,9 @@ def trained_model(config: Config) -> nn.Module:
 
 def table(models: dict[str, nn.Module], miou: dict[str, float]) -> list[dict]:
     """What each model reaches and costs."""
-    images = torch.randn(1, 3, *SIZE)
-    latency = measure_latency({name: ToLabels(model) for name, model in models.items()}, images)
+    photos = torch.randint(0, 256, (1, 3, *SIZE), dtype=torch.uint8)
+    runs = {name: FastLabels.of(model) for name, model in models.items()}
+    latency = measure_latency(runs, photos)
     return [
         {
             'model': name,

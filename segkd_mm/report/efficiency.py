@@ -1,9 +1,10 @@
 """What a model is worth for what it costs: test results beside measured speed, and the best trades.
 
-A row is a dict as tools/benchmark.py writes it: ``config``, ``parameters``, ``gmacs``,
-``peak_memory_mib``, and ``logits`` and ``labels`` with ``median_ms``, ``p90_ms``, ``fps``, to which
-:func:`with_scores` adds ``mIoU`` (a :class:`Score` as a dict, or None), ``mIoU_per_ms`` and
-``pareto``.
+A row is a dict as tools/benchmark.py writes it: ``config`` (or the exported file), ``parameters``,
+``gmacs``, ``peak_memory_mib``; ``labels``, ``mmseg`` and ``logits`` with ``median_ms``, ``p90_ms``,
+``fps``; ``floor_ms``, and as ratios ``x_floor`` of the logits to it and ``speedup``, to mmseg's way
+of the first config. :func:`with_scores` adds ``mIoU`` (a :class:`Score` as a dict, or None),
+``mIoU_per_ms`` and ``pareto``. What does not apply to a row is None.
 """
 
 import math
@@ -89,12 +90,23 @@ def tested_on(result: Mapping) -> str:
     return f'{result["dataset"].removesuffix("Dataset")} test, {result["images"]} images'
 
 
+def find_exported_score(path: str | os.PathLike) -> Score | None:
+    """Look for the test result of an exported file, ``PATH.test_test.json``, beside it.
+
+    Raises:
+        ValueError: as of :meth:`Score.of`, or the file is no result file.
+    """
+    files = [file for file in [Path(f'{path}.test_test.json')] if file.is_file()]
+    results = dict(zip(files, read_results(files), strict=True))
+    return Score.of(results) if results else None
+
+
 def with_scores(rows: Iterable[Mapping], scores: Mapping[str, Score | None]) -> list[dict]:
     """Join measurements with the scores of their configs, best first.
 
     By mIoU per second within one data set; rows without a score come last, the fastest first.
     """
-    joined = [_joined(row, scores[row['config']]) for row in rows]
+    joined = [_joined(row, scores.get(row['config'])) for row in rows]
     for group in by_data(joined).values():
         for index in pareto_front([trade(row) for row in group]):
             group[index]['pareto'] = True
@@ -127,9 +139,19 @@ def pareto_front(points: Sequence[tuple[float, float]]) -> list[int]:
 
 
 def table_rows(rows: Sequence[Mapping]) -> list[dict]:
-    """Rows for people, with a column of the data sets where there are several."""
+    """Rows for people: no columns without values, one of the data sets where there are several.
+
+    ``ms`` and ``FPS`` are to labels in the fast way, ``mmseg ms`` in mmseg's; ``x`` is ``speedup``.
+    """
     several = len(by_data(rows)) > 1
-    return [_table_row(row, several) for row in rows]
+    table = [_table_row(row, several) for row in rows]
+    used = {key for row in table for key, value in row.items() if value is not None}
+    return [{key: value for key, value in row.items() if key in used} for row in table]
+
+
+def short_name(config: str | os.PathLike) -> str:
+    """The name of a config, or of an exported file with its ending."""
+    return Path(config).name.removesuffix('.py')
 
 
 def _results(name: str, folder: Path) -> dict[Path, dict]:
@@ -172,14 +194,17 @@ def _table_row(row: Mapping, several_data: bool) -> dict:
     score = row['mIoU'] or {}
     data = {'data': score.get('data')} if several_data else {}
     return {
-        'config': Path(row['config']).stem,
+        'config': short_name(row['config']),
         **data,
         'mIoU': score.get('mean'),
         '±': score.get('std'),
         'seeds': len(score['seeds']) if score else None,
         'ms': row['labels']['median_ms'],
-        'p90': row['labels']['p90_ms'],
         'FPS': row['labels']['fps'],
+        'x': row.get('speedup'),
+        'mmseg ms': (row.get('mmseg') or {}).get('median_ms'),
+        'logits ms': (row.get('logits') or {}).get('median_ms'),
+        'x floor': row.get('x_floor'),
         'parameters': row['parameters'],
         'GMACs': row['gmacs'],
         'MiB': row['peak_memory_mib'],

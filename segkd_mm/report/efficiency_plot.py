@@ -4,7 +4,6 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise, product
 from math import cos, radians, sin
-from pathlib import Path
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -13,7 +12,7 @@ from matplotlib.text import Annotation
 from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 from matplotlib.transforms import Bbox
 
-from segkd_mm.report.efficiency import by_data, trade
+from segkd_mm.report.efficiency import by_data, short_name, trade
 from segkd_mm.report.pictures import FAINT_INK, INK
 from segkd_mm.report.plots import COLOURS, MUTED, chart
 
@@ -109,12 +108,12 @@ def _names(axes: Axes, rows: Sequence[Mapping]) -> None:
 
 def _name(axes: Axes, row: Mapping) -> Annotation:
     """The name in the middle of its point; once moved away, a thin line leads there."""
-    text = Path(row['config']).stem
     colour = INK if row['pareto'] else FAINT_INK
     line = {'arrowstyle': '-', 'color': MUTED, 'linewidth': 0.8, 'shrinkA': 0, 'shrinkB': 9}
     where = {'xytext': (0, 0), 'textcoords': 'offset pixels', 'ha': 'center', 'va': 'center'}
+    name, at = short_name(row['config']), trade(row)
     return axes.annotate(
-        text, trade(row), **where, fontsize=FONT_SIZE, color=colour, arrowprops=line, zorder=4
+        name, at, **where, fontsize=FONT_SIZE, color=colour, arrowprops=line, zorder=4
     )
 
 

@@ -1,8 +1,4 @@
-"""What a segmentor costs: parameters, multiply-adds, memory and time.
-
-A segmentor called on a batch [N, 3, H, W] gives logits at its own stride; ``ToLabels`` makes of it
-the model that a user waits for, with logits resized to the input and the best class taken.
-"""
+"""What a segmentor costs: parameters, multiply-adds, memory and time."""
 
 import os
 import sys
@@ -16,7 +12,6 @@ from time import perf_counter
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from mmengine.analysis import FlopAnalyzer
 from rich.console import Console
 from rich.progress import Progress
@@ -27,23 +22,6 @@ MIB = 2**20
 FEWEST_REPEATS = 10
 MATMULS = ('linear', 'matmul', 'addmm', 'mm', 'bmm', 'einsum', 'scaled_dot_product_attention')
 COUNTED = ('conv', *MATMULS)
-
-
-class ToLabels(nn.Module):
-    """A segmentor, its logits resized to the input (bilinear) and the best class of each pixel.
-
-    [N, 3, H, W] to int64 [N, H, W].
-    """
-
-    def __init__(self, segmentor: nn.Module) -> None:
-        super().__init__()
-        self.segmentor = segmentor
-        self.align_corners = getattr(segmentor, 'align_corners', False)
-
-    def forward(self, inputs: Tensor) -> Tensor:
-        logits = self.segmentor(inputs)
-        size = inputs.shape[2:]
-        return F.interpolate(logits, size, None, 'bilinear', self.align_corners).argmax(1)
 
 
 @dataclass(frozen=True)

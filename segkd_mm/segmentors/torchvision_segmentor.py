@@ -25,7 +25,7 @@ class TorchvisionSegmentor(EncoderDecoder):
     ``classifier`` and so on. Inference, sliding windows included, is EncoderDecoder's.
 
     Args:
-        arch: ``fcn_resnet50``, ``deeplabv3_resnet50``, ``deeplabv3_resnet101``, ...
+        arch: ``fcn_resnet50``, ``deeplabv3_resnet50``, ``lraspp_mobilenet_v3_large``, ...
         num_classes: Number of classes.
         backbone_weights: Weights of the backbone from which to train, None for random ones; see
             :func:`segkd_mm.weights.read_state_dict`. Read when training starts.
@@ -50,12 +50,13 @@ class TorchvisionSegmentor(EncoderDecoder):
         init_cfg: dict | None = None,
     ) -> None:
         BaseSegmentor.__init__(self, data_preprocessor or preprocessor(), init_cfg)
+        options = {} if arch.startswith('lraspp') else {'aux_loss': True}
         net = get_model(
-            arch, weights=None, weights_backbone=None, num_classes=num_classes, aux_loss=True
+            arch, weights=None, weights_backbone=None, num_classes=num_classes, **options
         )
         self.backbone = net.backbone
         self.classifier = net.classifier
-        self.aux_classifier = net.aux_classifier
+        self.aux_classifier = getattr(net, 'aux_classifier', None)
         self.backbone_weights = backbone_weights
         self.aux_loss_weight = aux_loss_weight
         self.num_classes = self.out_channels = num_classes
@@ -71,7 +72,7 @@ class TorchvisionSegmentor(EncoderDecoder):
             load_strictly(self.backbone, state, self.backbone_weights)
 
     def extract_feat(self, inputs: Tensor) -> dict[str, Tensor]:
-        """Features ``out`` and ``aux`` of images [N, 3, H, W]."""
+        """Features ``out`` and ``aux`` of images [N, 3, H, W]; of LR-ASPP ``low`` and ``high``."""
         return self.backbone(inputs)
 
     def encode_decode(self, inputs: Tensor, batch_img_metas: list[dict]) -> Tensor:
@@ -79,16 +80,22 @@ class TorchvisionSegmentor(EncoderDecoder):
         return resize(self._forward(inputs), inputs.shape[2:], mode='bilinear')
 
     def _forward(self, inputs: Tensor, data_samples: OptSampleList = None) -> Tensor:
-        return self.classifier(self.backbone(inputs)['out'])
+        return self._logits(self.backbone(inputs))
+
+    def _logits(self, features: dict[str, Tensor]) -> Tensor:
+        return self.classifier(features.get('out', features))  # LR-ASPP's takes both of its own
 
     def loss(self, inputs: Tensor, data_samples: SampleList) -> dict[str, Tensor]:
-        """Cross-entropy of the logits and of the auxiliary ones, void left out."""
+        """Cross-entropy of the logits and of the auxiliary ones, if there are, void left out."""
         features = self.backbone(inputs)
         labels = torch.cat([sample.gt_sem_seg.data for sample in data_samples])
-        logits = resize(self.classifier(features['out']), labels.shape[1:], mode='bilinear')
-        aux = resize(self.aux_classifier(features['aux']), labels.shape[1:], mode='bilinear')
-        return {
+        logits = resize(self._logits(features), labels.shape[1:], mode='bilinear')
+        losses = {
             'decode.loss_ce': F.cross_entropy(logits, labels, ignore_index=VOID),
-            'aux.loss_ce': self.aux_loss_weight * F.cross_entropy(aux, labels, ignore_index=VOID),
             'decode.acc_seg': accuracy(logits, labels, ignore_index=VOID),
         }
+        if self.aux_classifier is not None:
+            aux = resize(self.aux_classifier(features['aux']), labels.shape[1:], mode='bilinear')
+            loss = F.cross_entropy(aux, labels, ignore_index=VOID)
+            losses['aux.loss_ce'] = self.aux_loss_weight * loss
+        return losses

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 import pytest
 from matplotlib.figure import Figure
 
-from segkd_mm.report import class_charts, comparison_plot, curves
+from segkd_mm.report import class_charts, comparison_plot, curves, latency_chart
 from segkd_mm.report.plots import chart
 
 
@@ -21,6 +21,6 @@ def figures(monkeypatch: pytest.MonkeyPatch) -> list[Figure]:
             drawn.append(figure)
             yield figure
 
-    for module in (class_charts, comparison_plot, curves):
+    for module in (class_charts, comparison_plot, curves, latency_chart):
         monkeypatch.setattr(module, 'chart', watched)
     return drawn

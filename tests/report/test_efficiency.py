@@ -29,7 +29,9 @@ CAMVID, VOC = 'CamVid test, 233 images', 'PascalVOC test, 1449 images'
 def cost(config, ms):
     times = {'median_ms': ms, 'p90_ms': 2 * ms, 'fps': 1000 / ms, 'repeats': 10}
     sizes = {'parameters': 2515563, 'gmacs': 2.1, 'peak_memory_mib': 17.9}
-    return {'config': config, **sizes, 'logits': times, 'labels': times}
+    usual = {**times, 'median_ms': 3 * ms}
+    return {'config': config, **sizes, 'logits': times, 'labels': times, 'mmseg': usual,
+            'floor_ms': ms / 4, 'x_floor': 4.0, 'speedup': 30 / ms}  # fmt: skip
 
 
 def score(mean, std=None, data=CAMVID):
@@ -179,12 +181,20 @@ def test_a_line_of_the_table():
         joined(('configs/a.py', 10.0, score(20.0, 0.5)), ('b.py', 5.0, None))
     )
     assert tested == {
-        'config': 'a', 'mIoU': 20.0, '±': 0.5, 'seeds': 2, 'ms': 10.0, 'p90': 20.0, 'FPS': 100.0,
-        'parameters': 2515563, 'GMACs': 2.1, 'MiB': 17.9, 'mIoU/s': 2000.0,
+        'config': 'a', 'mIoU': 20.0, '±': 0.5, 'seeds': 2, 'ms': 10.0, 'FPS': 100.0, 'x': 3.0,
+        'mmseg ms': 30.0, 'logits ms': 10.0, 'x floor': 4.0, 'parameters': 2515563, 'GMACs': 2.1,
+        'MiB': 17.9, 'mIoU/s': 2000.0,
     }  # fmt: skip
     assert [untested[key] for key in ('config', 'mIoU', '±', 'seeds', 'mIoU/s')] == [
         'b', None, None, None, None,
     ]  # fmt: skip
+
+
+def test_columns_without_any_value_are_left_out():
+    exported = {**cost('a.onnx', 5.0), 'mmseg': None, 'logits': None, 'peak_memory_mib': None}
+    (row,) = table_rows(with_scores([exported], {}))
+    assert row == {'config': 'a.onnx', 'ms': 5.0, 'FPS': 200.0, 'x': 6.0, 'x floor': 4.0,
+                   'parameters': 2515563, 'GMACs': 2.1}  # fmt: skip
 
 
 @pytest.mark.parametrize('several', [False, True])

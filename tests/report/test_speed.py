@@ -1,29 +1,10 @@
 import pytest
 import torch
 import torchvision
-from mmengine.registry import init_default_scope
-from mmseg.registry import MODELS
 from torch import nn
 from torch.nn.functional import scaled_dot_product_attention
 
 from segkd_mm.report import speed
-
-
-@pytest.fixture(scope='module')
-def segmentor():
-    import mmseg.models  # noqa: F401
-
-    init_default_scope('mmseg')
-    norm = {'type': 'BN'}
-    backbone = {'type': 'ResNet', 'depth': 18, 'base_channels': 8, 'norm_cfg': norm}
-    head = {'type': 'FCNHead', 'in_channels': 64, 'channels': 8, 'num_convs': 1, 'num_classes': 5}
-    return MODELS.build(
-        {
-            'type': 'EncoderDecoder',
-            'backbone': backbone,
-            'decode_head': {**head, 'norm_cfg': norm},
-        }
-    )
 
 
 class Clock:
@@ -147,20 +128,3 @@ def test_mode_is_put_back_after_an_error():
     with pytest.raises(RuntimeError):
         speed.measure_latency({'model': model}, torch.rand(1, 4, 2, 2))
     assert model.training
-
-
-def test_segmentor_gives_logits_and_labels(segmentor):
-    inputs = torch.rand(2, 3, 64, 96)
-    labels = speed.ToLabels(segmentor)
-    with speed.inference(labels):
-        assert segmentor(inputs).shape == (2, 5, 2, 3)
-        assert labels(inputs).shape == (2, 64, 96)
-        assert labels(inputs).dtype == torch.int64
-    assert speed.count_gmacs(labels, (64, 96)) == speed.count_gmacs(segmentor, (64, 96))
-
-
-def test_labels_are_those_of_the_best_class():
-    logits = torch.zeros(1, 3, 2, 2)
-    logits[0, 2, :, 0] = logits[0, 1, :, 1] = 1
-    labels = speed.ToLabels(lambda inputs: logits)(torch.rand(1, 3, 4, 4))
-    assert labels.tolist() == [[[2, 2, 1, 1]] * 4]

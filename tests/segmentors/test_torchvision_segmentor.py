@@ -1,5 +1,8 @@
+import pytest
 import torch
+from mmengine.structures import PixelData
 from mmseg.registry import MODELS
+from mmseg.structures import SegDataSample
 
 
 @torch.no_grad()
@@ -8,3 +11,20 @@ def test_a_photo_of_any_size_is_segmented_with_what_is_there_by_default():
     sample = net.eval()(torch.randn(1, 3, 50, 70), mode='predict')[0]
     assert sample.seg_logits.data.shape == (4, 50, 70)
     assert sample.pred_sem_seg.data.shape == (1, 50, 70)
+
+
+@pytest.mark.parametrize(
+    ('arch', 'losses'),
+    [
+        ('lraspp_mobilenet_v3_large', {'decode.loss_ce', 'decode.acc_seg'}),
+        ('deeplabv3_mobilenet_v3_large', {'decode.loss_ce', 'decode.acc_seg', 'aux.loss_ce'}),
+    ],
+)
+def test_a_model_without_an_auxiliary_classifier_trains_without_its_loss(arch, losses):
+    net = MODELS.build({'type': 'TorchvisionSegmentor', 'arch': arch, 'num_classes': 4})
+    labels = PixelData(data=torch.randint(0, 4, (1, 64, 64)))
+    samples = 2 * [SegDataSample(gt_sem_seg=labels)]
+    found = net.loss(torch.randn(2, 3, 64, 64), samples)
+    assert set(found) == losses
+    found['decode.loss_ce'].backward()
+    assert all(p.grad is not None for p in net.classifier.parameters())

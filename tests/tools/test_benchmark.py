@@ -8,12 +8,17 @@ from pathlib import Path
 import pytest
 from mmengine.config import Config
 from mmseg.registry import MODELS
+from tiny_student import MODEL, tiny_student
 
+from segkd_mm.deploy.export import save_program, to_program
+from segkd_mm.deploy.graph import DeployedGraph
+from segkd_mm.report.efficiency import deployed
 from segkd_mm.report.speed import count_parameters
 
 TOOL = Path(__file__).resolve().parents[2] / 'tools' / 'benchmark.py'
 
-BACKBONE = "backbone=dict(type='ResNet', depth=18, base_channels=8)"
+BACKBONE = """data_preprocessor=dict(type='SegDataPreProcessor', mean=[99.0], std=[50.0]),
+    backbone=dict(type='ResNet', depth=18, base_channels=8)"""
 PSP = f"""
 model = dict(
     type='EncoderDecoder', {BACKBONE},
@@ -49,7 +54,18 @@ def benchmark(home, monkeypatch, capsys):
     """Run the tool; give what it printed and its result file."""
 
     def run(*configs, out='out/speed.json'):
-        words = [*configs, '--size', '32', '48', '--repeats', '2', '--threads', '1', '--out', out]
+        words = [
+            *map(str, configs),
+            '--size',
+            '32',
+            '48',
+            '--repeats',
+            '2',
+            '--threads',
+            '1',
+            '--out',
+            out,
+        ]
         monkeypatch.setattr(sys, 'argv', ['benchmark.py', *words])
         runpy.run_path(str(TOOL), run_name='__main__')
         return capsys.readouterr().out, json.loads((home / out).read_text())
@@ -90,6 +106,16 @@ def test_accuracy_stands_beside_speed(home, benchmark):
     assert (kd['pareto'], psp['pareto']) == (True, False)
     assert (result['threads'], result['size'], result['batch']) == (1, [32, 48], 1)
 
+    # Of the same model, the faster way is by so much faster than mmseg's way of the first config.
+    usual = psp['mmseg']['median_ms']
+    assert result['ratios'] == {
+        model['config']: pytest.approx(usual / model['labels']['median_ms'])
+        for model in result['models']
+    }
+    assert psp['x_floor'] == pytest.approx(psp['logits']['median_ms'] / psp['floor_ms'])
+    assert 0 < psp['floor_ms'] < psp['labels']['median_ms']
+    assert result['machine']['gflops']['fp32'] > 1
+
     # The heads for the training loss are not deployed; a cascade's first head is.
     assert parameters('psp.py') - psp['parameters'] == (32 * 8 * 9 + 8) + (8 * 3 + 3)
     assert ocr['parameters'] == parameters('ocr.py')
@@ -99,17 +125,48 @@ def test_accuracy_stands_beside_speed(home, benchmark):
     assert 'test.py psp.py' not in said
     assert f'{psp["parameters"]:,}' in said
     assert (home / 'out/speed.png').stat().st_size > 5000
+    assert (home / 'out/speed_ms.png').stat().st_size > 5000
 
 
 @pytest.mark.slow
-def test_without_results_there_is_no_plot_not_even_an_old_one(home, benchmark):
+def test_without_results_there_is_no_plot_of_them_not_even_an_old_one(home, benchmark):
     (home / 'out').mkdir()
     (home / 'out/speed.png').write_text('of another run')
     said, result = benchmark('psp.py', 'ocr.py')
     times = [model['labels']['median_ms'] for model in result['models']]
     assert times == sorted(times)
-    assert [path.name for path in (home / 'out').iterdir()] == ['speed.json']
+    assert {path.name for path in (home / 'out').iterdir()} == {'speed.json', 'speed_ms.png'}
     assert 'No plot' in said
+
+
+@pytest.mark.slow
+def test_exported_files_are_measured_beside_their_config(home, benchmark):
+    (home / 'tiny.py').write_text(f'model = {MODEL!r}')
+    graph = DeployedGraph(deployed(tiny_student())).eval()
+    program = to_program(graph)
+    known = dict(classes=[*'abcdefgh'], precision='fp32', config='tiny.py')
+    for name in ('tested.pt2', 'untested.pt2'):
+        save_program(program, home / name, {**graph.describe(), **known})
+        known['config'] = 'elsewhere.py'
+    put_result(home / 'tested.pt2.test_test.json', 'tiny.py', 0, 55.0)
+    said, result = benchmark('tiny.py', 'tested.pt2', 'untested.pt2')
+
+    models = {model['config']: model for model in result['models']}
+    tiny, tested, untested = (models[name] for name in ('tiny.py', 'tested.pt2', 'untested.pt2'))
+    assert tested['parameters'] == untested['parameters'] == tiny['parameters']
+    assert (tested['gmacs'], tested['floor_ms']) == (tiny['gmacs'], tiny['floor_ms'])
+    assert (untested['gmacs'], untested['floor_ms'], untested['x_floor']) == (None, None, None)
+    assert tested['mmseg'] is None
+    assert tested['logits']['median_ms'] > 0
+    assert (tested['mIoU']['mean'], untested['mIoU'], tiny['mIoU']) == (55.0, None, None)
+    assert set(result['ratios']) == set(models)
+    assert 'python tools/test.py elsewhere.py untested.pt2' in said
+
+
+def test_an_exported_file_is_compared_with_a_config(benchmark, capsys):
+    with pytest.raises(SystemExit):
+        benchmark('a.onnx', 'psp.py')
+    assert 'a.onnx: expected a config first' in capsys.readouterr().err
 
 
 def test_a_result_file_that_would_be_overwritten_by_the_plot_is_refused(benchmark, capsys):
