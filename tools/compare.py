@@ -58,7 +58,10 @@ def parse_args() -> argparse.Namespace:
         '--jobs', type=int, default=max(len(cuda_devices()), 1), metavar='N',
         help='trainings at once, which share the cores (default: one a GPU, else 1)',
     )  # fmt: skip
-    parser.add_argument('--check', action='store_true', help='run nothing; say what is to be run')
+    parser.add_argument(
+        '--check', action='store_true',
+        help='run nothing; say what is to be run, and make the table of what there is',
+    )  # fmt: skip
     parser.add_argument(
         '--cfg-options', nargs='+', default=[], metavar='KEY=VALUE',
         help='override the configs; data_root=DIR reaches every data set, and model.teacher.* '
@@ -162,11 +165,12 @@ def main() -> int:
     check_hashes(cells)
     missing = [cell for cell in cells if not cell.is_done]
     print(f'{len(cells) - len(missing)} of {len(cells)} results are there.')
-    if args.check:
-        report_plan(cells, missing, args.jobs)
-        return 0
+    outcome = Outcome()
     try:
-        outcome = run_missing(missing, args.jobs) if missing else Outcome()
+        if args.check:
+            report_plan(cells, missing, args.jobs)
+        elif missing:
+            outcome = run_missing(missing, args.jobs)
     except KeyboardInterrupt:
         print('Stopped. It goes on where it was when it is started again.')
         return 130

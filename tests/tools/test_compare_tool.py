@@ -115,3 +115,27 @@ def test_what_learns_from_a_teacher_that_cannot_be_tested_is_not_trained(
     outcome = tool.run_missing(cells(tmp_path, [0, 1]), jobs=1)
     assert ran == ['plain/0', 'plain/1']
     assert outcome.failed == {'The teacher of distilled': 'FileNotFoundError: no weights at t.pth'}
+
+
+def test_a_check_runs_nothing_and_makes_the_table_of_what_there_is(
+    tool, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    write_config(tmp_path / 'plain.py')
+    result = {
+        'config_hash': Method.of('plain.py').config_hash,
+        'dataset': 'ShapesDataset',
+        'images': 4,
+        'metrics': {'mIoU': 50.0},
+        'per_class': {'disc': 50.0},
+        'train_seconds': 60,
+    }
+    (tmp_path / 'results/plain').mkdir(parents=True)
+    (tmp_path / 'results/plain/0.json').write_text(json.dumps(result))
+    monkeypatch.setattr(tool, 'run_missing', lambda *_: pytest.fail('something ran'))
+    words = ['plain.py', '--seeds', '0', '1', '--results', 'results', '--check']
+    monkeypatch.setattr(sys, 'argv', ['compare.py', *words])
+    assert tool.main() == 0
+    assert 'To run: plain/1' in capsys.readouterr().out
+    (row,) = json.loads((tmp_path / 'results/leaderboard.json').read_text())['table']
+    assert (row['method'], row['mIoU']) == ('plain', 50.0)
