@@ -13,7 +13,7 @@ Times are from a uint8 photo to its labels, normalisation and upsampling include
   logits ms  from the normalised photo to the logits alone
   x floor    that beside the machine's floor, see segkd_mm/report/floor.py
 
-Of a config the weights do not matter for speed, so none are loaded. What is measured is what is
+Of a config the weights hardly matter for speed, so none are loaded. What is measured is what is
 deployed: of a distillation config the student, and no auxiliary heads, which only training uses.
 Configs of the very same model share one measurement. An exported file of tools/export.py runs in
 its own runtime, with --threads or else one thread: several thread pools in one process get in each
@@ -179,7 +179,11 @@ class Candidate:
 
     @classmethod
     def of_exported(cls, path: str, photos: Tensor, threads: int | None) -> 'Candidate':
-        """Of an exported file; its layers are those of its config, where that is at hand."""
+        """Of an exported file; its layers are those of its config, where that is at hand.
+
+        Its photos are on the CPU, whatever it runs on.
+        """
+        photos = photos.cpu()
         runtime = load_runtime(path, threads)
         data, fast = runtime.metadata, FastLabels.of_runtime(runtime)
         runs = {'labels': partial(fast, photos)}
@@ -190,7 +194,7 @@ class Candidate:
         except FileNotFoundError:
             gmacs = layers = None
         else:
-            images = FastLabels.of(model).normalise(photos.cpu())
+            images = FastLabels.of(model).normalise(photos)
             gmacs, layers = count_gmacs(model, images.shape[2:]), layers_of(model, images)
         facts = {
             'made_from': data['config'],

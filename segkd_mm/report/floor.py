@@ -27,7 +27,7 @@ PRECISIONS = {'fp32': torch.float32, 'bf16': torch.bfloat16}
 
 # Dense convolutions, as channels in and out, kernel and side of the image: 0.5 to 1.2 GFLOP each.
 CONVOLUTIONS = (128, 3, 64), (256, 3, 32), (256, 1, 64), (512, 1, 32)
-BATCH = {'cpu': 1, 'cuda': 32}  # less does not fill a GPU
+BATCH = {'cuda': 32}  # less does not fill a GPU
 COPIES = 1, 4, 16, 64  # MiB
 COPIED = 64  # MiB in one timed call
 
@@ -90,7 +90,7 @@ def machine_runs(
     runs = {('copy', size): _copies(size, device) for size in COPIES}
     for precision in precisions:
         for shape in CONVOLUTIONS:
-            case = BATCH[device.type], *shape
+            case = BATCH.get(device.type, 1), *shape
             runs['convolution', precision, case] = _convolution(precision, case, device)
     return runs
 
