@@ -38,8 +38,9 @@ MNV3L = 'student/mnv3l_fcn_voc.py'
 MNV3L_KD = [f'kd/{kind}_kd_mnv3l_{of}voc.py' for kind in ('response', 'feature')
             for of in ('', 'deeplab_')]  # fmt: skip
 TRANSPOSED = 'student/mnv2_transposed_msrc_v2.py'
-PLAIN = [name for name in list_configs() if not name.startswith('kd/')]
-PSP = [name for name in PLAIN if name.endswith('_cityscapes.py') or '_mnv2_camvid' in name]
+PLAIN = [name for name in list_configs() if name.startswith(('student/', 'teacher/'))]
+PSP = [name for name in PLAIN if name.endswith(('_cityscapes.py', '_mnv2_camvid.py'))
+       and 'deeplab' not in name]  # fmt: skip
 CLASSES = {'voc': 21, 'msrc_v2': 23, 'cityscapes': 19, 'camvid': 11}
 
 # Of each trunk at stride 8: its parameters, the channels of its end and of its third layer, the

@@ -32,6 +32,7 @@ def config(tiny, shapes, tmp_path):
         last.weight.mul_(9 / spread[:, None, None, None])
     config.model.teacher.checkpoint = str(tmp_path / 'teacher.pth')
     torch.save(model.state_dict(), config.model.teacher.checkpoint)
+    config.model.teacher.precision = 'fp32'  # what mmseg tests in
     return config
 
 
