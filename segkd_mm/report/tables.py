@@ -25,7 +25,8 @@ def console_table(rows: Rows, title: str | None = None) -> Table:
     """Make a table for ``rich.print``."""
     table = Table(title=title)
     for column in _columns(rows):
-        table.add_column(Text(column), justify='right' if _is_numeric(rows, column) else 'left')
+        justify = 'right' if _is_numeric(rows, column) else 'left'
+        table.add_column(Text(column), justify=justify, overflow='fold')
     for row in rows:
         # Text, not str: rich would take [brackets] in a cell for markup.
         table.add_row(*(Text(_cell(row.get(column))) for column in _columns(rows)))
@@ -33,8 +34,8 @@ def console_table(rows: Rows, title: str | None = None) -> Table:
 
 
 def wide_console() -> Console:
-    """A console for tables: 120 columns where a file or a pipe has no width of its own."""
-    return Console(width=None if sys.stdout.isatty() else 120)
+    """A console for tables: 160 columns where a file or a pipe has no width of its own."""
+    return Console(width=None if sys.stdout.isatty() else 160)
 
 
 def markdown_table(rows: Rows) -> str:
