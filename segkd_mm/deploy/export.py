@@ -85,7 +85,8 @@ def save_openvino(model: Any, path: Path, metadata: dict) -> None:
     with TemporaryDirectory() as folder:
         source = Path(folder, 'model.onnx')
         library('onnx', EXTRA).save(model, source)
-        converted = openvino.convert_model(source)
+        # openvino.convert_model would report to its makers, by a process that it forks.
+        converted = openvino.Core().read_model(source)
     converted.set_rt_info(json.dumps(metadata), METADATA)
     # The weights stay as they are; OpenVINO would store halves.
     openvino.save_model(converted, path, compress_to_fp16=False)

@@ -5,6 +5,7 @@ QuantizeLinear and DequantizeLinear, which runtimes melt into it.
 """
 
 import logging
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from copy import deepcopy
 from typing import Any
@@ -15,6 +16,8 @@ from rich.progress import track
 from segkd_mm.deploy.layers import AROUND, layers_within
 from segkd_mm.deploy.runtime import EXTRA
 from segkd_mm.segmentors.libraries import library
+
+os.environ.setdefault('NNCF_CI', '1')  # else nncf, once imported, reports each use to its makers
 
 FLOAT = 'float of '  # before the names of the weights of layers that stay in float
 
