@@ -23,16 +23,14 @@ import torch
 import torch.nn.functional as F
 from mmcv.image import imread
 from mmengine.device import get_device
-from mmengine.registry import init_default_scope
-from mmseg.registry import MODELS
 from torch import Tensor, nn
 
 from segkd_mm.config import load_config, plain_student
 from segkd_mm.deploy import upsampled_labels
+from segkd_mm.deploy.loading import load_model
 from segkd_mm.report.results import write_result
 from segkd_mm.report.speed import time_in_turn
 from segkd_mm.report.tables import console_table, wide_console
-from segkd_mm.weights import load_strictly, read_state_dict
 
 CLASSES = 21, 19, 150
 STRIDES = 4, 8, 16
@@ -56,15 +54,6 @@ def parse_args() -> argparse.Namespace:
         '--out', default='work_dirs/labels.json', metavar='JSON', help='default: %(default)s'
     )
     return parser.parse_args()
-
-
-def load_model(args: argparse.Namespace) -> nn.Module:
-    """The trained model, on the fastest device there is."""
-    config = plain_student(load_config(args.config))
-    init_default_scope(config.default_scope)
-    model = MODELS.build(config.model)
-    load_strictly(model, read_state_dict(args.checkpoint), args.checkpoint, ignore=('terms.',))
-    return model.to(get_device()).eval()
 
 
 @torch.inference_mode()
@@ -118,7 +107,8 @@ def main() -> None:
     if args.threads:
         torch.set_num_threads(args.threads)
     torch.manual_seed(0)
-    model = load_model(args)
+    config = plain_student(load_config(args.config))
+    model = load_model(config, args.checkpoint, get_device())
     rows = []
     for stride in STRIDES:
         cells = args.size // stride

@@ -20,13 +20,13 @@ from statistics import median
 from time import perf_counter
 
 import torch
-from mmcv.image import imread, imresize
 from mmengine.registry import init_default_scope
 from mmseg.registry import MODELS
 from torch import Tensor, nn
 
 from segkd_mm.config import load_config, plain_student
 from segkd_mm.deploy import FastLabels, load_runtime
+from segkd_mm.deploy.photos import sized
 from segkd_mm.report.efficiency import deployed
 from segkd_mm.report.floor import Machine, layers_of, machine_of, machine_runs
 from segkd_mm.report.pictures import INK
@@ -202,7 +202,7 @@ def floor_parts(machine: Machine, model: nn.Module, images: Tensor) -> Counter:
 
 def measure(args: argparse.Namespace) -> tuple[Machine, dict[str, Mapping[Part, float]]]:
     """The machine, and milliseconds by part of the floor and of all that were profiled."""
-    photos, floor = load_photo(args), machine_runs(CPU)
+    photos, floor = sized(args.photo, tuple(args.size)), machine_runs(CPU)
     runs = {'torch': InTorch(build(args.config), photos)}
     plain = build(args.config)
     for path in args.exported:
@@ -219,15 +219,6 @@ def build(config: str) -> nn.Module:
     """The model of a config as it is deployed, with random weights."""
     init_default_scope('mmseg')
     return deployed(MODELS.build(plain_student(load_config(config)).model)).eval()
-
-
-def load_photo(args: argparse.Namespace) -> Tensor:
-    """The photo, or noise: uint8 [1, 3, H, W]."""
-    height, width = args.size
-    if not args.photo:
-        return torch.randint(0, 256, (1, 3, height, width), dtype=torch.uint8)
-    photo = imresize(imread(args.photo), (width, height))
-    return torch.from_numpy(photo).permute(2, 0, 1)[None].contiguous()
 
 
 def rows(found: Mapping[str, Mapping[Part, float]]) -> list[dict]:

@@ -35,7 +35,6 @@ from functools import partial
 from pathlib import Path
 
 import torch
-from mmcv.image import imread, imresize
 from mmengine.config import Config, DictAction
 from mmengine.registry import init_default_scope
 from mmseg.registry import MODELS
@@ -43,6 +42,7 @@ from torch import Tensor, nn
 
 from segkd_mm.config import config_dir, load_config, plain_student
 from segkd_mm.deploy import FastLabels, MMSegLabels, is_artefact, load_runtime
+from segkd_mm.deploy.photos import sized
 from segkd_mm.report.efficiency import (
     by_data,
     deployed,
@@ -206,21 +206,9 @@ class Candidate:
         return cls(runs, facts, layers, data['precision'])
 
 
-def load_photos(args: argparse.Namespace) -> Tensor:
-    """A batch of the photo, or of noise: uint8 [N, 3, H, W], on the device."""
-    height, width = args.size
-    if args.photo:
-        photo = imresize(imread(args.photo), (width, height))
-        photos = torch.from_numpy(photo).permute(2, 0, 1).repeat(args.batch, 1, 1, 1)
-    else:
-        torch.manual_seed(0)
-        photos = torch.randint(0, 256, (args.batch, 3, height, width), dtype=torch.uint8)
-    return photos.to(args.device)
-
-
 def candidates(args: argparse.Namespace) -> dict[str, Candidate]:
     """All that is to be measured, by name."""
-    photos = load_photos(args)
+    photos = sized(args.photo, tuple(args.size), args.batch).to(args.device)
     device = photos.device
     named = [name for name in args.models if not is_artefact(name)]
     configs = {name: plain_student(load_config(name, args.cfg_options)) for name in named}

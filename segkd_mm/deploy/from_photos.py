@@ -77,7 +77,7 @@ class FastLabels(nn.Module):
 
 
 class NormaliseInPlace(nn.Module):
-    """Photos as ``SegDataPreProcessor`` normalises them, to the bit, in a quarter of its time.
+    """Photos as ``SegDataPreProcessor`` normalises them, to the bit, but in place.
 
     Args:
         mean: Of each channel, in the order of the model.

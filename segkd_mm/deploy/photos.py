@@ -5,6 +5,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
+import torch
+from mmcv.image import imread, imresize
 from mmengine.config import Config
 from mmengine.dataset import BaseDataset, ConcatDataset
 from mmseg.registry import DATASETS
@@ -65,6 +67,20 @@ def of_split(config: Config, split: str, count: int, seed: int | None = None) ->
 def paths_of(photos: Subset) -> list[str]:
     """The files of photos from :func:`of_files` or :func:`of_split`."""
     return [photos.dataset.get_data_info(index)['img_path'] for index in photos.indices]
+
+
+def sized(path: str | None, size: tuple[int, int], count: int = 1) -> Tensor:
+    """The photo ``count`` times, resized to (height, width), to measure on; without one, noise.
+
+    Returns:
+        uint8 [count, 3, H, W], BGR.
+    """
+    height, width = size
+    if path is None:
+        noise = torch.Generator().manual_seed(0)
+        return torch.randint(0, 256, (count, 3, *size), dtype=torch.uint8, generator=noise)
+    photo = torch.from_numpy(imresize(imread(path), (width, height)))
+    return photo.permute(2, 0, 1).repeat(count, 1, 1, 1)
 
 
 def input_of(sample: dict, preprocessor: nn.Module, photo_in: bool) -> Tensor:

@@ -3,6 +3,7 @@
 import sys
 
 import numpy as np
+import onnx
 import pytest
 import torch
 import torch.nn.functional as F
@@ -55,6 +56,14 @@ def labels_of(student, tmp_path_factory):
     """Runtimes from photos to labels."""
     graph = DeployedGraph(student, photo_in=True, labels_out=True).eval()
     return export_all(graph, tmp_path_factory.mktemp('labels'))
+
+
+def test_writing_openvino_reports_to_nobody(logits_of, tmp_path, monkeypatch):
+    telemetry = pytest.importorskip('openvino_telemetry')
+    told = []
+    monkeypatch.setattr(telemetry.Telemetry, 'send_event', lambda *event, **_: told.append(event))
+    SAVERS['openvino'](onnx.load(logits_of['onnx'].path), tmp_path / 'model.xml', {})
+    assert told == []
 
 
 @pytest.mark.parametrize('to', FORMATS)
