@@ -3,7 +3,7 @@
 Examples:
   python benchmarks/kd_step.py
   python benchmarks/kd_step.py configs/kd/*_voc.py --size 512 512 --batch 16 --device cuda
-  python benchmarks/kd_step.py kd/response_kd_voc.py kd/response_kd_cached_voc.py --naive \
+  python benchmarks/kd_step.py kd/response_kd_voc.py kd/response_kd_cached_voc.py --naive --amp \
       --size 256 256 --batch 4 --threads 1
 
 All configs must have the same student. Their steps (forward, backward, optimizer), a step of the
@@ -35,6 +35,7 @@ from torch import nn
 from segkd_mm.config import config_dir, load_config, plain_student
 from segkd_mm.distill.cached_teacher import made_from
 from segkd_mm.distill.teacher import Teacher
+from segkd_mm.optim import amp_wrapper
 from segkd_mm.report.results import write_result
 from segkd_mm.report.step_cost import (
     TermsAlone,
@@ -68,6 +69,8 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--device', default='cpu', help='cpu, cuda, ... (default: cpu)')
     parser.add_argument('--threads', type=int, help="CPU threads (default: torch's choice)")
     parser.add_argument('--naive', action='store_true', help="the first teacher's naive step, too")
+    parser.add_argument('--amp', action='store_true',
+                        help='each of the configs with tools/train.py --amp, too')  # fmt: skip
     parser.add_argument('--repeats', type=int, default=10, help='timed steps (default: 10)')
     parser.add_argument(
         '--out', default='work_dirs/kd_step.json', metavar='JSON', help='default: %(default)s'
@@ -146,6 +149,13 @@ def naive_config(configs: dict[str, Config]) -> Config:
     return config
 
 
+def with_amp(config: Config) -> Config:
+    """A config as ``tools/train.py --amp`` makes it."""
+    config = deepcopy(config)
+    config.optim_wrapper.type = amp_wrapper()
+    return config
+
+
 def naive_model(config: Config, device: torch.device) -> nn.Module:
     """The model with the teacher's batch norms as they are, and terms at the size of the crops."""
     with patch(f'{Teacher.__module__}.fused', lambda model, look: model):
@@ -205,8 +215,10 @@ def main() -> None:
         torch.set_num_threads(args.threads)
     with TemporaryDirectory() as folder:
         configs = {Path(path).stem: load(path, args, Path(folder)) for path in args.configs}
-        if args.naive:
-            configs[NAIVE] = naive_config(configs)
+        more = {NAIVE: naive_config(configs)} if args.naive else {}
+        if args.amp:
+            more |= {f'{name}, --amp': with_amp(config) for name, config in configs.items()}
+        configs |= more
         costs = measure(configs, args)
     setting = {
         'size': list(args.size),

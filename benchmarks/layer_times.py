@@ -27,6 +27,7 @@ from torch import Tensor, nn
 from segkd_mm.config import load_config, plain_student
 from segkd_mm.deploy import FastLabels, load_runtime
 from segkd_mm.deploy.photos import sized
+from segkd_mm.deploy.runtime import openvino_core
 from segkd_mm.report.efficiency import deployed
 from segkd_mm.report.floor import Machine, layers_of, machine_of, machine_runs
 from segkd_mm.report.pictures import INK
@@ -34,7 +35,6 @@ from segkd_mm.report.plots import COLOURS, MUTED, chart
 from segkd_mm.report.results import write_result
 from segkd_mm.report.speed import inference, time_in_turn
 from segkd_mm.report.tables import console_table, wide_console
-from segkd_mm.segmentors.libraries import library
 
 WARMUP = 3
 CPU = torch.device('cpu')
@@ -173,8 +173,8 @@ class InOpenVINO(Profiled):
             'NUM_STREAMS': 1,
             'PERF_COUNT': True,
         }
-        core = library('openvino', 'deploy').Core()
-        self.request = core.compile_model(path, 'CPU', options).create_infer_request()
+        compiled = openvino_core().compile_model(path, 'CPU', options)
+        self.request = compiled.create_infer_request()
         self.network = self._run
 
     def _run(self, images: Tensor) -> Tensor:

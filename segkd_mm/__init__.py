@@ -10,7 +10,7 @@ import warnings
 # needs, and advises a package that does not fit.
 warnings.filterwarnings('ignore', 'Fail to import ``MultiScaleDeformableAttention``')
 
-from segkd_mm import backbones, datasets, distill, heads, hooks, losses, segmentors
+from segkd_mm import backbones, datasets, distill, heads, hooks, losses, optim, segmentors
 from segkd_mm.version import __version__
 
 __all__ = [
@@ -21,5 +21,6 @@ __all__ = [
     'heads',
     'hooks',
     'losses',
+    'optim',
     'segmentors',
 ]

@@ -16,17 +16,11 @@ from segkd_mm.config import load_config
 from segkd_mm.datasets.shapes import make_shapes
 
 NUM_TRAIN, NUM_VAL = 16, 4
-RUNTIMES = 'test_export_tool.py', 'test_benchmark.py', 'test_layer_times.py'
 
 
 def pytest_configure() -> None:
     """The tools that tests start take one thread each, as the tests do."""
     os.environ.setdefault('OMP_NUM_THREADS', '1')
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Exported models run last: their runtimes leave threads behind, beside which nothing forks."""
-    items.sort(key=lambda item: item.path.name in RUNTIMES or item.path.parent.name == 'deploy')
 
 
 @pytest.fixture(autouse=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-PARTS = ['backbones', 'heads', 'losses', 'distill', 'datasets', 'hooks', 'segmentors']
+PARTS = ['backbones', 'heads', 'losses', 'distill', 'datasets', 'hooks', 'segmentors', 'optim']
 SHARED = [
     f'segkd_mm.{name}' for name in ('weights', 'config', 'labels', 'teacher_cache', 'version')
 ]

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from segkd_mm.deploy.layers import name_nodes
-from segkd_mm.deploy.runtime import EXTRA, METADATA
+from segkd_mm.deploy.runtime import EXTRA, METADATA, openvino_core
 from segkd_mm.segmentors.libraries import library
 
 SUFFIXES = {'onnx': '.onnx', 'openvino': '.xml', 'torch-export': '.pt2'}
@@ -86,7 +86,7 @@ def save_openvino(model: Any, path: Path, metadata: dict) -> None:
         source = Path(folder, 'model.onnx')
         library('onnx', EXTRA).save(model, source)
         # openvino.convert_model would report to its makers, by a process that it forks.
-        converted = openvino.Core().read_model(source)
+        converted = openvino_core().read_model(source)
     converted.set_rt_info(json.dumps(metadata), METADATA)
     # The weights stay as they are; OpenVINO would store halves.
     openvino.save_model(converted, path, compress_to_fp16=False)

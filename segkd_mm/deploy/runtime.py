@@ -2,7 +2,9 @@
 
 import json
 import os
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -71,12 +73,22 @@ class ONNXRuntime(Runtime):
         return torch.from_numpy(self._session.run(None, {self._input: images.numpy()})[0])
 
 
+@cache
+def openvino_core() -> Any:
+    """The one ``openvino.Core`` of this process; everything of ours takes it.
+
+    A core gives the process a stack for its signals, and takes it away as it goes. Of several the
+    last to go puts back one that is freed by then, and the next signal, such as that a worker of a
+    data loader has ended, ends the process without a word (seen with OpenVINO 2026.4).
+    """
+    return library('openvino', EXTRA).Core()
+
+
 class OpenVINO(Runtime):
     """An .xml file with its .bin, on the CPU; in bf16 unless the metadata say fp32."""
 
     def __init__(self, path: Path, threads: int) -> None:
-        openvino = library('openvino', EXTRA)
-        core = openvino.Core()
+        core = openvino_core()
         model = core.read_model(path)
         has = model.has_rt_info(METADATA)
         self.path = path
@@ -91,7 +103,8 @@ class OpenVINO(Runtime):
         }
         self._compiled = core.compile_model(model, 'CPU', options)
         floats = self._compiled.get_property('INFERENCE_PRECISION_HINT').to_string()
-        self.engine = f'OpenVINO {openvino.__version__.split("-")[0]}, CPU, floats as {floats}'
+        version = library('openvino', EXTRA).__version__.split('-')[0]
+        self.engine = f'OpenVINO {version}, CPU, floats as {floats}'
 
     def _run(self, images: Tensor) -> Tensor:
         found = self._compiled({0: images.numpy()}, share_inputs=True)

@@ -1,5 +1,6 @@
 """What is exported computes what PyTorch computes."""
 
+import subprocess
 import sys
 
 import numpy as np
@@ -64,6 +65,27 @@ def test_writing_openvino_reports_to_nobody(logits_of, tmp_path, monkeypatch):
     monkeypatch.setattr(telemetry.Telemetry, 'send_event', lambda *event, **_: told.append(event))
     SAVERS['openvino'](onnx.load(logits_of['onnx'].path), tmp_path / 'model.xml', {})
     assert told == []
+
+
+SIGNALS = """
+import faulthandler, signal, subprocess, sys
+from segkd_mm.deploy import load_runtime
+
+faulthandler.enable()  # Python's handlers then run on the stack that is set aside for signals
+signal.signal(signal.SIGCHLD, lambda *_: None)
+first, second = load_runtime(sys.argv[1]), load_runtime(sys.argv[1])
+del first
+del second
+for _ in range(20):
+    subprocess.run(['true'])
+"""
+
+
+@pytest.mark.slow
+def test_signals_arrive_after_openvino_was_used_twice(logits_of):
+    path = str(logits_of['openvino'].path)
+    run = subprocess.run([sys.executable, '-c', SIGNALS, path], capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr
 
 
 @pytest.mark.parametrize('to', FORMATS)

@@ -263,8 +263,12 @@ def workers(config: Config) -> None:
     config.train_dataloader.update(num_workers=2, persistent_workers=True)
 
 
+def amp(config: Config) -> None:
+    config.optim_wrapper.type = 'CPUAmpOptimWrapper'
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize('variant', [poly, plateau, ema, stateful, workers])
+@pytest.mark.parametrize('variant', [poly, plateau, ema, stateful, workers, amp])
 def test_law_5_stopped_and_resumed_is_the_same_to_the_bit(tiny, variant):
     def config(run: str) -> Config:
         made = with_feature_term(tiny('kd/response_kd_shapes.py', run))

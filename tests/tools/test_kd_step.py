@@ -45,12 +45,14 @@ def test_a_cached_teacher_is_measured_without_its_cache(script, tmp_path):
 
 @pytest.mark.slow
 def test_the_naive_step_is_held_against_the_best(script, tmp_path):
-    script('kd/response_kd_shapes.py', '--naive', '--size', '64', '64', '--batch', '2', '--repeats',
-           '1', '--out', 'cost.json')  # fmt: skip
+    script('kd/response_kd_shapes.py', '--naive', '--amp', '--size', '64', '64', '--batch', '2',
+           '--repeats', '1', '--out', 'cost.json')  # fmt: skip
     result = json.loads((tmp_path / 'cost.json').read_text())
     ratios, steps = result['ratios'], result['steps']
     assert ratios['naive'] == pytest.approx(steps['naive']['ms'] / steps['plain student']['ms'])
-    best = min(ratios['naive'], ratios['response_kd_shapes'])
+    names = 'naive', 'response_kd_shapes', 'response_kd_shapes, --amp'
+    assert set(ratios) == {*names, 'plain student', "teacher's forward", 'naive to best'}
+    best = min(ratios[name] for name in names)
     assert ratios['naive to best'] == pytest.approx(ratios['naive'] / best)
     # Its terms have 256 times the cells.
     assert steps['naive']['terms_ms'] > steps['response_kd_shapes']['terms_ms']

@@ -60,7 +60,7 @@ def test_a_student_is_trained_resumed_and_tested(shapes, tmp_path):
     assert json.loads((work / 'train.json').read_text())['seed'] == 0
 
     options[options.index('train_cfg.max_epochs=1')] = 'train_cfg.max_epochs=2'
-    said = run('tools/train.py', config, '--work-dir', work, '--resume', *options)
+    said = run('tools/train.py', config, '--work-dir', work, '--resume', '--amp', *options)
     assert 'resumed epoch: 1' in said
     assert (work / 'last_checkpoint').read_text().endswith('epoch_2.pth')
 
