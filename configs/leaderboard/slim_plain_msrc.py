@@ -1,0 +1,12 @@
+"""The baseline on MSRC-v2: the slim student, from scratch, on the labels alone."""
+
+_base_ = [
+    '../_base_/students/mnv3s_slim.py',
+    '../_base_/datasets/msrc_v2_small.py',
+    '../_base_/schedules/adamw_poly_20e.py',
+    '../_base_/runtime.py',
+]
+_base_.student.decode_head.num_classes = _base_.num_classes
+model = dict(data_preprocessor=_base_.preprocessor, **_base_.student)
+train_cfg = dict(val_interval=20)
+default_hooks = dict(checkpoint=dict(interval=1))
