@@ -1,7 +1,7 @@
 """Terms at the size of the photos, as most toolboxes have them: what ours are measured against.
 
 In training:
-  PYTHONPATH=benchmarks python tools/train.py benchmarks/response_kd_full_size_camvid.py
+  PYTHONPATH=benchmarks python tools/train.py benchmarks/slim_response_full_size_camvid.py
 """
 
 from collections.abc import Callable

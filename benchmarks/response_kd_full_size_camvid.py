@@ -1,5 +1,0 @@
-"""As response_kd_camvid.py, but the distributions are compared at the size of the photos."""
-
-_base_ = '../configs/kd/response_kd_camvid.py'
-custom_imports = dict(imports=['segkd_mm', 'full_size'])
-custom_hooks = [*_base_.custom_hooks, dict(type='FullSizeTermsHook')]
