@@ -54,16 +54,28 @@ def to_program(graph: nn.Module, photo_in: bool = False) -> torch.export.Exporte
     images = _example(photo_in)
     any_size = {'images': dict.fromkeys((0, 2, 3), torch.export.Dim.DYNAMIC)}
     with torch.no_grad(), _quiet():
-        return torch.export.export(graph, (images,), dynamic_shapes=any_size)
+        # Not strict is the default of newer torch alone; strict, batch norms cannot change modes.
+        return torch.export.export(graph, (images,), dynamic_shapes=any_size, strict=False)
 
 
 def to_onnx(program: torch.export.ExportedProgram, labels_out: bool = False) -> Any:
-    """The ``onnx.ModelProto`` of a program; its nodes are named by the modules they come from."""
+    """The ``onnx.ModelProto`` of a program; its nodes are named by the modules they come from.
+
+    Raises:
+        RuntimeError: This torch cannot write the program as ONNX.
+    """
     output = 'labels' if labels_out else 'logits'
-    with _quiet():
-        exported = torch.onnx.export(
-            program, input_names=['images'], output_names=[output], dynamo=True, verbose=False
-        )
+    try:
+        with _quiet():
+            exported = torch.onnx.export(
+                program, input_names=['images'], output_names=[output], dynamo=True, verbose=False
+            )
+    except torch.onnx.OnnxExporterError as error:
+        raise RuntimeError(
+            f'torch {torch.__version__} cannot write this model as ONNX, from which OpenVINO is '
+            'made, too. For models of ours torch 2.15 can, 2.6 cannot: take a newer torch, or '
+            'tools/export.py --to torch-export.'
+        ) from error
     return name_nodes(exported.model_proto)
 
 

@@ -67,6 +67,15 @@ def test_writing_openvino_reports_to_nobody(logits_of, tmp_path, monkeypatch):
     assert told == []
 
 
+def test_a_torch_whose_exporter_fails_is_named(student, monkeypatch):
+    def fails(*_, **__):
+        raise torch.onnx.OnnxExporterError('step 2/3')
+
+    monkeypatch.setattr(torch.onnx, 'export', fails)
+    with pytest.raises(RuntimeError, match='cannot write this model as ONNX.*--to torch-export'):
+        to_onnx(to_program(DeployedGraph(student).eval()))
+
+
 SIGNALS = """
 import faulthandler, signal, subprocess, sys
 from segkd_mm.deploy import load_runtime
