@@ -72,7 +72,7 @@ def test_a_torch_whose_exporter_fails_is_named(student, monkeypatch):
         raise torch.onnx.OnnxExporterError('step 2/3')
 
     monkeypatch.setattr(torch.onnx, 'export', fails)
-    with pytest.raises(RuntimeError, match='cannot write this model as ONNX.*--to torch-export'):
+    with pytest.raises(RuntimeError, match='cannot write this model as ONNX'):
         to_onnx(to_program(DeployedGraph(student).eval()))
 
 
