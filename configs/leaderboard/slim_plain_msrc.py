@@ -1,4 +1,4 @@
-"""The baseline on MSRC-v2: the slim student, from scratch, on the labels alone."""
+"""The baseline on MSRC-v2: the slim student, from scratch, on the labels alone, classes weighted."""
 
 _base_ = [
     '../_base_/students/mnv3s_slim.py',
@@ -7,6 +7,9 @@ _base_ = [
     '../_base_/runtime.py',
 ]
 _base_.student.decode_head.num_classes = _base_.num_classes
+_base_.student.decode_head.loss_decode.avg_non_ignore = False  # mmseg's cannot be with weights
 model = dict(data_preprocessor=_base_.preprocessor, **_base_.student)
+optim_wrapper = dict(optimizer=dict(lr=3e-3))
 train_cfg = dict(val_interval=20)
 default_hooks = dict(checkpoint=dict(interval=1))
+custom_hooks = [*_base_.custom_hooks, dict(type='ClassWeightHook')]
