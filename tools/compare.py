@@ -1,7 +1,7 @@
 """Compare configs fairly: the same seeds for all, each trained and tested once, the noise shown.
 
 Examples:
-  tools/compare.py configs/leaderboard/*_camvid.py --results results/camvid
+  tools/compare.py configs/leaderboard/slim_*_camvid.py --results results/camvid
   tools/compare.py CONFIG... --seeds 0 1 2 --results results/camvid --check
 
 What has no result in RESULTS/<config>/<seed>.json is trained (in work_dirs/compare), seed by seed;
