@@ -1,4 +1,4 @@
-"""The baseline on MSRC-v2: the slim student, from scratch, on the labels alone, classes weighted."""
+"""The baseline on MSRC-v2: the slim student from scratch, on the labels alone, classes weighted."""
 
 _base_ = [
     '../_base_/students/mnv3s_slim.py',
