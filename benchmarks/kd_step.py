@@ -149,10 +149,10 @@ def naive_config(configs: dict[str, Config]) -> Config:
     return config
 
 
-def with_amp(config: Config) -> Config:
-    """A config as ``tools/train.py --amp`` makes it."""
+def with_amp(config: Config, device: str) -> Config:
+    """A config as ``tools/train.py --amp`` makes it on a device."""
     config = deepcopy(config)
-    config.optim_wrapper.type = amp_wrapper()
+    config.optim_wrapper.type = amp_wrapper(torch.device(device).type)
     return config
 
 
@@ -217,7 +217,7 @@ def main() -> None:
         configs = {Path(path).stem: load(path, args, Path(folder)) for path in args.configs}
         more = {NAIVE: naive_config(configs)} if args.naive else {}
         if args.amp:
-            more |= {f'{name}, --amp': with_amp(config) for name, config in configs.items()}
+            more |= {f'{n}, --amp': with_amp(c, args.device) for n, c in configs.items()}
         configs |= more
         costs = measure(configs, args)
     setting = {

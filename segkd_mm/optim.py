@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
-from mmengine.device import get_device
 from mmengine.optim import AmpOptimWrapper, OptimWrapper
 from mmengine.registry import OPTIM_WRAPPERS
 from mmengine.runner import autocast
@@ -37,6 +36,6 @@ class CPUAmpOptimWrapper(OptimWrapper):
             yield
 
 
-def amp_wrapper() -> str:
-    """The type of optimizer wrapper that trains in mixed precision on this machine's device."""
-    return (CPUAmpOptimWrapper if get_device() == 'cpu' else AmpOptimWrapper).__name__
+def amp_wrapper(device: str) -> str:
+    """The type of optimizer wrapper for mixed precision on a device, such as ``cuda``."""
+    return (CPUAmpOptimWrapper if device == 'cpu' else AmpOptimWrapper).__name__

@@ -16,6 +16,7 @@ from pathlib import Path
 from time import time
 
 from mmengine.config import Config, DictAction
+from mmengine.device import get_device
 from mmengine.dist import is_main_process
 from mmengine.runner import Runner
 
@@ -73,7 +74,7 @@ def training_config(args: argparse.Namespace) -> Config:
     if args.seed is not None:
         config.randomness.seed = args.seed
     if args.amp:
-        config.optim_wrapper.type = amp_wrapper()
+        config.optim_wrapper.type = amp_wrapper(get_device())
     if args.resume:
         config.resume = True
         config.load_from = None if args.resume == 'auto' else args.resume
