@@ -35,7 +35,7 @@ from segkd_mm.weights import load_strictly, read_state_dict
 CONFIGS = {
     'teacher': 'teacher/mnv3s_wide_shapes.py',
     'student': 'student/mnv3s_slim_shapes.py',
-    'distilled student': 'kd/response_kd_shapes.py',
+    'distilled student': 'kd/feature_kd_shapes.py',
 }
 SIZE = (160, 160)
 SAMPLES = 4
