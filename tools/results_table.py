@@ -44,15 +44,20 @@ def find(patterns: str) -> list[tuple[str, dict]]:
     """Names and results of folders that fit one of the patterns, in the order of their mIoU.
 
     Raises:
-        ValueError: A pattern fits nothing.
+        ValueError: A pattern fits nothing, or what is no test result of a config.
     """
     files = {p: sorted(RESULTS.glob(f'{p}/*.json')) for p in patterns.split()}
     if empty := [pattern for pattern, found in files.items() if not found]:
         raise ValueError(f'No result in {RESULTS} fits {", ".join(empty)}.')
     distinct = sorted({file for found in files.values() for file in found})
-    names = [file.parent.name for file in distinct]
-    results = zip(names, read_results(distinct), strict=True)
-    return sorted(results, key=lambda result: result[1]['metrics']['mIoU'])
+    results = read_results(distinct)
+    if odd := [str(f) for f, r in zip(distinct, results, strict=True) if 'parameters' not in r]:
+        raise ValueError(
+            f'{", ".join(odd)}: no result of tools/test.py, but {patterns!r} fits. '
+            "Name the configs' folders in the pattern."
+        )
+    named = zip([file.parent.name for file in distinct], results, strict=True)
+    return sorted(named, key=lambda result: result[1]['metrics']['mIoU'])
 
 
 def row(name: str, result: dict) -> dict:

@@ -38,6 +38,16 @@ def checkout(tmp_path):
     return tmp_path
 
 
+def test_a_pattern_that_fits_a_teachers_score_is_refused(checkout):
+    score = checkout / 'results' / 'camvid' / 'a_kd' / 'ab.json'
+    score.parent.mkdir()
+    score.write_text(json.dumps({'metrics': {'mIoU': None}}))
+    done = run(checkout)
+    assert done.returncode == 1
+    assert f'{score.relative_to(checkout)}: no result of tools/test.py' in done.stderr
+    assert text_of(checkout) == README.splitlines()
+
+
 def test_the_results_that_the_pattern_names_are_written(checkout):
     done = run(checkout)
     assert done.returncode == 0, done.stderr
