@@ -1,4 +1,4 @@
-"""Terms at the size of the photos, as most toolboxes have them: what ours are measured against.
+"""Terms at the size of the images, as most toolboxes have them: what ours are measured against.
 
 In training:
   PYTHONPATH=benchmarks python tools/train.py benchmarks/slim_response_full_size_camvid.py
@@ -41,7 +41,7 @@ at_full_size = at_stride(1)
 
 @HOOKS.register_module()
 class FullSizeTermsHook(Hook):
-    """All terms of a distiller compare at the size of the photos."""
+    """All terms of a distiller compare at the size of the images."""
 
     def before_train(self, runner: Runner) -> None:
         """Put the terms so."""

@@ -33,19 +33,19 @@ from mmseg.registry import MODELS
 from torch import nn
 
 from segkd_mm.config import config_dir, load_config, plain_student
-from segkd_mm.distill.cached_teacher import made_from
 from segkd_mm.distill.teacher import Teacher
-from segkd_mm.optim import amp_wrapper
-from segkd_mm.report.results import write_result
-from segkd_mm.report.step_cost import (
+from segkd_mm.measure.step_cost import (
     TermsAlone,
     TrainingStep,
     build_model,
     random_batch,
     step_costs,
 )
-from segkd_mm.report.tables import console_table, wide_console
-from segkd_mm.teacher_cache import INDEX
+from segkd_mm.optim import amp_wrapper
+from segkd_mm.results.files import write_result
+from segkd_mm.results.tables import console_table, wide_console
+from segkd_mm.whole_image.cached_teacher import made_from
+from segkd_mm.whole_image.store import INDEX
 
 PLAIN, NAIVE = 'plain student', 'naive'
 STRIDE = 8  # of cached logits
@@ -91,7 +91,7 @@ def load(path: str, args: argparse.Namespace, folder: Path) -> Config:
     if config.model.type != 'SegDistiller':
         raise ValueError(f'{path}: the model is {config.model.type}, expected SegDistiller.')
     config.model.student.data_preprocessor.size = tuple(args.size)
-    # Teachers alike share a file.
+    # TeacherEnsemble alike share a file.
     model = config.model.teacher.model
     file = folder / f'{abs(hash(json.dumps(model, sort_keys=True, default=str)))}.pth'
     if not file.exists():
@@ -104,7 +104,7 @@ def load(path: str, args: argparse.Namespace, folder: Path) -> Config:
 
 
 def write_cache(config: Config, folder: Path) -> None:
-    """Give a config the index of a teacher cache, without photos: the batch brings its logits."""
+    """Give a config the index of a teacher cache, without images: the batch brings its logits."""
     given = {key: value for key, value in config.model.teacher.items() if key != 'type'}
     options = {'view': given.pop('view', None), 'stride': given.pop('stride', STRIDE)}
     given.pop('cache')

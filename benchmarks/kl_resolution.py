@@ -3,7 +3,7 @@
 Example:
   python benchmarks/kl_resolution.py kd/response_kd_camvid.py --student work_dirs/student/best.pth
 
-On training crops of real photos, with a real teacher in float32: the gradient of the term with
+On training crops of real images, with a real teacher in float32: the gradient of the term with
 respect to all the student's parameters, at several strides of the crop (1 is full resolution). Of
 each stride the table has the cosine of its gradient with that at full resolution, both of one batch
 and of the sum of all; the loss and the gradient's length as parts of those at full resolution; and
@@ -28,9 +28,10 @@ from segkd_mm.config import load_config
 from segkd_mm.distill import Taps
 from segkd_mm.distill.term import Term
 from segkd_mm.doctor import Experiment
-from segkd_mm.report.results import write_result
-from segkd_mm.report.speed import MIB, peak_growth, time_in_turn
-from segkd_mm.report.tables import console_table, wide_console
+from segkd_mm.measure.latency import time_in_turn
+from segkd_mm.measure.model_cost import MIB, peak_growth
+from segkd_mm.results.files import write_result
+from segkd_mm.results.tables import console_table, wide_console
 
 STRIDES = 1, 4, 8, 16
 
@@ -151,16 +152,16 @@ def main() -> None:
     (term, *_) = experiment.model.terms.values()
     cost = costs(term, tapped(experiment, batches[0]), experiment.device)
     table = rows(measured, cost)
-    photos = sum(len(batch['inputs']) for batch in batches)
+    images = sum(len(batch['inputs']) for batch in batches)
     setting = {
         'config': args.config,
         'student': args.student,
-        'photos': photos,
+        'images': images,
         'device': args.device,
         'threads': torch.get_num_threads(),
     }
     write_result(args.out, {**setting, 'table': table})
-    wide_console().print(console_table(table, title=f'{args.config}, {photos} photos'))
+    wide_console().print(console_table(table, title=f'{args.config}, {images} images'))
     print(f'Result: {args.out}')
 
 

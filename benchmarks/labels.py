@@ -5,9 +5,9 @@ Example:
       VOC2012/JPEGImages/2007_000[1-9]*.jpg --threads 1
 
 Both ways are measured side by side in one run, in turn, so that a busy machine slows both alike: of
-the model's logits for the photos, of which `--size` / stride cells are had by enlarging the photos,
+the model's logits for the images, of which `--size` / stride cells are had by enlarging the images,
 and of noise, the worst case. For more classes than the model has, the logits are stacked with those
-of the other photos and with mirrored ones, which makes more boundaries than a model would. The
+of the other images and with mirrored ones, which makes more boundaries than a model would. The
 result file has the ratios of the median times in `ratios`.
 """
 
@@ -26,11 +26,11 @@ from mmengine.device import get_device
 from torch import Tensor, nn
 
 from segkd_mm.config import load_config, plain_student
-from segkd_mm.deploy import upsampled_labels
+from segkd_mm.deploy import upsampled_label_map
 from segkd_mm.deploy.loading import load_model
-from segkd_mm.report.results import write_result
-from segkd_mm.report.speed import time_in_turn
-from segkd_mm.report.tables import console_table, wide_console
+from segkd_mm.measure.latency import time_in_turn
+from segkd_mm.results.files import write_result
+from segkd_mm.results.tables import console_table, wide_console
 
 CLASSES = 21, 19, 150
 STRIDES = 4, 8, 16
@@ -43,7 +43,7 @@ def parse_args() -> argparse.Namespace:
     )
     parser.add_argument('config', help='config file, or a name of `python -m segkd_mm configs`')
     parser.add_argument('checkpoint', help='its trained weights')
-    parser.add_argument('photos', nargs='+', metavar='PHOTO')
+    parser.add_argument('images', nargs='+', metavar='IMAGE')
     parser.add_argument('--size', type=int, default=512, help='of the labels (default: 512)')
     parser.add_argument(
         '--device', default='cpu', help='of the labels: cpu, cuda, ... (default: cpu)'
@@ -57,23 +57,23 @@ def parse_args() -> argparse.Namespace:
 
 
 @torch.inference_mode()
-def real_logits(model: nn.Module, photo: str, cells: int) -> Tensor:
-    """Logits [1, C, cells, cells] of a photo, made square and as large as that takes."""
-    image, side = imread(photo), 512
+def real_logits(model: nn.Module, image: str, cells: int) -> Tensor:
+    """Logits [1, C, cells, cells] of an image, made square and as large as that takes."""
+    pixels, side = imread(image), 512
     while True:
-        square = torch.from_numpy(cv2.resize(image, (side, side))).permute(2, 0, 1)
+        square = torch.from_numpy(cv2.resize(pixels, (side, side))).permute(2, 0, 1)
         logits = model(model.data_preprocessor({'inputs': [square]})['inputs'])
         if logits.shape[-1] == cells:
             return logits.cpu()
         side = side * cells // logits.shape[-1]
 
 
-def with_classes(photos: list[Tensor], classes: int) -> list[Tensor]:
-    """Logits of so many classes, for each photo: its own first."""
+def with_classes(images: list[Tensor], classes: int) -> list[Tensor]:
+    """Logits of so many classes, for each image: its own first."""
     flips = [(), (2,), (3,), (2, 3)]
     return [
-        torch.cat([p.flip(f) for f in flips for p in photos[i:] + photos[:i]], 1)[:, :classes]
-        for i in range(len(photos))
+        torch.cat([p.flip(f) for f in flips for p in images[i:] + images[:i]], 1)[:, :classes]
+        for i in range(len(images))
     ]
 
 
@@ -82,23 +82,23 @@ def upsampling_and_argmax(logits: Tensor, size: tuple[int, int]) -> Tensor:
     return F.interpolate(logits, size, mode='bilinear').argmax(1)
 
 
-def each(label: Callable, images: list[Tensor], size: tuple[int, int]) -> None:
+def each(label: Callable, maps: list[Tensor], size: tuple[int, int]) -> None:
     """Label one image after the other."""
-    for logits in images:
+    for logits in maps:
         label(logits, size)
 
 
 @torch.inference_mode()
-def measure(images: list[Tensor], args: argparse.Namespace) -> dict[str, float]:
+def measure(maps: list[Tensor], args: argparse.Namespace) -> dict[str, float]:
     """Median milliseconds an image of either way, and the share of pixels that they differ in."""
     size = args.size, args.size
-    images = [logits.to(args.device) for logits in images]
-    ways = {'usual': upsampling_and_argmax, 'fast': upsampled_labels}
-    runs = {name: partial(each, way, images, size) for name, way in ways.items()}
+    maps = [logits.to(args.device) for logits in maps]
+    ways = {'usual': upsampling_and_argmax, 'fast': upsampled_label_map}
+    runs = {name: partial(each, way, maps, size) for name, way in ways.items()}
     times = time_in_turn(runs, torch.device(args.device), warmup=2, repeats=args.repeats)
-    ms = {f'{name} ms': 1000 * median(taken) / len(images) for name, taken in times.items()}
-    differ = [(ways['usual'](x, size) != upsampled_labels(x, size)).float().mean() for x in images]
-    return {**ms, 'differ': float(sum(differ) / len(images))}
+    ms = {f'{name} ms': 1000 * median(taken) / len(maps) for name, taken in times.items()}
+    differ = [(ways['usual'](x, size) != upsampled_label_map(x, size)).float().mean() for x in maps]
+    return {**ms, 'differ': float(sum(differ) / len(maps))}
 
 
 def main() -> None:
@@ -112,11 +112,11 @@ def main() -> None:
     rows = []
     for stride in STRIDES:
         cells = args.size // stride
-        photos = [real_logits(model, photo, cells) for photo in args.photos]
-        for classes, kind in product(CLASSES, ('photos', 'noise')):
+        images = [real_logits(model, image, cells) for image in args.images]
+        for classes, kind in product(CLASSES, ('images', 'noise')):
             noise = [torch.randn(1, classes, cells, cells)]
-            images = with_classes(photos, classes) if kind == 'photos' else noise
-            row = {'classes': classes, 'stride': stride, 'logits': kind, **measure(images, args)}
+            maps = with_classes(images, classes) if kind == 'images' else noise
+            row = {'classes': classes, 'stride': stride, 'logits': kind, **measure(maps, args)}
             rows.append({**row, 'ratio': row['usual ms'] / row['fast ms']})
     report(args, rows)
 
@@ -127,7 +127,7 @@ def report(args: argparse.Namespace, rows: list[dict]) -> None:
     ratios = {name: row['ratio'] for name, row in zip(names, rows, strict=True)}
     setting = {
         'config': args.config,
-        'photos': [Path(photo).name for photo in args.photos],
+        'images': [Path(image).name for image in args.images],
         'size': [args.size, args.size],
         'device': args.device,
         'threads': torch.get_num_threads(),

@@ -1,4 +1,4 @@
-"""Where the time of a model goes, from photo to labels: by part of the model and kind of layer.
+"""Where the time of a model goes, from image to labels: by part of the model and kind of layer.
 
 Example:
   python benchmarks/layer_times.py student/mnv3s_slim_voc.py best_fp32.xml best_int8.xml --threads 1
@@ -6,7 +6,7 @@ Example:
 The model of the config in torch and its exported OpenVINO files (.xml) are profiled in one run, in
 turn, so that a busy machine slows all alike. In torch the modules are timed, in OpenVINO its own
 counters tell; an operator that OpenVINO fused into a layer counts there. What a call takes besides
-is `rest`. Beside them stands the machine's floor (segkd_mm/report/floor.py) of the same layers in
+is `rest`. Beside them stands the machine's floor (segkd_mm/measure/floor.py) of the same layers in
 fp32. The result file has the share of each part in `ratios`; the chart goes beside it, as .png.
 """
 
@@ -26,15 +26,16 @@ from torch import Tensor, nn
 
 from segkd_mm.config import load_config, plain_student
 from segkd_mm.deploy import FastLabels, load_runtime
-from segkd_mm.deploy.photos import sized
+from segkd_mm.deploy.images import sized
 from segkd_mm.deploy.runtime import openvino_core
-from segkd_mm.report.efficiency import deployed
-from segkd_mm.report.floor import Machine, layers_of, machine_of, machine_runs
-from segkd_mm.report.pictures import INK
-from segkd_mm.report.plots import COLOURS, MUTED, chart
-from segkd_mm.report.results import write_result
-from segkd_mm.report.speed import inference, time_in_turn
-from segkd_mm.report.tables import console_table, wide_console
+from segkd_mm.measure.floor import Machine, layers_of, machine_of, machine_runs
+from segkd_mm.measure.inference import inference
+from segkd_mm.measure.latency import time_in_turn
+from segkd_mm.results.efficiency import deployed
+from segkd_mm.results.files import write_result
+from segkd_mm.results.tables import console_table, wide_console
+from segkd_mm.visualize.overlays import INK
+from segkd_mm.visualize.style import COLOURS, MUTED, chart
 
 WARMUP = 3
 CPU = torch.device('cpu')
@@ -64,7 +65,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--size', nargs=2, type=int, default=(512, 512), metavar=('H', 'W'), help='default: 512 512'
     )
-    parser.add_argument('--photo', help='what to label (default: noise)')
+    parser.add_argument('--image', help='what to label (default: noise)')
     parser.add_argument('--threads', type=int, default=1, help='default: 1')
     parser.add_argument('--repeats', type=int, default=20, help='timed calls (default: 20)')
     parser.add_argument(
@@ -97,30 +98,30 @@ def _convolution(layer: nn.Conv2d) -> str:
 
 
 class Profiled:
-    """Photos to labels; each call notes the seconds of each part.
+    """Images to labels; each call notes the seconds of each part.
 
     Args:
         fast: The whole way.
-        photos: uint8 [N, 3, H, W].
+        images: uint8 [N, 3, H, W].
     """
 
-    def __init__(self, fast: FastLabels, photos: Tensor) -> None:
-        self.photos, self.notes = photos, []
+    def __init__(self, fast: FastLabels, images: Tensor) -> None:
+        self.images, self.notes = images, []
         self.network = fast.segment
         self.fast = FastLabels(self._segment, fast.normalise, fast.align_corners)
 
     def __call__(self) -> None:
         self.parts = Counter()
         start = perf_counter()
-        self.fast(self.photos)
+        self.fast(self.images)
         around = perf_counter() - start - self.seconds
         self.note_network(self.seconds)
         self.parts['around it', 'normalisation, labels'] = around
         self.notes.append(self.parts)
 
-    def _segment(self, images: Tensor) -> Tensor:
+    def _segment(self, inputs: Tensor) -> Tensor:
         start = perf_counter()
-        logits = self.network(images)
+        logits = self.network(inputs)
         self.seconds = perf_counter() - start
         return logits
 
@@ -138,8 +139,8 @@ class Profiled:
 class InTorch(Profiled):
     """A model in torch, whose modules are timed by hooks."""
 
-    def __init__(self, model: nn.Module, photos: Tensor) -> None:
-        super().__init__(FastLabels.of(model), photos)
+    def __init__(self, model: nn.Module, images: Tensor) -> None:
+        super().__init__(FastLabels.of(model), images)
         self.starts = {}
         # Leaves alone: mmseg calls a head's forward, so that its hooks do not run.
         modules = dict(model.named_modules())
@@ -163,9 +164,9 @@ class InTorch(Profiled):
 class InOpenVINO(Profiled):
     """An exported file, by OpenVINO's own counters."""
 
-    def __init__(self, path: str, model: nn.Module, photos: Tensor, threads: int) -> None:
+    def __init__(self, path: str, model: nn.Module, images: Tensor, threads: int) -> None:
         runtime = load_runtime(path, threads)
-        super().__init__(FastLabels.of_runtime(runtime), photos)
+        super().__init__(FastLabels.of_runtime(runtime), images)
         self.modules = dict(model.named_modules())
         options = {
             'INFERENCE_PRECISION_HINT': runtime._compiled.get_property('INFERENCE_PRECISION_HINT'),
@@ -177,8 +178,8 @@ class InOpenVINO(Profiled):
         self.request = compiled.create_infer_request()
         self.network = self._run
 
-    def _run(self, images: Tensor) -> Tensor:
-        found = self.request.infer({0: images.numpy()}, share_inputs=True)
+    def _run(self, inputs: Tensor) -> Tensor:
+        found = self.request.infer({0: inputs.numpy()}, share_inputs=True)
         return torch.from_numpy(found[0])
 
     def note_network(self, seconds: float) -> None:
@@ -202,16 +203,16 @@ def floor_parts(machine: Machine, model: nn.Module, images: Tensor) -> Counter:
 
 def measure(args: argparse.Namespace) -> tuple[Machine, dict[str, Mapping[Part, float]]]:
     """The machine, and milliseconds by part of the floor and of all that were profiled."""
-    photos, floor = sized(args.photo, tuple(args.size)), machine_runs(CPU)
-    runs = {'torch': InTorch(build(args.config), photos)}
+    images, floor = sized(args.image, tuple(args.size)), machine_runs(CPU)
+    runs = {'torch': InTorch(build(args.config), images)}
     plain = build(args.config)
     for path in args.exported:
-        runs[Path(path).name] = InOpenVINO(path, plain, photos, args.threads)
+        runs[Path(path).name] = InOpenVINO(path, plain, images, args.threads)
     with inference():
         times = time_in_turn(floor | runs, CPU, WARMUP, args.repeats)
     machine = machine_of({key: times[key] for key in floor})
-    images = FastLabels.of(plain).normalise(photos)
-    found = {'floor, fp32': floor_parts(machine, plain, images)}
+    inputs = FastLabels.of(plain).normalise(images)
+    found = {'floor, fp32': floor_parts(machine, plain, inputs)}
     return machine, found | {name: run.medians() for name, run in runs.items()}
 
 

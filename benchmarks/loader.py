@@ -5,7 +5,7 @@ Examples:
   python benchmarks/loader.py --data-root data/VOCdevkit/VOC2012 --crops 512 256
 
 Both pipelines make the same samples, turn by turn in one process on one core, so that a busy
-machine slows both alike. At ratio 1 the shorter side of a photo is that of the crop, as in mmseg's
+machine slows both alike. At ratio 1 the shorter side of an image is that of the crop, as in mmseg's
 configs. The time is the processor's, so that reading from a cold disk does not count. The result
 file has in `ratios`, by crop, how many times more images/s the light pipeline makes.
 """
@@ -25,8 +25,8 @@ from rich.progress import track
 import segkd_mm  # noqa: F401  registers the components
 from segkd_mm.config import config_dir
 from segkd_mm.datasets import ReplayIndex
-from segkd_mm.report.results import write_result
-from segkd_mm.report.tables import console_table, wide_console
+from segkd_mm.results.files import write_result
+from segkd_mm.results.tables import console_table, wide_console
 
 MMSEG, LIGHT = "mmseg's", 'light'
 WARMUP = 5

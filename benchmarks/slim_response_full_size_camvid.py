@@ -1,4 +1,4 @@
-"""As slim_response_camvid.py, but the distributions are compared at the size of the photos."""
+"""As slim_response_camvid.py, but the distributions are compared at the size of the images."""
 
 _base_ = '../configs/leaderboard/slim_response_camvid.py'
 custom_imports = dict(imports=['segkd_mm', 'full_size'])

@@ -20,9 +20,9 @@ from mmengine.registry import OPTIM_WRAPPERS
 from torch import nn
 
 from segkd_mm.config import load_config, plain_student
-from segkd_mm.report.results import write_result
-from segkd_mm.report.step_cost import TrainingStep, build_model, random_batch, step_costs
-from segkd_mm.report.tables import console_table, wide_console
+from segkd_mm.measure.step_cost import TrainingStep, build_model, random_batch, step_costs
+from segkd_mm.results.files import write_result
+from segkd_mm.results.tables import console_table, wide_console
 
 PLAIN = 'float32'
 
@@ -43,7 +43,7 @@ class Halves:
     """A training step in two halves of the batch, whose gradients are summed.
 
     Args:
-        model: As of :class:`segkd_mm.report.step_cost.TrainingStep`.
+        model: As of :class:`segkd_mm.measure.step_cost.TrainingStep`.
         config: Likewise.
         batch: Likewise.
     """

@@ -3,7 +3,7 @@
 Example:
   python benchmarks/teacher_options.py kd/response_kd_camvid.py --threads 1
 
-The teacher of a distillation is built in each way and run on training crops of real photos, turn by
+The teacher of a distillation is built in each way and run on training crops of real images, turn by
 turn in one run. Errors are those of its logits beside float32 with norms as they are: the share of
 cells whose best class differs, in percent, and the mean KL divergence, in nats. The result file has
 the ratios of that way's time to each in `ratios`.
@@ -24,11 +24,11 @@ from torch import Tensor
 
 from segkd_mm.config import load_config
 from segkd_mm.distill import Teacher
-from segkd_mm.distill.fusing import fused
+from segkd_mm.distill.fuse_norms import fused
 from segkd_mm.doctor import Experiment
-from segkd_mm.report.results import write_result
-from segkd_mm.report.speed import time_in_turn
-from segkd_mm.report.tables import console_table, wide_console
+from segkd_mm.measure.latency import time_in_turn
+from segkd_mm.results.files import write_result
+from segkd_mm.results.tables import console_table, wide_console
 
 PLAIN, BEST = 'float32', 'bf16, fused, channels_last'
 # By name the options of the teacher, and whether its norms become part of the convolutions.
@@ -71,7 +71,7 @@ def build(config: Config, way: str, experiment: Experiment) -> Teacher:
     (term, *_) = config.model.terms.values()
     teacher = MODELS.build({**config.model.teacher, **options})
     with patch(f'{Teacher.__module__}.fused', fused if fuses else lambda model, look: model):
-        teacher.watch({term.teacher}, experiment.model.data_preprocessor)
+        teacher.prepare({term.teacher}, experiment.model.data_preprocessor)
     return teacher.to(experiment.device)
 
 

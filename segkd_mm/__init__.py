@@ -10,17 +10,34 @@ import warnings
 # needs, and advises a package that does not fit.
 warnings.filterwarnings('ignore', 'Fail to import ``MultiScaleDeformableAttention``')
 
-from segkd_mm import backbones, datasets, distill, heads, hooks, losses, optim, segmentors
+from segkd_mm import (
+    backbones,
+    datasets,
+    deploy,
+    distill,
+    evaluation,
+    heads,
+    hooks,
+    losses,
+    optim,
+    segmentors,
+    visualize,
+    whole_image,
+)
 from segkd_mm.version import __version__
 
 __all__ = [
     '__version__',
     'backbones',
     'datasets',
+    'deploy',
     'distill',
+    'evaluation',
     'heads',
     'hooks',
     'losses',
     'optim',
     'segmentors',
+    'visualize',
+    'whole_image',
 ]

@@ -1,11 +1,12 @@
 """Configs: where they lie, how they are read, and the plain student in each."""
 
 from collections.abc import Iterator
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 from mmengine.config import Config, ConfigDict
+
+from segkd_mm.hints import did_you_mean
 
 
 def config_dir() -> Path:
@@ -65,11 +66,9 @@ def _find(path: Path) -> Path:
         if candidate.is_file():
             return candidate
     name = '/'.join(path.parts[-2:])
-    close = get_close_matches(name, list_configs(), n=3, cutoff=0.5)
     raise FileNotFoundError(
-        f'No config {path}, neither here ({Path.cwd()}) nor in {config_dir()}. '
-        + (f'Close: {", ".join(close)}. ' if close else '')
-        + '`python -m segkd_mm configs` lists all.'
+        f'No config {path}{did_you_mean(name, list_configs(), cutoff=0.5)}, neither here '
+        f'({Path.cwd()}) nor in {config_dir()}. `python -m segkd_mm configs` lists all.'
     )
 
 

@@ -4,4 +4,4 @@ VOID = 255
 """Void, padding and whatever else counts nowhere."""
 
 UNLABELLED = 254
-"""A pixel of a photo without labels: it counts for distillation, which needs none."""
+"""A pixel of an image without labels: it counts for distillation, which needs none."""

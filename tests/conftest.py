@@ -39,9 +39,9 @@ def _one_thread() -> Iterator[None]:
 
 @pytest.fixture(scope='session')
 def real_data() -> Path:
-    """The folder of real photos, masks and weights."""
+    """The folder of real images, masks and weights."""
     if 'SEGKD_DATA' not in os.environ:
-        pytest.skip('SEGKD_DATA does not name a folder of real photos and weights (see README)')
+        pytest.skip('SEGKD_DATA does not name a folder of real images and weights (see README)')
     return Path(os.environ['SEGKD_DATA'])
 
 

@@ -237,7 +237,9 @@ def test_a_file_here_comes_before_a_packaged_one(tmp_path, monkeypatch):
     ],
 )
 def test_an_unknown_config_is_an_error_with_close_ones_first(path, close):
-    with pytest.raises(FileNotFoundError, match=rf'No config {path}.* Close: {close}') as error:
+    with pytest.raises(
+        FileNotFoundError, match=rf'No config {path} \(did you mean .{close}'
+    ) as error:
         load_config(path)
     assert 'python -m segkd_mm configs' in str(error.value)
 

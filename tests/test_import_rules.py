@@ -8,11 +8,23 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-PARTS = ['backbones', 'heads', 'losses', 'distill', 'datasets', 'hooks', 'segmentors', 'optim']
+COMPONENTS = ['backbones', 'heads', 'losses', 'distill', 'datasets', 'hooks', 'segmentors', 'optim']
 SHARED = [
-    f'segkd_mm.{name}' for name in ('weights', 'config', 'labels', 'teacher_cache', 'version')
-]
-ABOVE = ['segkd_mm.doctor', 'segkd_mm.caching', 'segkd_mm.comparing']  # read all the package
+    f'segkd_mm.{name}'
+    for name in (
+        'config', 'files', 'hints', 'image_files', 'labels', 'normalisation', 'version', 'weights',
+    )
+]  # fmt: skip
+# What each room of the tools may read beside the components and the shared modules.
+TOOLS = {
+    'evaluation': [],
+    'whole_image': ['evaluation'],
+    'measure': ['whole_image', 'deploy'],
+    'deploy': ['evaluation', 'whole_image'],
+    'results': ['evaluation', 'whole_image', 'measure'],
+    'visualize': ['evaluation', 'results'],
+    'doctor': ['evaluation', 'whole_image', 'measure'],
+}
 TORCH_ONLY = ['segkd_mm.losses.functional', 'segkd_mm.distill.taps']
 
 
@@ -42,18 +54,21 @@ def may_import(module: str, imported: str) -> bool:
     for pure in TORCH_ONLY:
         if is_within(module, pure):
             return is_within(imported, 'torch', pure, *sys.stdlib_module_names)
-    if is_within(imported, 'segkd_mm.deploy'):
-        return is_within(module, 'segkd_mm.deploy')
-    if is_within(imported, 'segkd_mm.doctor'):
-        return is_within(module, 'segkd_mm.doctor')
-    if is_within(imported, 'segkd_mm.report'):
-        return is_within(module, 'segkd_mm.report', *ABOVE)
-    for part in PARTS:
-        if is_within(module, f'segkd_mm.{part}') and is_within(imported, 'segkd_mm'):
-            return is_within(imported, f'segkd_mm.{part}', *SHARED)
-    if module in SHARED and is_within(imported, 'segkd_mm'):
-        return imported in SHARED  # else the parts would meet there
-    return True
+    if not is_within(imported, 'segkd_mm') or module == 'segkd_mm':
+        return True
+    return is_within(imported, *allowed(module))
+
+
+def allowed(module: str) -> list[str]:
+    """What of the package a module may import."""
+    room = module.split('.')[1]
+    if room in COMPONENTS:
+        return [f'segkd_mm.{room}', *SHARED]
+    if room in TOOLS:
+        return [*(f'segkd_mm.{name}' for name in (room, *COMPONENTS, *TOOLS[room])), *SHARED]
+    if f'segkd_mm.{room}' in SHARED:
+        return SHARED  # else the rooms would meet there
+    return [*(f'segkd_mm.{name}' for name in (room, *COMPONENTS, *TOOLS)), *SHARED]
 
 
 def modules() -> dict[str, Path]:
@@ -70,7 +85,8 @@ def violations(module: str, source: str) -> list[str]:
 
 def test_the_modules_that_the_rules_name_are_there():
     names = {name.removesuffix('.__init__') for name in modules()}
-    assert names >= {*SHARED, *TORCH_ONLY, *(f'segkd_mm.{part}' for part in PARTS)}
+    rooms = [f'segkd_mm.{name}' for name in (*COMPONENTS, *TOOLS)]
+    assert names >= {*SHARED, *TORCH_ONLY, *rooms}
 
 
 def test_every_module_keeps_the_rules():
@@ -96,16 +112,17 @@ def test_every_module_keeps_the_rules():
         ('segkd_mm.heads.light_aspp', 'import segkd_mm'),
         ('segkd_mm.heads.light_aspp', 'import segkd_mm.backbones as b'),
         ('segkd_mm.distill.distiller', 'if 1:\n    from segkd_mm.losses import PixelKLLoss'),
-        ('segkd_mm.datasets.voc', 'from segkd_mm.report.tables import console_table'),
-        ('segkd_mm.weights', 'from segkd_mm.backbones import TapBackbone'),
-        ('segkd_mm.__main__', 'from segkd_mm.report import speed'),
-        ('segkd_mm.deploy.onnx', 'from segkd_mm import report'),
-        ('segkd_mm.report.speed', 'from tools import train'),
+        ('segkd_mm.datasets.voc', 'from segkd_mm.results.tables import console_table'),
+        ('segkd_mm.distill.term', 'from segkd_mm.whole_image import View'),
+        ('segkd_mm.weights.reading', 'from segkd_mm.backbones import TapBackbone'),
+        ('segkd_mm.hints', 'from segkd_mm.distill import Taps'),
+        ('segkd_mm.measure.latency', 'from tools import train'),
         ('segkd_mm.config', 'import segkd_mm.tools.train'),
-        ('segkd_mm.report.speed', 'from segkd_mm.doctor import Finding'),
-        ('segkd_mm.report.speed', 'from segkd_mm.deploy import upsampled_labels'),
-        ('segkd_mm.__init__', 'from segkd_mm import deploy'),
-        ('segkd_mm.deploy.labels', 'from segkd_mm.doctor import Finding'),
+        ('segkd_mm.measure.latency', 'from segkd_mm.doctor import Finding'),
+        ('segkd_mm.evaluation.scores', 'from segkd_mm.deploy import Runtime'),
+        ('segkd_mm.whole_image.view', 'from segkd_mm.measure import latency'),
+        ('segkd_mm.results.tables', 'from segkd_mm.visualize import overlays'),
+        ('segkd_mm.deploy.label_map', 'from segkd_mm.doctor import Finding'),
     ],
 )
 def test_a_broken_rule_is_seen(module, source):
@@ -122,11 +139,12 @@ def test_a_broken_rule_is_seen(module, source):
         ('segkd_mm.losses.__init__', 'from .modules import KDLoss'),
         ('segkd_mm.backbones.timm_taps', 'from segkd_mm.weights import WeightsError'),
         ('segkd_mm.heads.light_aspp', 'from segkd_mm import version'),
-        ('segkd_mm.report.speed', 'from segkd_mm.distill import SegDistiller'),
-        ('segkd_mm.report.html', 'from segkd_mm.report import tables'),
-        ('segkd_mm.doctor.cost', 'from segkd_mm.report.speed import MIB'),
+        ('segkd_mm.whole_image.live_teacher', 'from segkd_mm.distill.frozen import FrozenModule'),
+        ('segkd_mm.results.html', 'from segkd_mm.results import tables'),
+        ('segkd_mm.doctor.cost', 'from segkd_mm.measure.step_cost import TrainingStep'),
         ('segkd_mm.deploy.onnx', 'from segkd_mm.heads import LightASPPHead'),
-        ('segkd_mm.deploy.prediction', 'from segkd_mm.deploy.labels import upsampled_labels'),
+        ('segkd_mm.deploy.prediction', 'from segkd_mm.deploy.label_map import upsampled_label_map'),
+        ('segkd_mm.cli.train', 'from segkd_mm.visualize.curves import draw_curves'),
         ('segkd_mm.__init__', 'from segkd_mm import backbones, losses'),
         ('segkd_mm.losses.modules', 'import toolsmith, segkd_mm_other'),
     ],
@@ -147,5 +165,5 @@ def test_a_library_of_an_extra_is_imported_by_no_module_as_it_is_imported(librar
         if isinstance(node, ast.Import | ast.ImportFrom)
         for name in imports_of(module, ast.unparse(node))
     }
-    assert ('segkd_mm.weights', 'torch') in imported
+    assert ('segkd_mm.weights.reading', 'torch') in imported
     assert [found for found in imported if is_within(found[1], library)] == []

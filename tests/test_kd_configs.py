@@ -10,6 +10,7 @@ from mmseg.registry import MODELS
 from mmseg.structures import SegDataSample
 
 from segkd_mm.config import list_configs, load_config
+from segkd_mm.whole_image.samples import FIELD, WholeImage
 
 SIZE = (64, 96)
 KD = [name for name in list_configs() if name.startswith('kd/')]
@@ -46,13 +47,14 @@ def batch(num_classes):
     samples = [SegDataSample(gt_sem_seg=PixelData(data=one)) for one in labels]
     images = torch.randint(0, 255, (2, 3, *SIZE), dtype=torch.uint8)
     for sample, image in zip(samples, images, strict=True):
-        sample.set_metainfo(dict(img_shape=SIZE, ori_shape=SIZE, to_photo=np.eye(2, 3)))
-        sample.whole_photo = image
+        sample.set_metainfo(dict(img_shape=SIZE, ori_shape=SIZE))
+        sample.set_data({FIELD: WholeImage(SIZE, np.eye(2, 3), image=image)})
     return dict(inputs=list(images), data_samples=samples)
 
 
 def build(config, teacher):
-    config.model.teacher.checkpoint = teacher
+    nested = config.model.teacher.get('teacher', config.model.teacher)
+    nested.checkpoint = teacher
     config.model.student.data_preprocessor.size = SIZE
     config.model.student.backbone.weights = None
     torch.manual_seed(0)

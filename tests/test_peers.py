@@ -10,8 +10,8 @@ from mmseg.registry import MODELS
 from torchvision.models.segmentation import lraspp_mobilenet_v3_large
 
 from segkd_mm.config import config_dir
-from segkd_mm.report.efficiency import deployed
-from segkd_mm.report.speed import count_parameters
+from segkd_mm.measure.model_cost import count_parameters
+from segkd_mm.results.efficiency import deployed
 from tools import benchmark
 
 FILES = {file.stem: file for file in (config_dir() / '_base_' / 'peers').glob('*.py')}

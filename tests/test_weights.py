@@ -371,7 +371,7 @@ def test_a_hub_out_of_reach_is_an_error_that_names_the_file_to_get(hub, monkeypa
 
 
 def test_an_unknown_model_of_torchvision_is_an_error_with_a_close_one():
-    with pytest.raises(WeightsError, match=r'no model fcn_resnet500 \(close: fcn_resnet50\)'):
+    with pytest.raises(WeightsError, match=r'no model fcn_resnet500 \(did you mean .fcn_resnet50'):
         read_state_dict('torchvision://fcn_resnet500')
 
 
@@ -398,7 +398,7 @@ def test_of_a_model_of_the_hugging_face_hub_one_file_is_fetched(
     tmp_path, monkeypatch, files, calls
 ):
     fake = HubFolder(tmp_path, *files)
-    monkeypatch.setattr('segkd_mm.weights.snapshot_download', fake)
+    monkeypatch.setattr('segkd_mm.weights.hubs.snapshot_download', fake)
     state = read_state_dict('hf://owner/name')
     assert_same(dict(sorted(state.items())), dict(sorted(small_state().items())))
     assert fake.asked == calls * ['owner/name']
@@ -406,7 +406,9 @@ def test_of_a_model_of_the_hugging_face_hub_one_file_is_fetched(
 
 
 def test_a_model_of_the_hugging_face_hub_without_weights_is_an_error(tmp_path, monkeypatch):
-    monkeypatch.setattr('segkd_mm.weights.snapshot_download', HubFolder(tmp_path, 'tf_model.h5'))
+    monkeypatch.setattr(
+        'segkd_mm.weights.hubs.snapshot_download', HubFolder(tmp_path, 'tf_model.h5')
+    )
     with pytest.raises(WeightsError, match='has no weights'):
         read_state_dict('hf://owner/name')
 
@@ -451,8 +453,8 @@ def misfits(module):
         'unexpected': (good | {'2.bias': torch.zeros(1)}, r'unexpected: 2\.bias'),
         'renamed': (
             without | {'1.running_vra': good['1.running_var']},
-            r'missing: 1\.running_var \(close: 1\.running_vra\)\n'
-            r'  unexpected: 1\.running_vra \(close: 1\.running_var\)',
+            r'missing: 1\.running_var \(did you mean .1\.running_vra.\?\)\n'
+            r'  unexpected: 1\.running_vra \(did you mean .1\.running_var',
         ),
         'shape': (
             good | {'0.weight': torch.zeros(4, 2)},
@@ -512,7 +514,7 @@ def test_renaming_goes_by_whole_names_and_the_longest_fit():
 
 def test_a_name_that_fits_nothing_is_an_error_with_the_close_one():
     with pytest.raises(
-        WeightsError, match=r'x.pth has no key under feature.0 \(close: features.0\)'
+        WeightsError, match=r'x.pth has no key under feature.0 \(did you mean .features.0'
     ):
         rename_keys({'features.0': 1}, {'feature.0': 'body.0'}, 'x.pth')
 

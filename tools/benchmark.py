@@ -6,12 +6,12 @@ Examples:
   tools/benchmark.py configs/kd/cwd_voc.py configs/teacher/fcn_r50_voc.py --device cuda --batch 8
 
 All are measured side by side in one run, turn by turn, so that a busy machine slows all alike.
-Times are from a uint8 photo to its labels, normalisation and upsampling included:
+Times are from a uint8 image to its labels, normalisation and upsampling included:
   ms         the fast way: normalised in place, labels from the logits at the model's own stride
-  mmseg ms   mmseg's way: its preprocessor, all logits upsampled to the photo, the best class taken
+  mmseg ms   mmseg's way: its preprocessor, all logits upsampled to the image, the best class taken
   x          how many times faster than mmseg's way of the first config
-  logits ms  from the normalised photo to the logits alone
-  x floor    that beside the machine's floor, see segkd_mm/report/floor.py
+  logits ms  from the normalised image to the logits alone
+  x floor    that beside the machine's floor, see segkd_mm/measure/floor.py
 
 Of a config the weights hardly matter for speed, so none are loaded. What is measured is what is
 deployed: of a distillation config the student, and no auxiliary heads, which only training uses.
@@ -42,8 +42,12 @@ from torch import Tensor, nn
 
 from segkd_mm.config import config_dir, load_config, plain_student
 from segkd_mm.deploy import FastLabels, MMSegLabels, is_artefact, load_runtime
-from segkd_mm.deploy.photos import sized
-from segkd_mm.report.efficiency import (
+from segkd_mm.deploy.images import sized
+from segkd_mm.measure.floor import PRECISIONS, Layer, Machine, layers_of, machine_of, machine_runs
+from segkd_mm.measure.inference import inference
+from segkd_mm.measure.latency import Latency, time_in_turn
+from segkd_mm.measure.model_cost import count_gmacs, count_parameters, peak_memory
+from segkd_mm.results.efficiency import (
     by_data,
     deployed,
     find_exported_score,
@@ -51,19 +55,10 @@ from segkd_mm.report.efficiency import (
     table_rows,
     with_scores,
 )
-from segkd_mm.report.efficiency_plot import draw_efficiency
-from segkd_mm.report.floor import PRECISIONS, Layer, Machine, layers_of, machine_of, machine_runs
-from segkd_mm.report.latency_chart import draw_latency
-from segkd_mm.report.results import write_result
-from segkd_mm.report.speed import (
-    Latency,
-    count_gmacs,
-    count_parameters,
-    inference,
-    peak_memory,
-    time_in_turn,
-)
-from segkd_mm.report.tables import console_table, wide_console
+from segkd_mm.results.files import write_result
+from segkd_mm.results.tables import console_table, wide_console
+from segkd_mm.visualize.efficiency import draw_efficiency
+from segkd_mm.visualize.latency import draw_latency
 
 WAYS = 'labels', 'mmseg', 'logits'
 
@@ -85,7 +80,7 @@ def parse_args() -> argparse.Namespace:
         '--size', nargs=2, type=int, default=(512, 512), metavar=('H', 'W'), help='default: 512 512'
     )
     parser.add_argument(
-        '--photo', help='what to label (default: noise, of which fewer classes can be left out)'
+        '--image', help='what to label (default: noise, of which fewer classes can be left out)'
     )
     parser.add_argument('--batch', type=int, default=1, help='images a call (default: 1)')
     parser.add_argument('--device', default='cpu', help='cpu, cuda, cuda:1, ... (default: cpu)')
@@ -133,13 +128,13 @@ def peers(classes: int) -> dict[str, dict]:
 
 
 @torch.inference_mode()
-def build_peers(classes: int, photos: Tensor) -> dict[str, nn.Module]:
-    """Those that are installed and take photos of this size; the others are named."""
+def build_peers(classes: int, images: Tensor) -> dict[str, nn.Module]:
+    """Those that are installed and take images of this size; the others are named."""
     models = {}
     for name, model in peers(classes).items():
         try:
-            peer = build(model, photos.device)
-            FastLabels.of(peer)(photos)
+            peer = build(model, images.device)
+            FastLabels.of(peer)(images)
         except (ImportError, RuntimeError) as error:
             print(f'{name} is left out: {error}')
         else:
@@ -161,41 +156,41 @@ class Candidate:
     precision: str = 'fp32'
 
     @classmethod
-    def of(cls, model: nn.Module, photos: Tensor) -> 'Candidate':
+    def of(cls, model: nn.Module, images: Tensor) -> 'Candidate':
         """Of a model in torch."""
         fast = FastLabels.of(model)
-        images = fast.normalise(photos)
+        inputs = fast.normalise(images)
         runs = {
-            'labels': partial(fast, photos),
-            'mmseg': partial(MMSegLabels(model), photos),
-            'logits': partial(model, images),
+            'labels': partial(fast, images),
+            'mmseg': partial(MMSegLabels(model), images),
+            'logits': partial(model, inputs),
         }
         facts = {
             'parameters': count_parameters(model),
-            'gmacs': count_gmacs(model, images.shape[2:]),
-            'peak_memory_mib': peak_memory(fast, photos),
+            'gmacs': count_gmacs(model, inputs.shape[2:]),
+            'peak_memory_mib': peak_memory(fast, images),
         }
-        return cls(runs, facts, layers_of(model, images))
+        return cls(runs, facts, layers_of(model, inputs))
 
     @classmethod
-    def of_exported(cls, path: str, photos: Tensor, threads: int | None) -> 'Candidate':
+    def of_exported(cls, path: str, images: Tensor, threads: int | None) -> 'Candidate':
         """Of an exported file; its layers are those of its config, where that is at hand.
 
-        Its photos are on the CPU, whatever it runs on.
+        Its images are on the CPU, whatever it runs on.
         """
-        photos = photos.cpu()
+        images = images.cpu()
         runtime = load_runtime(path, threads)
         data, fast = runtime.metadata, FastLabels.of_runtime(runtime)
-        runs = {'labels': partial(fast, photos)}
+        runs = {'labels': partial(fast, images)}
         if fast.normalise and data['output'] == 'logits':
-            runs['logits'] = partial(runtime, fast.normalise(photos))
+            runs['logits'] = partial(runtime, fast.normalise(images))
         try:
             model = build(plain_student(load_config(data['config'])).model, torch.device('cpu'))
         except FileNotFoundError:
             gmacs = layers = None
         else:
-            images = FastLabels.of(model).normalise(photos)
-            gmacs, layers = count_gmacs(model, images.shape[2:]), layers_of(model, images)
+            inputs = FastLabels.of(model).normalise(images)
+            gmacs, layers = count_gmacs(model, inputs.shape[2:]), layers_of(model, inputs)
         facts = {
             'made_from': data['config'],
             'engine': runtime.engine,
@@ -208,21 +203,21 @@ class Candidate:
 
 def candidates(args: argparse.Namespace) -> dict[str, Candidate]:
     """All that is to be measured, by name."""
-    photos = sized(args.photo, tuple(args.size), args.batch).to(args.device)
-    device = photos.device
+    images = sized(args.image, tuple(args.size), args.batch).to(args.device)
+    device = images.device
     named = [name for name in args.models if not is_artefact(name)]
     configs = {name: plain_student(load_config(name, args.cfg_options)) for name in named}
     # One measurement for a student and its distilled versions: else noise alone would rank them.
     keys = {name: json.dumps(c.model, sort_keys=True, default=str) for name, c in configs.items()}
     models = {key: build(configs[name].model, device) for name, key in keys.items()}
-    distinct = {key: Candidate.of(model, photos) for key, model in models.items()}
+    distinct = {key: Candidate.of(model, images) for key, model in models.items()}
     found = {name: distinct[key] for name, key in keys.items()}
     for path in filter(is_artefact, args.models):
-        found[path] = Candidate.of_exported(path, photos, args.threads)
+        found[path] = Candidate.of_exported(path, images, args.threads)
     if args.peers:
         classes = models[keys[args.models[0]]].num_classes
-        others = build_peers(classes, photos)
-        found |= {name: Candidate.of(model, photos) for name, model in others.items()}
+        others = build_peers(classes, images)
+        found |= {name: Candidate.of(model, images) for name, model in others.items()}
     return found
 
 

@@ -19,16 +19,16 @@ from dataclasses import asdict
 from pathlib import Path
 from statistics import mean
 
-from segkd_mm.comparing.cells import Cell, Method, cells_of, check_hashes
-from segkd_mm.comparing.schedule import Outcome, cuda_devices, run_cells
-from segkd_mm.comparing.teacher import test_teacher
-from segkd_mm.comparing.training import Execute, run_cell
-from segkd_mm.comparing.watch import Watch, clock
-from segkd_mm.report.comparison import compare, table_rows
-from segkd_mm.report.comparison_plot import draw_class_gains, draw_leaderboard
-from segkd_mm.report.efficiency import tested_on
-from segkd_mm.report.results import read_results, write_result
-from segkd_mm.report.tables import console_table, wide_console
+from segkd_mm.results.efficiency import tested_on
+from segkd_mm.results.files import read_results, write_result
+from segkd_mm.results.runs.cells import Cell, Method, cells_of, check_hashes
+from segkd_mm.results.runs.progress import Watch, clock
+from segkd_mm.results.runs.scheduler import Outcome, cuda_devices, run_cells
+from segkd_mm.results.runs.teacher_score import test_teacher
+from segkd_mm.results.runs.training import Execute, run_cell
+from segkd_mm.results.statistics import compare, table_rows
+from segkd_mm.results.tables import console_table, wide_console
+from segkd_mm.visualize.leaderboard import draw_class_gains, draw_leaderboard
 
 WORK_DIRS = Path('work_dirs/compare')
 

@@ -11,7 +11,7 @@ one that was resumed is shown whole.
 import argparse
 from pathlib import Path
 
-from segkd_mm.report.curves import draw_curves
+from segkd_mm.visualize.curves import draw_curves
 
 
 def parse_args() -> argparse.Namespace:

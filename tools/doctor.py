@@ -33,8 +33,8 @@ from segkd_mm.doctor import (
     check_gradients,
     check_taps,
 )
-from segkd_mm.report.results import write_result
-from segkd_mm.report.tables import console_table, wide_console
+from segkd_mm.results.files import write_result
+from segkd_mm.results.tables import console_table, wide_console
 
 COLOURS = {'ok': 'green', 'note': 'cyan', 'warning': 'yellow', 'error': 'red'}
 
@@ -49,7 +49,7 @@ def parse_args() -> argparse.Namespace:
         '--student', metavar='CKPT', help='look at this student (default: as training starts)'
     )
     parser.add_argument(
-        '--images', type=int, default=20, help='validation photos for the mIoU (default: 20)'
+        '--images', type=int, default=20, help='validation images for the mIoU (default: 20)'
     )
     parser.add_argument(
         '--masks', type=int, default=200, help='masks of each split to look at (default: 200)'

@@ -5,13 +5,13 @@ Examples:
   tools/export.py configs/kd/feature_kd_voc.py work_dirs/feature_kd_voc/best.pth --to openvino \\
       --precision bf16
   tools/export.py configs/student/mnv3s_slim_voc.py work_dirs/feature_kd_voc/best.pth \\
-      --to openvino --precision int8 --photo-in --labels-out
+      --to openvino --precision int8 --image-in --labels-out
 
 The file takes any batch and any size of the images. By default it takes normalised images and gives
-logits at the model's own stride, of which segkd_mm.deploy.upsampled_labels makes labels fastest.
-Of a distillation config the student is exported. int8 is calibrated on training photos.
+logits at the model's own stride, of which segkd_mm.deploy.upsampled_label_map makes labels fastest.
+Of a distillation config the student is exported. int8 is calibrated on training images.
 
-What was exported is run on photos of the validation split and must lie within these bounds of
+What was exported is run on images of the validation split and must lie within these bounds of
 PyTorch, or nothing is written:
 {bounds}
 int8 outside its bound is broken: the layers to keep in float are named.
@@ -35,7 +35,6 @@ from rich.progress import track
 from torch.utils.data import Subset
 
 from segkd_mm.config import load_config, plain_student
-from segkd_mm.deploy.comparison import BOUNDS, INT8_WITHOUT_TRUTH, Bounds, Comparison, compare
 from segkd_mm.deploy.export import (
     PRECISIONS,
     SAVERS,
@@ -46,19 +45,20 @@ from segkd_mm.deploy.export import (
     to_program,
 )
 from segkd_mm.deploy.graph import DeployedGraph
+from segkd_mm.deploy.images import Inputs, find_images, of_files, of_split, paths_of
 from segkd_mm.deploy.loading import class_names, load_model
-from segkd_mm.deploy.photos import Inputs, find_photos, of_files, of_split, paths_of
+from segkd_mm.deploy.parity import BOUNDS, INT8_WITHOUT_TRUTH, Bounds, Parity, measure_parity
 from segkd_mm.deploy.quantise import layer_errors, quantise, worst_layers
 from segkd_mm.deploy.runtime import load_runtime
-from segkd_mm.report.efficiency import deployed
-from segkd_mm.report.results import command_line, write_result
-from segkd_mm.report.speed import MIB
-from segkd_mm.report.tables import console_table, wide_console
+from segkd_mm.measure.model_cost import MIB
+from segkd_mm.results.efficiency import deployed
+from segkd_mm.results.files import command_line, write_result
+from segkd_mm.results.tables import console_table, wide_console
 
-SEED = 0  # of the choice of photos to calibrate on
+SEED = 0  # of the choice of images to calibrate on
 # To compare on, unless said otherwise; the mIoU of int8 needs more.
-PHOTOS = {'fp32': 16, 'bf16': 16, 'int8': 100}
-LOOKED_AT = 4  # photos for the error of each layer
+IMAGES = {'fp32': 16, 'bf16': 16, 'int8': 100}
+LOOKED_AT = 4  # images for the error of each layer
 
 
 def parse_args() -> argparse.Namespace:
@@ -84,7 +84,7 @@ def parse_args() -> argparse.Namespace:
         'in work_dirs/CONFIG)',
     )  # fmt: skip
     parser.add_argument(
-        '--photo-in', action='store_true',
+        '--image-in', action='store_true',
         help='normalise in the graph: it takes uint8 [N, 3, H, W], BGR as OpenCV and mmcv read it',
     )  # fmt: skip
     parser.add_argument(
@@ -92,17 +92,17 @@ def parse_args() -> argparse.Namespace:
         help='upsample and choose the class in the graph: it gives uint8 [N, H, W]',
     )  # fmt: skip
     parser.add_argument(
-        '--photos', nargs='+', metavar='PATH',
-        help='compare on these photos or folders of photos, without truth',
+        '--images', nargs='+', metavar='PATH',
+        help='compare on these images or folders of images, without truth',
     )  # fmt: skip
     parser.add_argument(
-        '--num-photos', type=int, metavar='N',
+        '--num-images', type=int, metavar='N',
         help='compare on so many of the validation split (default: 16; int8: 100)',
     )  # fmt: skip
     int8 = parser.add_argument_group('int8')
     int8.add_argument(
         '--calibration', nargs='+', metavar='PATH', default=[],
-        help='photos or folders of photos (default: a choice of the training photos)',
+        help='images or folders of images (default: a choice of the training images)',
     )  # fmt: skip
     int8.add_argument(
         '--num-calibration', type=int, default=100, metavar='N', help='default: %(default)s'
@@ -152,20 +152,20 @@ def default_file(args: argparse.Namespace) -> Path:
 def choose(
     config: Config, paths: list[str], split: str, count: int, seed: int | None = None
 ) -> Subset:
-    """The photos that the user names, or some of a split."""
-    return of_files(config, find_photos(paths)) if paths else of_split(config, split, count, seed)
+    """The images that the user names, or some of a split."""
+    return of_files(config, find_images(paths)) if paths else of_split(config, split, count, seed)
 
 
-def inputs(args: argparse.Namespace, model: BaseSegmentor, photos: Subset) -> Inputs:
-    """What the graph takes of the photos."""
-    return Inputs(photos, model.data_preprocessor, args.photo_in)
+def inputs(args: argparse.Namespace, model: BaseSegmentor, images: Subset) -> Inputs:
+    """What the graph takes of the images."""
+    return Inputs(images, model.data_preprocessor, args.image_in)
 
 
 def make_graph(args: argparse.Namespace, model: BaseSegmentor) -> DeployedGraph:
     """What is exported."""
     bf16 = args.to == 'torch-export' and args.precision == 'bf16'
     dtype = torch.bfloat16 if bf16 else torch.float32
-    return DeployedGraph(model, args.photo_in, args.labels_out, dtype).eval()
+    return DeployedGraph(model, args.image_in, args.labels_out, dtype).eval()
 
 
 def metadata(args: argparse.Namespace, config: Config, graph: DeployedGraph) -> dict:
@@ -186,23 +186,23 @@ def metadata(args: argparse.Namespace, config: Config, graph: DeployedGraph) -> 
 def translate(args: argparse.Namespace, graph: DeployedGraph) -> Any:
     """The graph as its format has it, before int8."""
     with Console(stderr=True).status('Exporting'):
-        program = to_program(graph, args.photo_in)
+        program = to_program(graph, args.image_in)
         return program if args.to == 'torch-export' else to_onnx(program, args.labels_out)
 
 
-def bounds_of(args: argparse.Namespace, comparison: Comparison) -> Bounds:
+def bounds_of(args: argparse.Namespace, parity: Parity) -> Bounds:
     """How far the file may be from PyTorch."""
     if args.precision != 'int8':
         return BOUNDS[args.precision]
-    return INT8_WITHOUT_TRUTH if comparison.miou is None else Bounds(drop=args.max_drop)
+    return INT8_WITHOUT_TRUTH if parity.miou is None else Bounds(drop=args.max_drop)
 
 
-def judge(args: argparse.Namespace, comparison: Comparison) -> list[str]:
+def judge(args: argparse.Namespace, parity: Parity) -> list[str]:
     """Print what differs, and give what lies outside the bounds."""
-    bounds = bounds_of(args, comparison)
+    bounds = bounds_of(args, parity)
     title = f'{args.to} {args.precision} against PyTorch; allowed: {bounds}'
-    wide_console().print(console_table([comparison.row()], title=title))
-    return comparison.broken(bounds)
+    wide_console().print(console_table([parity.row()], title=title))
+    return parity.broken(bounds)
 
 
 def refusal(args: argparse.Namespace, broken: Sequence[str], errors: Mapping[str, float]) -> str:
@@ -245,7 +245,7 @@ def main() -> None:
     needed(args.to, args.precision)
     config = plain_student(load_config(args.config, args.cfg_options))
     model = deployed(load_model(config, args.checkpoint))
-    photos = choose(config, args.photos, 'val', args.num_photos or PHOTOS[args.precision])
+    images = choose(config, args.images, 'val', args.num_images or IMAGES[args.precision])
     graph = make_graph(args, model)
     exported = in_float = translate(args, graph)
     record = {}
@@ -256,12 +256,12 @@ def main() -> None:
     with kept_if_good(args.out) as aside:
         SAVERS[args.to](exported, aside, metadata(args, config, graph))
         runtime = load_runtime(aside)
-        comparison = compare(model, runtime, track(photos, 'Comparing'))
-        if broken := judge(args, comparison):
-            few = islice(inputs(args, model, photos), LOOKED_AT)
+        parity = measure_parity(model, runtime, track(images, 'Comparing'))
+        if broken := judge(args, parity):
+            few = islice(inputs(args, model, images), LOOKED_AT)
             errors = layer_errors(in_float, exported, [*few]) if args.precision == 'int8' else {}
             raise SystemExit(refusal(args, broken, errors))
-    record |= {'comparison': asdict(comparison), 'bounds': asdict(bounds_of(args, comparison))}
+    record |= {'comparison': asdict(parity), 'bounds': asdict(bounds_of(args, parity))}
     report(args, {'engine': runtime.engine, **record, 'metadata': runtime.metadata})
 
 

@@ -1,11 +1,11 @@
-"""Halve Cityscapes to 1024 x 512, once, so that no training has to read full-size photos.
+"""Halve Cityscapes to 1024 x 512, once, so that no training has to read full-size images.
 
 Example:
   tools/halve_cityscapes.py /data/cityscapes data/cityscapes_half
 
 SRC is the folder in which the official leftImg8bit_trainvaltest.zip and gtFine_trainvaltest.zip are
-unpacked. DST gets the photos of all splits and, in the ids of the 19 classes, the labels of train
-and val (those of test are not public). All files are PNG, which keeps the photos as they are; count
+unpacked. DST gets the images of all splits and, in the ids of the 19 classes, the labels of train
+and val (those of test are not public). All files are PNG, which keeps the images as they are; count
 on 4 GB. Stopped, it goes on where it was when started again.
 """
 
@@ -20,8 +20,8 @@ import numpy as np
 from rich.filesize import decimal
 from rich.progress import track
 
-from segkd_mm.datasets.cityscapes_half import LABEL_SUFFIX, PHOTO_SUFFIX, halve_label, halve_photo
-from segkd_mm.report.files import written_aside
+from segkd_mm.datasets.cityscapes_half import IMAGE_SUFFIX, LABEL_SUFFIX, halve_image, halve_label
+from segkd_mm.files import written_aside
 
 IDS_SUFFIX = '_gtFine_labelIds.png'
 SIZE = (1024, 2048)
@@ -47,7 +47,7 @@ def list_jobs(src: Path, dst: Path) -> list[Job]:
     """All that DST is to hold: how each file is made, from what, and where it goes.
 
     Raises:
-        ValueError: No photos of train or val, or a photo of theirs has no label.
+        ValueError: No images of train or val, or an image of theirs has no label.
     """
     jobs = [job for split in (*LABELLED, 'test') for job in _jobs_of(src, dst, split)]
     missing = [source for _, source, _ in jobs if not source.is_file()]
@@ -60,30 +60,30 @@ def list_jobs(src: Path, dst: Path) -> list[Job]:
 
 
 def _jobs_of(src: Path, dst: Path, split: str) -> Iterator[Job]:
-    photos = sorted((src / 'leftImg8bit' / split).glob(f'*/*{PHOTO_SUFFIX}'))
-    if not photos and split in LABELLED:
+    images = sorted((src / 'leftImg8bit' / split).glob(f'*/*{IMAGE_SUFFIX}'))
+    if not images and split in LABELLED:
         raise ValueError(
-            f'{src}/leftImg8bit/{split} holds no <city>/*{PHOTO_SUFFIX}. Unpack '
+            f'{src}/leftImg8bit/{split} holds no <city>/*{IMAGE_SUFFIX}. Unpack '
             f'leftImg8bit_trainvaltest.zip in {src}, or give the folder where it is unpacked.'
         )
-    for photo in photos:
-        yield halve_photo_file, photo, dst / photo.relative_to(src)
+    for image in images:
+        yield halve_image_file, image, dst / image.relative_to(src)
         if split in LABELLED:
-            label = Path('gtFine', split, photo.parent.name, photo.name.removesuffix(PHOTO_SUFFIX))
+            label = Path('gtFine', split, image.parent.name, image.name.removesuffix(IMAGE_SUFFIX))
             yield halve_label_file, src / f'{label}{IDS_SUFFIX}', dst / f'{label}{LABEL_SUFFIX}'
 
 
-def halve_photo_file(source: Path, target: Path) -> None:
+def halve_image_file(source: Path, target: Path) -> None:
     """Read, halve, write.
 
     Raises:
         ValueError: The file cannot be read, or is not 2048 x 1024.
     """
-    _write(target, halve_photo(_read(source, cv2.IMREAD_COLOR)))
+    _write(target, halve_image(_read(source, cv2.IMREAD_COLOR)))
 
 
 def halve_label_file(source: Path, target: Path) -> None:
-    """Read, halve, write; see :func:`halve_photo_file`."""
+    """Read, halve, write; see :func:`halve_image_file`."""
     _write(target, halve_label(_read(source, cv2.IMREAD_GRAYSCALE)))
 
 
@@ -137,9 +137,9 @@ def main() -> None:
 def report(dst: Path, jobs: list[Job], todo: list[Job]) -> None:
     """Say what was made, how large it is and what to run next."""
     size = sum(target.stat().st_size for _, _, target in jobs)
-    photos = sum(halve is halve_photo_file for halve, _, _ in jobs)
+    images = sum(halve is halve_image_file for halve, _, _ in jobs)
     print(
-        f'{dst}: {photos} photos and {len(jobs) - photos} labels, {decimal(size)}; {len(todo)} '
+        f'{dst}: {images} images and {len(jobs) - images} labels, {decimal(size)}; {len(todo)} '
         f'files made, {len(jobs) - len(todo)} there already.\n'
         'Train on them:  python tools/train.py configs/student/psp_r18_cityscapes.py '
         f'--cfg-options data_root={dst}'

@@ -1,13 +1,13 @@
-"""Predict photos: for each a picture with the photo, its prediction, and one laid over the other.
+"""Predict images: for each a picture with the image, its prediction, and one laid over the other.
 
 Examples:
   tools/predict.py configs/student/mnv3s_slim_voc.py work_dirs/feature_kd_voc/best.pth cat.jpg
-  tools/predict.py configs/kd/feature_kd_voc.py work_dirs/feature_kd_voc/best.pth photos/ more/ \\
+  tools/predict.py configs/kd/feature_kd_voc.py work_dirs/feature_kd_voc/best.pth images/ more/ \\
       --out predictions --masks
-  tools/predict.py configs/teacher/fcn_r50_voc.py torchvision://fcn_resnet50 photos/
+  tools/predict.py configs/teacher/fcn_r50_voc.py torchvision://fcn_resnet50 images/
 
 Of a distillation config the student predicts. The config's data need not be at hand: its test
-pipeline prepares the photos, and its data set only names the classes. Where there is truth to
+pipeline prepares the images, and its data set only names the classes. Where there is truth to
 compare with, use tools/test.py --pictures.
 """
 
@@ -35,10 +35,10 @@ from torch import nn
 
 from segkd_mm.config import load_config, plain_student
 from segkd_mm.deploy import labels_only
+from segkd_mm.deploy.images import find_images
 from segkd_mm.deploy.loading import class_names, load_model
-from segkd_mm.deploy.photos import find_photos
-from segkd_mm.report.files import written_aside
-from segkd_mm.report.pictures import picture_names, prediction_picture
+from segkd_mm.files import written_aside
+from segkd_mm.visualize.overlays import picture_names, prediction_picture
 
 
 def parse_args() -> argparse.Namespace:
@@ -50,7 +50,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         'checkpoint', help='file, folder, address, torchvision://MODEL or hf://OWNER/NAME'
     )
-    parser.add_argument('paths', nargs='+', metavar='PATH', help='photo, or folder of photos')
+    parser.add_argument('paths', nargs='+', metavar='PATH', help='image, or folder of images')
     parser.add_argument(
         '--out',
         default='work_dirs/predictions',
@@ -71,47 +71,47 @@ def parse_args() -> argparse.Namespace:
     return parser.parse_args()
 
 
-class PhotosPerSecond(ProgressColumn):
+class ImagesPerSecond(ProgressColumn):
     """A column of a progress bar."""
 
     def render(self, task: Task) -> Text:
-        return Text(f'{task.finished_speed or task.speed or 0:.1f} photos/s')
+        return Text(f'{task.finished_speed or task.speed or 0:.1f} images/s')
 
 
-def output_files(photos: Sequence[Path], out: Path) -> dict[Path, tuple[Path, Path]]:
-    """Where the picture and the mask of each photo go.
+def output_files(images: Sequence[Path], out: Path) -> dict[Path, tuple[Path, Path]]:
+    """Where the picture and the mask of each image go.
 
     Raises:
-        ValueError: a picture would take the place of a photo.
+        ValueError: a picture would take the place of an image.
     """
-    names = zip(photos, (f'{name}.png' for name in picture_names(photos)), strict=True)
-    files = {photo: (out / name, out / 'masks' / name) for photo, name in names}
+    names = zip(images, (f'{name}.png' for name in picture_names(images)), strict=True)
+    files = {image: (out / name, out / 'masks' / name) for image, name in names}
     written = {os.path.realpath(file) for pair in files.values() for file in pair}
-    for photo in photos:
-        if os.path.realpath(photo) in written:
-            raise ValueError(f'{photo} would be overwritten; choose another folder by --out')
+    for image in images:
+        if os.path.realpath(image) in written:
+            raise ValueError(f'{image} would be overwritten; choose another folder by --out')
     return files
 
 
-def read_photo(path: Path) -> np.ndarray:
+def read_image(path: Path) -> np.ndarray:
     """BGR uint8 [H, W, 3], upright as the camera says.
 
     Raises:
-        OSError: the file cannot be read, or is no photo.
+        OSError: the file cannot be read, or is no image.
     """
     try:
         image = imread(path)
     except cv2.error:  # of an empty file
         image = None
     if image is None:
-        raise OSError('damaged, or no photo')
+        raise OSError('damaged, or no image')
     return image
 
 
 def predict(
     model: nn.Module, meta: dict, image: np.ndarray, picture: Path, mask: Path | None
 ) -> None:
-    """Write the picture of one photo, BGR [H, W, 3], and its mask."""
+    """Write the picture of one image, BGR [H, W, 3], and its mask."""
     labels = inference_model(model, image).pred_sem_seg.data[0].cpu().numpy().astype(np.uint8)
     prediction_picture(picture, image[..., ::-1], labels, meta['classes'], meta['palette'])
     if mask:
@@ -122,17 +122,17 @@ def predict(
 def predict_all(
     model: nn.Module, meta: dict, files: Mapping[Path, tuple[Path, Path]], masks: bool
 ) -> dict[Path, OSError]:
-    """Predict photo after photo; give those that could not be read, and why."""
+    """Predict image after image; give those that could not be read, and why."""
     unread = {}
-    columns = BarColumn(), MofNCompleteColumn(), PhotosPerSecond(), TimeRemainingColumn()
+    columns = BarColumn(), MofNCompleteColumn(), ImagesPerSecond(), TimeRemainingColumn()
     with Progress(*columns) as progress:
-        for photo, (picture, mask) in progress.track(files.items()):
+        for image, (picture, mask) in progress.track(files.items()):
             try:
-                image = read_photo(photo)
+                pixels = read_image(image)
             except OSError as error:
-                unread[photo] = error
+                unread[image] = error
                 continue
-            predict(model, meta, image, picture, mask if masks else None)
+            predict(model, meta, pixels, picture, mask if masks else None)
     return unread
 
 
@@ -140,16 +140,16 @@ def main() -> None:
     """Run the command line."""
     args = parse_args()
     out = Path(os.path.abspath(args.out))
-    files = output_files(find_photos(args.paths, out), out)
+    files = output_files(find_images(args.paths, out), out)
     config = plain_student(load_config(args.config, args.cfg_options))
     model = load_model(config, args.checkpoint, args.device)
     with labels_only(model):
         unread = predict_all(model, class_names(config), files, args.masks)
-    print(f'Pictures of {len(files) - len(unread)} photos: {args.out}')
+    print(f'Pictures of {len(files) - len(unread)} images: {args.out}')
     if args.masks:
         print(f'Masks: {args.out}/masks')
     if unread:
-        lines = [f'  {photo}: {error}' for photo, error in unread.items()]
+        lines = [f'  {image}: {error}' for image, error in unread.items()]
         raise SystemExit('\n'.join([f'{len(unread)} of {len(files)} could not be read:', *lines]))
 
 

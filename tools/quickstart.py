@@ -25,11 +25,11 @@ from torch import nn
 
 from segkd_mm.config import load_config, plain_student
 from segkd_mm.deploy import FastLabels
-from segkd_mm.report import progress_hook  # noqa: F401  registers itself
-from segkd_mm.report.pictures import comparison
-from segkd_mm.report.results import write_result
-from segkd_mm.report.speed import count_gmacs, count_parameters, measure_latency
-from segkd_mm.report.tables import console_table
+from segkd_mm.measure.latency import measure_latency
+from segkd_mm.measure.model_cost import count_gmacs, count_parameters
+from segkd_mm.results.files import write_result
+from segkd_mm.results.tables import console_table
+from segkd_mm.visualize.overlays import image_grid
 from segkd_mm.weights import load_strictly, read_state_dict
 
 CONFIGS = {
@@ -94,9 +94,9 @@ def trained_model(config: Config) -> nn.Module:
 
 def table(models: dict[str, nn.Module], miou: dict[str, float]) -> list[dict]:
     """What each model reaches and costs."""
-    photos = torch.randint(0, 256, (1, 3, *SIZE), dtype=torch.uint8)
+    images = torch.randint(0, 256, (1, 3, *SIZE), dtype=torch.uint8)
     runs = {name: FastLabels.of(model) for name, model in models.items()}
-    latency = measure_latency(runs, photos)
+    latency = measure_latency(runs, images)
     return [
         {
             'model': name,
@@ -116,7 +116,7 @@ def picture(
     loader = Runner.build_dataloader(config.val_dataloader)
     rows = [pictures_of(batch, models) for batch in islice(loader, SAMPLES)]
     meta = loader.dataset.metainfo
-    comparison(path, ['image', 'truth', *models], rows, meta['classes'], meta['palette'], miou)
+    image_grid(path, ['image', 'truth', *models], rows, meta['classes'], meta['palette'], miou)
 
 
 def pictures_of(batch: dict, models: dict[str, nn.Module]) -> list[np.ndarray]:
@@ -145,7 +145,7 @@ def main() -> None:
     print(
         f'Picture: {args.work_dir / "comparison.png"}\n'
         f'Numbers: {args.work_dir / "quickstart.json"}\n'
-        'Next: your own data and teacher, see "Distil on real photos" in README.md, such as\n'
+        'Next: your own data and teacher, see "Distil on real images" in README.md, such as\n'
         '  python tools/train.py configs/kd/feature_kd_voc.py --cfg-options data_root=DIR'
     )
 

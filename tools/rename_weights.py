@@ -18,7 +18,7 @@ from mmengine.registry import init_default_scope
 from mmseg.registry import MODELS
 
 from segkd_mm.config import load_config, plain_student
-from segkd_mm.report.files import written_aside
+from segkd_mm.files import written_aside
 from segkd_mm.weights import load_strictly, read_state_dict, rename_keys
 
 

@@ -10,9 +10,9 @@ script in benchmarks/.
 import argparse
 from pathlib import Path
 
-from segkd_mm.report.efficiency import table_rows
-from segkd_mm.report.results import read_results
-from segkd_mm.report.tables import markdown_table, replace_table, table_names
+from segkd_mm.results.efficiency import table_rows
+from segkd_mm.results.files import read_results
+from segkd_mm.results.tables import markdown_table, replace_table, table_names
 
 RESULTS = Path('results')
 COMMON = 1.0  # percent of the pixels

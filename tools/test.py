@@ -9,7 +9,7 @@ Examples:
 Students, distilled students and teachers alike; of a distillation config the student is tested,
 and its teacher need not be at hand. The checkpoint must fit exactly, adapters of terms aside. In
 its place a file from tools/export.py is tested itself, by its own runtime.
-Photos without truth: tools/predict.py.
+Images without truth: tools/predict.py.
 """
 
 import argparse
@@ -24,22 +24,16 @@ from rich import print as show
 from torch import nn
 
 from segkd_mm.config import load_config, plain_student
-from segkd_mm.deploy import (
-    Runtime,
-    is_artefact,
-    labels_only,
-    runtime_segmentor,  # noqa: F401  registers itself
-)
-from segkd_mm.report import picture_hook  # noqa: F401  registers itself
-from segkd_mm.report.class_charts import class_chart, confusion_chart
-from segkd_mm.report.class_iou import ClassIoUMetric
-from segkd_mm.report.efficiency import deployed
-from segkd_mm.report.results import read_results, write_result
-from segkd_mm.report.speed import count_parameters
-from segkd_mm.report.tables import console_table
+from segkd_mm.deploy import Runtime, is_artefact, labels_only
+from segkd_mm.evaluation.metric import ClassIoUMetric
+from segkd_mm.measure.model_cost import count_parameters
+from segkd_mm.results.efficiency import deployed
+from segkd_mm.results.files import read_results, write_result
+from segkd_mm.results.tables import console_table
+from segkd_mm.visualize.class_charts import class_chart, confusion_chart
 from segkd_mm.weights import load_strictly, read_state_dict
 
-# Of each class, beside the IoU; see segkd_mm.report.class_iou.class_scores.
+# Of each class, beside the IoU; see segkd_mm.evaluation.class_scores.
 EXTRA_SCORES = ('recall', 'precision', 'share')
 
 
@@ -57,7 +51,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--pictures',
         metavar='DIR',
-        help='write each photo, truth and prediction; to DIR/analysis, charts of the classes and '
+        help='write each image, truth and prediction; to DIR/analysis, charts of the classes and '
         'of what they are taken for',
     )
     parser.add_argument(

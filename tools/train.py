@@ -21,10 +21,10 @@ from mmengine.dist import is_main_process
 from mmengine.runner import Runner
 
 from segkd_mm.config import load_config
+from segkd_mm.measure.environment import environment
 from segkd_mm.optim import amp_wrapper
-from segkd_mm.report.curves import draw_curves
-from segkd_mm.report.environment import environment
-from segkd_mm.report.results import write_result
+from segkd_mm.results.files import write_result
+from segkd_mm.visualize.curves import draw_curves
 
 
 def parse_args() -> argparse.Namespace:

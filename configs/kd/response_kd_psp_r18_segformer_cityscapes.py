@@ -6,7 +6,7 @@ _base_ = [
     '../_base_/terms/response.py',
 ]
 _base_.teacher.model.num_classes = _base_.num_classes
-_base_.teacher.input_scale = 2.0  # it learnt from photos at full size
+_base_.teacher.input_scale = 2.0  # it learnt from images at full size
 _base_.terms.logits.teacher = 'logits'  # as of all models of other libraries
 model = dict(
     _delete_=True,

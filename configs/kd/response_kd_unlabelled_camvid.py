@@ -1,4 +1,4 @@
-"""The slim student on CamVid learns from ResNet-50's responses to photos without labels, too."""
+"""The slim student on CamVid learns from ResNet-50's responses to images without labels, too."""
 
 _base_ = ['../_base_/pairs/camvid.py', '../_base_/terms/response.py']
 model = dict(terms=_base_.terms)
@@ -7,6 +7,6 @@ train_dataloader = dict(
         _delete_=True,
         type='WithUnlabelled',
         labelled=_base_.train_dataloader.dataset,
-        photos='data/photos',
+        images='data/images',
     ),
 )

@@ -4,7 +4,7 @@ A student starts from it with model.backbone.weights=work_dirs/mnv3s_backbone/ep
 """
 
 _base_ = [
-    '../_base_/datasets/photos.py',
+    '../_base_/datasets/images.py',
     '../_base_/students/mnv3s_backbone.py',
     '../_base_/teachers/deeplabv3_mnv2.py',
     '../_base_/schedules/adamw_poly_8e.py',

@@ -1,11 +1,12 @@
 """The one idea of our backbones: a trunk with named taps."""
 
 from collections.abc import Sequence
-from difflib import get_close_matches
 from typing import NamedTuple
 
 from mmengine.model import BaseModule
 from torch import Tensor, nn
+
+from segkd_mm.hints import did_you_mean
 
 
 class Tap(NamedTuple):
@@ -35,10 +36,9 @@ class TapBackbone(BaseModule):
         by_name = {tap.name: tap for tap in available}
         for name in taps:
             if name not in by_name:
-                close = get_close_matches(name, by_name, n=1)
                 raise ValueError(
-                    f'{type(self).__name__} has no tap {name!r}; there are {list(by_name)}.'
-                    + (f' Did you mean {close[0]!r}?' if close else '')
+                    f'{type(self).__name__} has no tap {name!r}{did_you_mean(name, by_name)}; '
+                    f'there are {list(by_name)}.'
                 )
         self.taps = tuple(by_name[name] for name in taps)
         for name in taps:

@@ -1,7 +1,6 @@
 """Feature taps over any timm model that has ``features_only``."""
 
 from collections.abc import Mapping, Sequence
-from difflib import get_close_matches
 from pathlib import Path
 from urllib.error import URLError
 
@@ -11,6 +10,7 @@ from mmseg.registry import MODELS
 from torch import Tensor, nn
 
 from segkd_mm.backbones.tap_backbone import Tap, TapBackbone
+from segkd_mm.hints import did_you_mean
 from segkd_mm.weights import WeightsError, check_fit, load_strictly, read_state_dict
 
 _NAMES = ('low', 'mid', 'high', 'final')
@@ -46,8 +46,8 @@ class TimmTapBackbone(TapBackbone):
         options: dict | None = None,
     ) -> None:
         if not timm.is_model(arch):
-            close = get_close_matches(arch, timm.list_models(), n=3)
-            raise ValueError(f'timm has no model {arch!r}. Close: {", ".join(close) or "none"}.')
+            hint = did_you_mean(arch, timm.list_models())
+            raise ValueError(f'timm has no model {arch!r}{hint}.')
         kwargs = {} if output_stride == 32 else {'output_stride': output_stride}
         kwargs |= options or {}
         with torch.device('meta'):

@@ -15,9 +15,6 @@ from segkd_mm.datasets.resize_crop_flip import RandomResizeCropFlip
 from segkd_mm.datasets.shapes import ShapesDataset, make_shapes
 from segkd_mm.datasets.unlabelled import WithUnlabelled
 from segkd_mm.datasets.voc import VOC2012Dataset
-from segkd_mm.datasets.whole_photos import WholePhotos
-from segkd_mm.datasets.with_teacher_cache import WithTeacherCache
-from segkd_mm.datasets.with_whole_photo import WithWholePhoto
 
 __all__ = [
     'CamVidDataset',
@@ -33,9 +30,6 @@ __all__ = [
     'ShapesDataset',
     'TabledPhotoMetricDistortion',
     'VOC2012Dataset',
-    'WholePhotos',
-    'WithTeacherCache',
     'WithUnlabelled',
-    'WithWholePhoto',
     'make_shapes',
 ]

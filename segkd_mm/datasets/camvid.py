@@ -7,8 +7,9 @@ from mmseg.datasets import BaseSegDataset
 from mmseg.registry import DATASETS
 
 from segkd_mm.datasets.layout import CheckedLayout
+from segkd_mm.labels import VOID
 
-VOID = 11
+FILE_VOID = 11
 
 
 @DATASETS.register_module()
@@ -46,7 +47,7 @@ camvid/
     @classmethod
     def get_label_map(cls, new_classes: Sequence[str] | None = None) -> dict[int, int]:
         """File value to class index, of all classes or of a subset; void to 255."""
-        return {**(super().get_label_map(new_classes) or {}), VOID: 255}
+        return {**(super().get_label_map(new_classes) or {}), FILE_VOID: VOID}
 
     def load_data_list(self) -> list[dict]:
         images = Path(self.data_prefix['img_path'])

@@ -6,13 +6,14 @@ from mmseg.datasets import BaseSegDataset, CityscapesDataset
 from mmseg.registry import DATASETS
 
 from segkd_mm.datasets.layout import CheckedLayout
+from segkd_mm.labels import VOID
 
-PHOTO_SUFFIX = '_leftImg8bit.png'
+IMAGE_SUFFIX = '_leftImg8bit.png'
 LABEL_SUFFIX = '_gtFine_labelTrainIds.png'
 # The ids of the 19 classes in the files *_gtFine_labelIds.png, in the order of the classes.
 LABEL_IDS = (7, 8, 11, 12, 13, 17, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 31, 32, 33)
 
-_TRAIN_ID_OF = np.full(256, 255, np.uint8)
+_TRAIN_ID_OF = np.full(256, VOID, np.uint8)
 _TRAIN_ID_OF[list(LABEL_IDS)] = np.arange(len(LABEL_IDS))
 
 
@@ -20,7 +21,7 @@ _TRAIN_ID_OF[list(LABEL_IDS)] = np.arange(len(LABEL_IDS))
 class CityscapesHalfDataset(CheckedLayout, BaseSegDataset):
     """Cityscapes at 1024 x 512: the 19 classes that are scored, void is 255.
 
-    Made once, by ``tools/halve_cityscapes.py``, which spares every epoch the reading of photos of
+    Made once, by ``tools/halve_cityscapes.py``, which spares every epoch the reading of images of
     four times the size.
 
     Source: Cordts et al., arXiv 1604.01685.
@@ -42,23 +43,23 @@ cityscapes_half/
     )
 
     def __init__(self, **kwargs) -> None:
-        super().__init__(img_suffix=PHOTO_SUFFIX, seg_map_suffix=LABEL_SUFFIX, **kwargs)
+        super().__init__(img_suffix=IMAGE_SUFFIX, seg_map_suffix=LABEL_SUFFIX, **kwargs)
 
 
-def halve_photo(photo: np.ndarray) -> np.ndarray:
+def halve_image(image: np.ndarray) -> np.ndarray:
     """Half the size: each pixel is the mean of a block of 2 x 2.
 
     Args:
-        photo: H x W x 3, uint8, H and W even.
+        image: H x W x 3, uint8, H and W even.
     """
-    height, width = photo.shape[:2]
-    return cv2.resize(photo, (width // 2, height // 2), interpolation=cv2.INTER_AREA)
+    height, width = image.shape[:2]
+    return cv2.resize(image, (width // 2, height // 2), interpolation=cv2.INTER_AREA)
 
 
 def halve_label(label_ids: np.ndarray) -> np.ndarray:
     """Half the size, in train ids: each pixel is the top left one of the block of 2 x 2.
 
-    The centre of the block, where the pixel of :func:`halve_photo` lies, is equally far from its
+    The centre of the block, where the pixel of :func:`halve_image` lies, is equally far from its
     four pixels, so that none is nearer than another. The top left one is what mmseg's nearest
     resizing takes in training, too.
 

@@ -10,7 +10,7 @@ GREYS = np.arange(256)
 
 @TRANSFORMS.register_module()
 class TabledPhotoMetricDistortion(PhotoMetricDistortion):
-    """``PhotoMetricDistortion`` of uint8 photos, to the bit, but faster.
+    """``PhotoMetricDistortion`` of uint8 images, to the bit, but faster.
 
     What becomes of a value is worked out once for each of the 256, not for each pixel.
     """

@@ -12,16 +12,16 @@ SPLITS = Path(__file__).parent / 'splits' / 'msrc_v2'
 
 @DATASETS.register_module()
 class MSRCv2Dataset(CheckedLayout, BaseSegDataset):
-    """MSRC-v2: 591 photos, 23 classes, void is 255.
+    """MSRC-v2: 591 images, 23 classes, void is 255.
 
     The authors give no split; the usual sizes are 276 / 59 / 256. The files in ``splits/msrc_v2``
     hold ours. They were made so: in each of the 20 scenes (the number before the first ``_`` of
     a name) order the names by the SHA-256 of the name, take the first for train, the next for
-    val, the rest for test. A scene of n photos owes n * 276 / 591 photos to train and
+    val, the rest for test. A scene of n images owes n * 276 / 591 images to train and
     n * 59 / 591 to val: rounded down, and up in the scenes with the largest remainders (of equal
     ones the lower scene number) until the sizes are met.
 
-    horse (3 photos) and mountain (26) are too rare to score and usually left out: name the other
+    horse (3 images) and mountain (26) are too rare to score and usually left out: name the other
     classes in ``metainfo=dict(classes=...)``.
 
     Source: Shotton et al., TextonBoost, IJCV 2009.

@@ -6,7 +6,7 @@ from mmcv.image import rescale_size
 from mmcv.transforms import BaseTransform
 from mmseg.registry import TRANSFORMS
 
-from segkd_mm.datasets.window import nearest, photo_window
+from segkd_mm.datasets.resized_window import image_window, nearest
 from segkd_mm.labels import VOID
 
 TRIES = 10  # as mmseg's RandomCrop
@@ -18,15 +18,15 @@ class RandomResizeCropFlip(BaseTransform):
     """``RandomResize`` that keeps the ratio, ``RandomCrop`` and ``RandomFlip``, but faster.
 
     It draws the same numbers from ``numpy.random``: after the same seed it gives the same mask as
-    the three do, the same photo but for a few grey levels where edges are sharp, and leaves the
-    generator as they do. A photo smaller than the crop is left so; the preprocessor pads it.
+    the three do, the same image but for a few grey levels where edges are sharp, and leaves the
+    generator as they do. An image smaller than the crop is left so; the preprocessor pads it.
 
-    It also sets ``results['to_photo']``, float64 [2, 3]: the affine map from pixel centres (x, y)
-    of the augmented photo to those of the photo as loaded, for whoever has something to sample
-    there. Whatever moves pixels afterwards has to keep it up.
+    It also sets ``results['crop_to_image']``, float64 [2, 3]: the affine map from pixel centres
+    (x, y) of the augmented image to those of the loaded one, at which a teacher's map of the whole
+    image is sampled. Transforms that move pixels afterwards have to update it.
 
     Args:
-        scale: Long and short side, in any order, between which photos of ratio 1 just fit.
+        scale: Long and short side, in any order, between which images of ratio 1 just fit.
         ratio_range: Lowest and highest factor of ``scale``.
         crop_size: Height and width.
         cat_max_ratio: Another crop is tried, ten times, while one class has this share or more of
@@ -54,18 +54,18 @@ class RandomResizeCropFlip(BaseTransform):
         rows, columns = nearest(height, size[1]), nearest(width, size[0])
         window = self._draw_window(results, rows, columns)
         flip = bool(np.random.random_sample() < self.prob)
-        photo = photo_window(results['img'], size, window)
-        results['img'] = cv2.flip(photo, 1) if flip else photo
+        image = image_window(results['img'], size, window)
+        results['img'] = cv2.flip(image, 1) if flip else image
         rows, columns = rows[window[0]], columns[window[1]][:: -1 if flip else 1]
         for key in results.get('seg_fields', []):
             results[key] = results[key][rows][:, columns]
         zoom = size[0] / width, size[1] / height
         results.update(
-            img_shape=photo.shape[:2],
+            img_shape=image.shape[:2],
             scale_factor=zoom,
             flip=flip,
             flip_direction='horizontal' if flip else None,
-            to_photo=results.get('to_photo', np.eye(2, 3)) @ _before(zoom, window, flip),
+            crop_to_image=results.get('crop_to_image', np.eye(2, 3)) @ _before(zoom, window, flip),
         )
         return results
 

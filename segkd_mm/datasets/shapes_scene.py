@@ -5,8 +5,9 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
+from segkd_mm.labels import VOID
+
 SIZE = 160
-VOID = 255
 _EDGE = np.ones((3, 3), np.uint8)
 _Y, _X = np.mgrid[:SIZE, :SIZE].astype(np.float32)
 

@@ -1,4 +1,4 @@
-"""Photos without labels beside a labelled data set, for distillation, which needs none."""
+"""Images without labels beside a labelled data set, for distillation, which needs none."""
 
 from collections.abc import Callable, Sequence
 from copy import copy
@@ -9,64 +9,62 @@ from mmcv.transforms import BaseTransform, LoadAnnotations
 from mmengine.dataset import BaseDataset, ConcatDataset
 from mmseg.datasets.transforms import RandomCrop
 from mmseg.registry import DATASETS
-from torchvision.datasets.folder import IMG_EXTENSIONS, is_image_file
 
 from segkd_mm.datasets.layout import DataLayoutError
 from segkd_mm.datasets.resize_crop_flip import RandomResizeCropFlip
+from segkd_mm.datasets.wrapped import walk
+from segkd_mm.image_files import SUFFIXES, images_in
 from segkd_mm.labels import UNLABELLED
 
 
 @DATASETS.register_module()
 class WithUnlabelled(ConcatDataset):
-    """A labelled data set and photos without labels, through one pipeline.
+    """A labelled data set and images without labels, through one pipeline.
 
-    In the place of its ``LoadAnnotations`` the photos get a mask of ``UNLABELLED``, which crops,
+    In the place of its ``LoadAnnotations`` the images get a mask of ``UNLABELLED``, which crops,
     flips and rotates with them, so that padding is void as ever. Samples are drawn from both alike:
-    where the photos are many times more, wrap the labelled set in a ``RepeatDataset``, lest most
+    where the images are many times more, wrap the labelled set in a ``RepeatDataset``, lest most
     batches hold hardly a label.
 
     Args:
         labelled: Config of a data set of mmseg's, also in a ``RepeatDataset`` or ``ConcatDataset``,
             the pipeline of whose first data set is taken.
-        photos: Folder of photos, or several; those in folders below are taken too.
+        images: Folder of images, or several; those in folders below are taken too.
 
     Raises:
-        DataLayoutError: A folder does not exist, or holds no photo.
+        DataLayoutError: A folder does not exist, or holds no image.
         ValueError: The pipeline has no ``LoadAnnotations``.
     """
 
-    def __init__(self, labelled: dict, photos: str | Sequence[str]) -> None:
+    def __init__(self, labelled: dict, images: str | Sequence[str]) -> None:
         labelled = DATASETS.build(labelled)
-        folders = [photos] if isinstance(photos, str) else photos
-        super().__init__([_Photos(folders, _without_labels(labelled))], lazy_init=True)
-        # Given with the photos, a RepeatDataset, which is no BaseDataset, would be refused.
+        folders = [images] if isinstance(images, str) else images
+        super().__init__([_Images(folders, _without_labels(labelled))], lazy_init=True)
+        # Given with the images, a RepeatDataset, which is no BaseDataset, would be refused.
         self.datasets.insert(0, labelled)
         self._metainfo = labelled.metainfo
         self.full_init()
 
 
-class _Photos(BaseDataset):
+class _Images(BaseDataset):
     def __init__(self, folders: Sequence[str], pipeline: Sequence[Callable]) -> None:
         self._folders = folders
         super().__init__(pipeline=pipeline)
 
     def load_data_list(self) -> list[dict]:
-        files = [file for folder in self._folders for file in _photos_in(Path(folder))]
+        files = [file for folder in self._folders for file in _images_in(Path(folder))]
         return [{'img_path': str(file), 'seg_fields': []} for file in files]
 
 
-def _photos_in(folder: Path) -> list[Path]:
-    photos = sorted(
-        file for file in folder.rglob('*') if is_image_file(file.name) and file.name[0] != '.'
-    )
-    if photos:
-        return photos
-    found = 'holds no photos' if folder.is_dir() else 'does not exist'
+def _images_in(folder: Path) -> list[Path]:
+    if images := images_in(folder):
+        return images
+    found = 'holds no images' if folder.is_dir() else 'does not exist'
     raise DataLayoutError(
         f'{folder} {found} (looked in {folder.resolve()}).\n'
-        'WithUnlabelled expects a folder of photos, at any depth, which end in '
-        f'{", ".join(IMG_EXTENSIONS)}.\n'
-        'If they are in another place: --cfg-options train_dataloader.dataset.photos=/path/to/them'
+        'WithUnlabelled expects a folder of images, at any depth, which end in '
+        f'{SUFFIXES}.\n'
+        'If they are in another place: --cfg-options train_dataloader.dataset.images=/path/to/them'
     )
 
 
@@ -81,19 +79,18 @@ class MarkUnlabelled(BaseTransform):
 
 def _without_labels(labelled: BaseDataset) -> list[Callable]:
     """The data set's pipeline, with a mask of ``UNLABELLED`` in the place of labels."""
-    while not hasattr(labelled, 'pipeline'):
-        labelled = labelled.datasets[0] if hasattr(labelled, 'datasets') else labelled.dataset
+    labelled = next(part for part in walk(labelled) if hasattr(part, 'pipeline'))
     # Of mmseg's MultiImageMixDataset the pipeline is a plain list.
     transforms = getattr(labelled.pipeline, 'transforms', labelled.pipeline)
     if not any(isinstance(transform, LoadAnnotations) for transform in transforms):
         raise ValueError(
             f'WithUnlabelled: the pipeline of {type(labelled).__name__} has no LoadAnnotations for '
-            f'the photos to leave out, but {[type(t).__name__ for t in transforms]}.'
+            f'the images to leave out, but {[type(t).__name__ for t in transforms]}.'
         )
-    return [_for_photos(transform) for transform in transforms]
+    return [_for_images(transform) for transform in transforms]
 
 
-def _for_photos(transform: Callable) -> Callable:
+def _for_images(transform: Callable) -> Callable:
     if isinstance(transform, LoadAnnotations):
         return MarkUnlabelled()
     if isinstance(transform, RandomCrop | RandomResizeCropFlip):

@@ -45,13 +45,13 @@ def needed(to: str, precision: str) -> tuple[ModuleType, ...]:
     return tuple(library(name, EXTRA) for name in names)
 
 
-def to_program(graph: nn.Module, photo_in: bool = False) -> torch.export.ExportedProgram:
+def to_program(graph: nn.Module, image_in: bool = False) -> torch.export.ExportedProgram:
     """The graph of torch.export, for any batch and any size of the images.
 
     Raises:
         RuntimeError: Something in the graph holds at one size only.
     """
-    images = _example(photo_in)
+    images = _example(image_in)
     any_size = {'images': dict.fromkeys((0, 2, 3), torch.export.Dim.DYNAMIC)}
     with torch.no_grad(), _quiet():
         # Not strict is the default of newer torch alone; strict, batch norms cannot change modes.
@@ -124,8 +124,8 @@ def kept_if_good(path: Path) -> Iterator[Path]:
             file.replace(path.parent / file.name)
 
 
-def _example(photo_in: bool) -> Tensor:
-    return torch.zeros(TRACED, dtype=torch.uint8 if photo_in else torch.float32)
+def _example(image_in: bool) -> Tensor:
+    return torch.zeros(TRACED, dtype=torch.uint8 if image_in else torch.float32)
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from mmseg.models.segmentors.base import BaseSegmentor
 from torch import Tensor, nn
 
 from segkd_mm.deploy.prediction import upsamples_once
+from segkd_mm.normalisation import normalisation_of
 
 
 class DeployedGraph(nn.Module):
@@ -15,7 +16,7 @@ class DeployedGraph(nn.Module):
 
     Args:
         model: The segmentor; it is copied.
-        photo_in: Take photos, uint8 [N, 3, H, W] in the order of channels that mmcv and OpenCV
+        image_in: Take images, uint8 [N, 3, H, W] in the order of channels that mmcv and OpenCV
             read (BGR), and normalise them as the segmentor's preprocessor does; else normalised
             images, float32.
         labels_out: Give labels, uint8 [N, H, W] (int64 of more than 256 classes); else logits,
@@ -23,14 +24,14 @@ class DeployedGraph(nn.Module):
         dtype: Of the segmentor.
 
     Raises:
-        ValueError: The segmentor's prediction is more than its logits upsampled once, or photos are
+        ValueError: The segmentor's prediction is more than its logits upsampled once, or images are
             padded for it.
     """
 
     def __init__(
         self,
         model: BaseSegmentor,
-        photo_in: bool = False,
+        image_in: bool = False,
         labels_out: bool = False,
         dtype: torch.dtype = torch.float32,
     ) -> None:
@@ -41,19 +42,19 @@ class DeployedGraph(nn.Module):
                 'upsampled once (sliding windows, a single class against a threshold, or a head '
                 "with a way of its own to predict). Sliding windows go by test_cfg.mode='whole'."
             )
-        if photo_in and model.data_preprocessor.test_cfg:
+        if image_in and model.data_preprocessor.test_cfg:
             raise ValueError('Padding (test_cfg of the preprocessor) cannot go into the graph.')
         self.model = _exportable(deepcopy(model)).to(dtype).eval()
         self.normalise = Normalise(model.data_preprocessor)
         self.test_cfg = model.data_preprocessor.test_cfg  # how images are padded
         self.labels = torch.uint8 if model.out_channels <= 256 else torch.int64
-        self.photo_in, self.labels_out = photo_in, labels_out
+        self.image_in, self.labels_out = image_in, labels_out
         self.dtype = dtype
 
     def describe(self) -> dict:
         """What a user of the exported file has to know of it, as of ``Runtime.metadata``."""
         return {
-            'input': 'photo' if self.photo_in else 'normalised',
+            'input': 'image' if self.image_in else 'normalised',
             'output': 'labels' if self.labels_out else 'logits',
             'mean': self.normalise.mean.flatten().tolist(),
             'std': self.normalise.std.flatten().tolist(),
@@ -65,7 +66,7 @@ class DeployedGraph(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """Logits or labels of images [N, 3, H, W]."""
-        inputs = self.normalise(images) if self.photo_in else images
+        inputs = self.normalise(images) if self.image_in else images
         logits = self.model(inputs.to(self.dtype)).float()
         if not self.labels_out:
             return logits
@@ -75,19 +76,18 @@ class DeployedGraph(nn.Module):
 
 
 class Normalise(nn.Module):
-    """What mmseg's preprocessor does to photos, padding aside: uint8 to float32 [N, 3, H, W]."""
+    """What mmseg's preprocessor does to images, padding aside: uint8 to float32 [N, 3, H, W]."""
 
     def __init__(self, preprocessor: nn.Module) -> None:
         super().__init__()
-        scaled = preprocessor._enable_normalize
-        self.swap = preprocessor._channel_conversion
-        self.register_buffer('mean', preprocessor.mean.clone() if scaled else torch.zeros(3, 1, 1))
-        self.register_buffer('std', preprocessor.std.clone() if scaled else torch.ones(3, 1, 1))
+        self.swap, mean, std = normalisation_of(preprocessor)
+        self.register_buffer('mean', torch.tensor(mean).view(-1, 1, 1))
+        self.register_buffer('std', torch.tensor(std).view(-1, 1, 1))
 
-    def forward(self, photos: Tensor) -> Tensor:
+    def forward(self, images: Tensor) -> Tensor:
         """Normalised images."""
-        images = photos.float()
-        return ((images.flip(1) if self.swap else images) - self.mean) / self.std
+        floats = images.float()
+        return ((floats.flip(1) if self.swap else floats) - self.mean) / self.std
 
 
 class BinMeans(nn.Module):

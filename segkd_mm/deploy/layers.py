@@ -5,8 +5,9 @@ The nodes of what the graph does around the model lie in ``normalise`` and ``gra
 
 import ast
 from collections.abc import Iterable, Sequence
-from difflib import get_close_matches
 from typing import Any
+
+from segkd_mm.hints import did_you_mean
 
 SCOPES = 'pkg.torch.onnx.name_scopes'
 AROUND = 'normalise', 'graph'
@@ -36,8 +37,7 @@ def layers_within(names: Iterable[str], modules: Sequence[str]) -> list[str]:
     found = {module: [name for name in names if _is_within(name, module)] for module in modules}
     for module, layers in found.items():
         if not layers and module not in AROUND:
-            close = get_close_matches(module, names, n=3, cutoff=0.5)
-            hint = f' (close: {", ".join(close)})' if close else ''
+            hint = did_you_mean(module, names, cutoff=0.5)
             raise ValueError(f'The exported model has no layer {module}{hint}.')
     return list(dict.fromkeys(name for layers in found.values() for name in layers))
 

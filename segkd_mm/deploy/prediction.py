@@ -13,7 +13,7 @@ from mmseg.structures import SegDataSample
 from mmseg.utils import OptSampleList, SampleList
 from torch import Tensor, nn
 
-from segkd_mm.deploy.labels import upsampled_labels
+from segkd_mm.deploy.label_map import upsampled_label_map
 from segkd_mm.segmentors.base import ForeignSegmentor
 from segkd_mm.segmentors.torchvision_segmentor import TorchvisionSegmentor
 
@@ -34,12 +34,12 @@ OF_HEADS = 'predict', 'predict_by_feat'
 
 @contextmanager
 def labels_only(model: BaseSegmentor) -> Iterator[None]:
-    """Inside, the model's predictions have ``pred_sem_seg`` as ever but no ``seg_logits``.
+    """Inside the block, predictions have ``pred_sem_seg`` as ever but no ``seg_logits``.
 
-    That is much faster (see :mod:`segkd_mm.deploy.labels`). Where a prediction is more than logits
-    upsampled once, it is made as ever, with ``seg_logits``: sliding windows, photos that were
-    resized or flipped for the model, a single class against a threshold, heads with a way of
-    their own to predict.
+    That is much faster (see :mod:`segkd_mm.deploy.label_map`). Where a prediction is more than
+    logits upsampled once, it is made in mmseg's way, with ``seg_logits``: sliding windows, images
+    that were resized or flipped for the model, a single class against a threshold, and heads that
+    override the prediction.
     """
     model.predict = partial(_predict, model)
     try:
@@ -55,7 +55,7 @@ def _predict(
     metas = [sample.metainfo for sample in data_samples or ()]
     if not (metas and upsamples_once(model) and all(_keeps_size(meta, size) for meta in metas)):
         return type(model).predict(model, inputs, data_samples)
-    labels = upsampled_labels(model(inputs), size, model.align_corners)
+    labels = upsampled_label_map(model(inputs), size, model.align_corners)
     for sample, found in zip(data_samples, labels, strict=True):
         _set_labels(sample, found)
     return data_samples
@@ -82,11 +82,11 @@ def _behaves_like(module: nn.Module, classes: tuple[type, ...], methods: tuple[s
 
 
 def _keeps_size(meta: dict, size: tuple[int, int]) -> bool:
-    """Whether the model's input of that size is the photo as it was, padding aside."""
+    """Whether the model's input of that size is the image as it was, padding aside."""
     left, right, top, bottom = _padding(meta)
     upsampled_to = tuple(meta.get('pad_shape', meta['img_shape'])[:2])
-    photo = size[0] - top - bottom, size[1] - left - right
-    return upsampled_to == size and photo == tuple(meta['ori_shape'][:2]) and not meta.get('flip')
+    image = size[0] - top - bottom, size[1] - left - right
+    return upsampled_to == size and image == tuple(meta['ori_shape'][:2]) and not meta.get('flip')
 
 
 def _padding(meta: dict) -> tuple[int, int, int, int]:
@@ -98,5 +98,5 @@ def _set_labels(sample: SegDataSample, labels: Tensor) -> None:
     """Give the sample its labels [H, W], less the padding."""
     left, right, top, bottom = _padding(sample.metainfo)
     height, width = labels.shape
-    photo = labels[None, top : height - bottom, left : width - right]
-    sample.set_data({'pred_sem_seg': PixelData(data=photo)})
+    image = labels[None, top : height - bottom, left : width - right]
+    sample.set_data({'pred_sem_seg': PixelData(data=image)})

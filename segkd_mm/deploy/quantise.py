@@ -1,4 +1,4 @@
-"""int8 of an ONNX graph: static, calibrated on photos; and which layers it costs most.
+"""int8 of an ONNX graph: static, calibrated on images; and which layers it costs most.
 
 The graph keeps float inputs and outputs; before a layer that works in int8 stand pairs of
 QuantizeLinear and DequantizeLinear, which runtimes melt into it.
@@ -22,12 +22,12 @@ os.environ.setdefault('NNCF_CI', '1')  # else nncf, once imported, reports each 
 FLOAT = 'float of '  # before the names of the weights of layers that stay in float
 
 
-def quantise(model: Any, photos: Sequence[np.ndarray], keep_float: Sequence[str] = ()) -> Any:
+def quantise(model: Any, images: Sequence[np.ndarray], keep_float: Sequence[str] = ()) -> Any:
     """A quantised ``onnx.ModelProto``, by nncf, of one from :func:`segkd_mm.deploy.export.to_onnx`.
 
     Args:
         model: The graph; it stays as it is.
-        photos: To calibrate on, as the graph takes them, [1, 3, H, W] each.
+        images: To calibrate on, as the graph takes them, [1, 3, H, W] each.
         keep_float: Names of modules or layers that stay in float.
 
     Raises:
@@ -38,15 +38,15 @@ def quantise(model: Any, photos: Sequence[np.ndarray], keep_float: Sequence[str]
     names = [node.name for node in model.graph.node]
     return nncf.quantize(
         deepcopy(model),
-        nncf.Dataset(photos, lambda photo: {'images': photo}),
-        subset_size=len(photos),
+        nncf.Dataset(images, lambda image: {'images': image}),
+        subset_size=len(images),
         # Activations asymmetric, weights symmetric: as fast, and nearer to the float model.
         preset=nncf.QuantizationPreset.MIXED,
         ignored_scope=nncf.IgnoredScope(layers_within(names, [*AROUND, *keep_float])),
     )
 
 
-def layer_errors(model: Any, quantised: Any, photos: Sequence[np.ndarray]) -> dict[str, float]:
+def layer_errors(model: Any, quantised: Any, images: Sequence[np.ndarray]) -> dict[str, float]:
     """What each layer costs: the error of the output when it alone is in int8, by its name.
 
     The error is the mean square of the difference of the logits, relative to that of the logits; of
@@ -55,11 +55,11 @@ def layer_errors(model: Any, quantised: Any, photos: Sequence[np.ndarray]) -> di
     Args:
         model: The float graph.
         quantised: The same from :func:`quantise`.
-        photos: To run it on; a few do.
+        images: To run it on; a few do.
     """
-    expected = _outputs(model, photos)
+    expected = _outputs(model, images)
     return {
-        layer: _error(_outputs(only(layer, model, quantised), photos), expected)
+        layer: _error(_outputs(only(layer, model, quantised), images), expected)
         for layer in track(quantised_layers(model, quantised), 'Layer by layer')
     }
 
@@ -112,7 +112,7 @@ def _prune(graph: Any) -> None:
             graph.initializer.remove(weight)
 
 
-def _outputs(model: Any, photos: Iterable[np.ndarray]) -> list[np.ndarray]:
+def _outputs(model: Any, images: Iterable[np.ndarray]) -> list[np.ndarray]:
     ort = library('onnxruntime', EXTRA)
     options = ort.SessionOptions()
     options.intra_op_num_threads = 1
@@ -120,7 +120,7 @@ def _outputs(model: Any, photos: Iterable[np.ndarray]) -> list[np.ndarray]:
     session = ort.InferenceSession(
         model.SerializeToString(), options, providers=['CPUExecutionProvider']
     )
-    return [session.run(None, {'images': photo})[0] for photo in photos]
+    return [session.run(None, {'images': image})[0] for image in images]
 
 
 def _error(found: Sequence[np.ndarray], expected: Sequence[np.ndarray]) -> float:

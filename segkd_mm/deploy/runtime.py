@@ -23,7 +23,7 @@ class Runtime:
         path: Its file.
         metadata: What tools/export.py wrote into it: ``classes``, ``palette``, ``mean``, ``std``,
             ``bgr_to_rgb``, ``test_cfg`` (of mmseg's preprocessor), ``input`` ('normalised' or
-            'photo'), ``output`` ('logits' or 'labels'), ``align_corners``, ``precision``,
+            'image'), ``output`` ('logits' or 'labels'), ``align_corners``, ``precision``,
             ``parameters``, ``config``, ``checkpoint``, ``versions``.
         engine: What runs it, on what and how, in words.
     """
@@ -37,14 +37,14 @@ class Runtime:
 
         Args:
             images: [N, 3, H, W] on any device; where the input is 'normalised', float32 as the
-                model's preprocessor gives them; where it is 'photo', uint8 in the order of channels
+                model's preprocessor gives them; where it is 'image', uint8 in the order of channels
                 that mmcv and OpenCV read, BGR.
 
         Returns:
             On the CPU: float32 logits [N, C, h, w] at the model's own stride, or int64 labels
             [N, H, W].
         """
-        kind = torch.uint8 if self.metadata['input'] == 'photo' else torch.float32
+        kind = torch.uint8 if self.metadata['input'] == 'image' else torch.float32
         found = self._run(images.to('cpu', kind).contiguous())
         return found.long() if self.metadata['output'] == 'labels' else found
 

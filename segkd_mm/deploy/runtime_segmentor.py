@@ -25,7 +25,7 @@ class RuntimeSegmentor(ForeignSegmentor):
         runtime = load_runtime(artefact, threads)
         metadata = runtime.metadata
         preprocessor = {key: metadata[key] for key in PREPROCESSING}
-        if metadata['input'] == 'photo':
+        if metadata['input'] == 'image':
             preprocessor.update(mean=None, std=None, bgr_to_rgb=False)
         super().__init__(
             nn.Identity(),

@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from difflib import get_close_matches
 from itertools import chain
 from math import log
 
@@ -13,6 +12,7 @@ from mmseg.utils import get_classes
 from mmseg.utils.class_names import dataset_aliases
 from torch import Tensor, nn
 
+from segkd_mm.hints import did_you_mean
 from segkd_mm.labels import UNLABELLED, VOID
 
 Names = str | Sequence[str]
@@ -130,9 +130,9 @@ def class_names(given: Names) -> list[str]:
     classes = getattr(DATASETS.get(given), 'METAINFO', {}).get('classes')
     aliases = [*chain(*dataset_aliases.values())]
     if not classes and given not in aliases:
-        close = _close(given, [*aliases, *DATASETS.module_dict])
+        hint = did_you_mean(given, [*aliases, *DATASETS.module_dict])
         raise ValueError(
-            f'Class map: no data set {given!r}{close} to take the classes from. '
+            f'Class map: no data set {given!r}{hint} to take the classes from. '
             'Name one that mmseg knows, or list the classes.'
         )
     return list(classes or get_classes(given))
@@ -227,10 +227,4 @@ def _twice(names: Sequence[str]) -> list[str]:
 def _strange(names: Iterable[str], known: Sequence[str]) -> list[str]:
     """Those which are not known, each with the names close to it."""
     keys = set(map(_key, known))
-    return [repr(name) + _close(name, known) for name in names if _key(name) not in keys]
-
-
-def _close(name: str, known: Iterable[str]) -> str:
-    names = {_key(one): one for one in known}
-    close = [names[key] for key in get_close_matches(_key(name), names, n=3)]
-    return f' (close: {", ".join(close)})' if close else ''
+    return [repr(name) + did_you_mean(name, known) for name in names if _key(name) not in keys]

@@ -25,10 +25,10 @@ class SegDistiller(BaseModel):
 
     Args:
         student: Config of any mmseg segmentor.
-        teacher: Config of a :class:`segkd_mm.distill.teacher.Teacher`, of several as
-            :class:`segkd_mm.distill.teachers.Teachers`, of one that sees the whole photos as
-            :class:`segkd_mm.distill.whole_photo_teacher.WholePhotoTeacher`, or of one that was run
-            before as :class:`segkd_mm.distill.cached_teacher.CachedTeacher`.
+        teacher: Config of a :class:`segkd_mm.distill.teacher.Teacher`, of a
+            :class:`segkd_mm.distill.ensemble.TeacherEnsemble`, or of a teacher of whole images:
+            :class:`segkd_mm.whole_image.WholeImageTeacher` or
+            :class:`segkd_mm.whole_image.CachedTeacher`.
         terms: By name, the config of each :class:`segkd_mm.distill.term.Term`: ``student`` and
             ``teacher`` (names of taps), ``loss``, where channels differ ``adapter``, and more.
         init_cfg: Of mmengine's BaseModule.
@@ -52,7 +52,7 @@ class SegDistiller(BaseModel):
             self._taps = Taps(self.student, {term['student'] for term in terms.values()})
             # Of a term, the teacher is the name of a tap, or a dict by such names.
             wanted = {tap for t in terms.values() for tap in _names(t['teacher'])}
-            self.teacher.watch(wanted, self.data_preprocessor)
+            self.teacher.prepare(wanted, self.data_preprocessor)
             self.terms = self._build_terms(terms)
         leave_out_of_keys(self, 'student', beside=['terms.'])
 
@@ -75,7 +75,7 @@ class SegDistiller(BaseModel):
 
         Args:
             inputs: Images as the student's preprocessor makes them, [N, 3, H, W].
-            data_samples: With the labels in ``gt_sem_seg``; in photos without any, what counts for
+            data_samples: With the labels in ``gt_sem_seg``; in images without any, what counts for
                 the terms is marked as ``UNLABELLED``, which becomes void for the student.
         """
         labels = torch.cat([sample.gt_sem_seg.data for sample in data_samples])
@@ -83,12 +83,12 @@ class SegDistiller(BaseModel):
             sample.gt_sem_seg.data.masked_fill_(sample.gt_sem_seg.data == UNLABELLED, VOID)
         with self._taps:
             losses = self.student.loss(inputs, data_samples)
-        student, teacher = self._taps.pop(), self._ask_teacher(inputs, data_samples)
+        student, teacher = self._taps.pop(), self._teacher_outputs(inputs, data_samples)
         for name, term in self.terms.items():
             losses[f'terms.{name}.loss'] = term(student[term.student], teacher, labels)
         return losses
 
-    def _ask_teacher(self, inputs: Tensor, data_samples: SampleList) -> dict[str, Tensor]:
+    def _teacher_outputs(self, inputs: Tensor, data_samples: SampleList) -> dict[str, Tensor]:
         taps = {t for term in self.terms.values() if term.is_on for t in term.mixture.weights}
         return self.teacher(inputs, taps, data_samples) if taps else {}
 

@@ -3,14 +3,16 @@
 import torch
 from torch import Tensor, nn
 
+from segkd_mm.normalisation import normalisation_of
+
 
 class Renormalise(nn.Module):
     """From the student's normalised images to the teacher's, by way of the pixels."""
 
     def __init__(self, student: nn.Module, teacher: nn.Module) -> None:
         super().__init__()
-        s_flip, s_mean, s_std = normalisation(student)
-        t_flip, t_mean, t_std = normalisation(teacher)
+        s_flip, s_mean, s_std = normalisation_of(student)
+        t_flip, t_mean, t_std = normalisation_of(teacher)
         self.flip = s_flip != t_flip
         for name, values in zip(
             ('s_mean', 's_std', 't_mean', 't_std'), (s_mean, s_std, t_mean, t_std), strict=True
@@ -21,11 +23,3 @@ class Renormalise(nn.Module):
         pixels = x * self.s_std + self.s_mean
         pixels = pixels.flip(1) if self.flip else pixels
         return (pixels - self.t_mean) / self.t_std
-
-
-def normalisation(preprocessor: nn.Module) -> tuple[bool, list[float], list[float]]:
-    """Whether a data preprocessor turns BGR round, and its mean and std, in pixel values."""
-    turns = getattr(preprocessor, '_channel_conversion', False)
-    if not getattr(preprocessor, '_enable_normalize', False):
-        return turns, [0.0] * 3, [1.0] * 3
-    return turns, preprocessor.mean.flatten().tolist(), preprocessor.std.flatten().tolist()

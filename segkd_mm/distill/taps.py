@@ -86,13 +86,13 @@ def _submodule(model: nn.Module, name: str) -> nn.Module:
     modules = dict(model.named_modules())
     if name in modules:
         return modules[name]
-    close = get_close_matches(name, filter(None, modules), n=3, cutoff=0.5)
+    close = ' or '.join(map(repr, get_close_matches(name, filter(None, modules), 3, 0.5)))
+    hint = f' (did you mean {close}?)' if close else ''
     parent = name.rpartition('.')[0]
     while parent not in modules:
         parent = parent.rpartition('.')[0]
     children = [child for child, _ in modules[parent].named_children()]
     raise TapError(
-        f'{type(model).__name__} has no submodule {name!r}. '
-        + (f'Close: {", ".join(close)}. ' if close else '')
-        + f'{parent or type(model).__name__} has: {", ".join(children)}.'
+        f'{type(model).__name__} has no submodule {name!r}{hint}. '
+        f'{parent or type(model).__name__} has: {", ".join(children)}.'
     )

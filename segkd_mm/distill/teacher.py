@@ -1,11 +1,12 @@
-"""The teacher: a frozen segmentor which sees its own normalisation."""
+"""The teacher: a frozen segmentor with its own normalisation, image size and precision."""
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
+from inspect import signature
 from math import ceil
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 import torch.nn.functional as F
@@ -14,10 +15,11 @@ from mmseg.registry import MODELS
 from mmseg.utils import OptSampleList
 from torch import Tensor, nn
 
-from segkd_mm.distill.fusing import fused
-from segkd_mm.distill.inert import Inert
-from segkd_mm.distill.renormalise import Renormalise, normalisation
+from segkd_mm.distill.frozen import FrozenModule
+from segkd_mm.distill.fuse_norms import fused
+from segkd_mm.distill.renormalise import Renormalise
 from segkd_mm.distill.taps import Taps
+from segkd_mm.normalisation import normalisation_of
 from segkd_mm.weights import load_strictly, read_state_dict
 
 HALF = {'bf16': torch.bfloat16, 'fp16': torch.float16}
@@ -25,11 +27,11 @@ TRIAL = (1, 3, 64, 64)
 
 
 @MODELS.register_module()
-class Teacher(Inert):
-    """Any segmentor with its weights, for evaluation only, whatever is asked of it.
+class Teacher(FrozenModule):
+    """A segmentor with its weights, frozen, which gives out the tensors at its taps.
 
-    Batch norms are part of the convolutions before them where a trial shows that the taps stay as
-    they are (:func:`segkd_mm.distill.fusing.fused`).
+    Batch norms are fused into the convolutions before them where a trial shows that the taps stay
+    as they are (:func:`segkd_mm.distill.fuse_norms.fused`).
 
     Args:
         model: Config of the segmentor, or the path of a config file which has one as ``model``.
@@ -81,15 +83,15 @@ class Teacher(Inert):
         self.compile_model = compile
         self.requires_grad_(False).eval()
 
-    def watch(self, taps: Iterable[str], inputs_from: nn.Module) -> None:
-        """Say, once, which taps to give out, and which preprocessor makes the images to come.
+    def prepare(self, taps: Iterable[str], inputs_from: nn.Module) -> None:
+        """Set, once, which taps to give out, and which preprocessor makes the images.
 
         Raises:
             TapError: A tap does not exist.
         """
         taps = set(taps)
         own = self.model.data_preprocessor
-        if normalisation(own) != normalisation(inputs_from):
+        if normalisation_of(own) != normalisation_of(inputs_from):
             self.renormalise = Renormalise(inputs_from, own).eval()
         self.model = fused(self.model, partial(self._trial, taps))
         self._taps = Taps(self.model, taps)
@@ -102,7 +104,7 @@ class Teacher(Inert):
 
     @torch.no_grad()
     def _trial(self, taps: Collection[str], model: nn.Module) -> list[Tensor]:
-        """All that a model gives out of an image of noise."""
+        """The taps and the output of a model on an image of noise."""
         image = torch.randn(TRIAL, generator=torch.Generator().manual_seed(0))
         with Taps(model, taps) as kept:
             out = model(self._resize(image), mode='tensor')
@@ -135,8 +137,8 @@ class Teacher(Inert):
 
         Args:
             inputs: As the student's preprocessor makes them.
-            taps: What is wanted now; one model gives out all that it watches.
-            data_samples: Of no need to a model that sees the images.
+            taps: The taps of this step; one model gives out all of its taps.
+            data_samples: Not used: the model sees the images.
         """
         with self._taps:
             self.output(inputs)
@@ -144,7 +146,7 @@ class Teacher(Inert):
 
     @torch.no_grad()
     def output(self, inputs: Tensor) -> Tensor | tuple[Tensor, ...]:
-        """What the model itself makes of the student's images: logits, of most models."""
+        """The output of the model on the student's images: logits, of most models."""
         with self._precision(inputs.device.type):
             return self.model(self._resize(self.renormalise(inputs)), mode='tensor')
 
@@ -165,7 +167,7 @@ class Teacher(Inert):
 
 
 def has_bf16(device: torch.device) -> bool:
-    """Whether a device computes in bf16 by instructions of its own, rather than by way of fp32."""
+    """Whether a device has instructions for bf16, rather than emulating it in fp32."""
     if device.type == 'cuda':
         return torch.cuda.is_bf16_supported(including_emulation=False)
     if device.type == 'cpu':
@@ -173,6 +175,20 @@ def has_bf16(device: torch.device) -> bool:
         able = getattr(torch.cpu, 'get_capabilities', dict)()
         return able.get('avx512_bf16', False) or able.get('amx_bf16', False)
     return False
+
+
+def teacher_options(teacher: Mapping) -> dict[str, Any]:
+    """The options of a teacher's config, with defaults, and its model as a dict.
+
+    Raises:
+        TypeError: It is no config of a :class:`Teacher`, or has an option that a teacher has not.
+    """
+    options = dict(teacher)
+    if (kind := options.pop('type', None)) != Teacher.__name__:
+        raise TypeError(f"The teacher's type is {kind!r}, expected 'Teacher'.")
+    bound = signature(Teacher).bind(**options)
+    bound.apply_defaults()
+    return bound.arguments | {'model': model_config(bound.arguments['model'])}
 
 
 def model_config(model: dict | str) -> dict:

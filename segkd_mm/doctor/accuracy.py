@@ -1,7 +1,6 @@
 """How well the teacher does beside the student: what it can teach."""
 
 from collections.abc import Iterable, Iterator
-from math import isnan
 
 import numpy as np
 import torch
@@ -13,8 +12,9 @@ from torch import Tensor, nn
 from segkd_mm.distill.term import Term
 from segkd_mm.doctor.experiment import Experiment
 from segkd_mm.doctor.finding import Finding, Report
+from segkd_mm.evaluation import confusion_of_logits, mean_iou
 from segkd_mm.labels import UNLABELLED, VOID
-from segkd_mm.report.class_iou import ClassIoUMetric, class_scores
+from segkd_mm.whole_image.samples import whole_image_of
 
 STUDENT, CONSTANT = 'student', 'the commonest class everywhere'
 # A teacher below this multiple of the best constant guess has learned nothing of these classes.
@@ -24,38 +24,31 @@ CUT = 10
 
 
 def check_accuracy(experiment: Experiment, images: int = 20) -> Report:
-    """mIoU of student and teacher on ``images`` validation photos, and of the teacher on crops.
+    """mIoU of student and teacher on ``images`` validation images, and of the teacher on crops.
 
     The teacher's is of what its terms learn from: its taps at their own stride, in the classes to
     which they are mapped. Crops are training batches: what it is shown in training.
     """
     model, report = experiment.model.eval(), Report('What the teacher can teach')
     whole = experiment.batches('val', images)
-    whole = track(whole, 'validation photos', images, transient=True)
+    whole = track(whole, 'validation images', images, transient=True)
     matrices = _confusions(experiment, whole, training=False)
-    report.rows.extend(_row(name, 'val photos', matrix) for name, matrix in matrices.items())
+    report.rows.extend(_row(name, 'val images', matrix) for name, matrix in matrices.items())
     if experiment.is_distilled:
         size = experiment.config.train_dataloader.batch_size
         crops = experiment.batches('train', max(images // size, 1))
         on_crops = _confusions(experiment, crops, training=True)
         if _teachers(matrices):
-            _judge(matrices, report, f'{images} photos')
-        else:  # it knows the training photos alone
+            _judge(matrices, report, f'{images} images')
+        else:  # it knows the training images alone
             _judge(on_crops, report, 'training crops')
         for name in _teachers(on_crops):
             report.rows.append(_row(name, 'training crops', on_crops[name]))
             if name in matrices:
-                whole = miou(matrices[name])
-                report.findings.extend(_judge_crops(name, whole, miou(on_crops[name])))
+                whole = mean_iou(matrices[name])
+                report.findings.extend(_judge_crops(name, whole, mean_iou(on_crops[name])))
     model.train()
     return report
-
-
-def miou(matrix: np.ndarray) -> float:
-    """Mean IoU in percent over the classes that truth or prediction has, of [C, C] pixel counts."""
-    values = [row['IoU'] for row in class_scores(matrix, range(len(matrix)))]
-    known = [value for value in values if not isnan(value)]
-    return sum(known) / len(known) if known else 0.0
 
 
 def _confusions(
@@ -77,22 +70,23 @@ def _confusions(
 def _of_batch(experiment: Experiment, data: dict) -> Iterator[tuple[str, np.ndarray]]:
     inputs = data['inputs']
     labels = torch.stack([sample.gt_sem_seg.data[0] for sample in data['data_samples']])
-    # For testing the preprocessor pads the photos alone.
+    # For testing the preprocessor pads the images alone.
     beyond = [now - own for now, own in zip(inputs.shape[2:], labels.shape[1:], strict=True)]
     labels = F.pad(labels, (0, beyond[1], 0, beyond[0]), value=VOID).to(inputs.device)
     labels = labels.masked_fill(labels == UNLABELLED, VOID)
     logits = experiment.student(inputs, mode='tensor')
     yield STUDENT, _confusion(logits, labels)
-    if experiment.is_distilled and _can_be_asked(experiment.model.teacher, data['data_samples']):
-        teacher = experiment.model.teacher(inputs, None, data['data_samples'])
+    samples = data['data_samples']
+    if experiment.is_distilled and _has_what_it_needs(experiment.model.teacher, samples):
+        teacher = experiment.model.teacher(inputs, None, samples)
         for name, target, known in _targets(experiment.model, inputs, labels, logits, teacher):
             yield name, _confusion(target, known)
 
 
-def _can_be_asked(teacher: nn.Module, samples: SampleList) -> bool:
-    # What a teacher needs besides the images comes with the training photos alone.
+def _has_what_it_needs(teacher: nn.Module, samples: SampleList) -> bool:
+    # Records of whole images come with the training images alone.
     needs = {getattr(module, 'needs', None) for module in teacher.modules()} - {None}
-    return all(need in samples[0] for need in needs)
+    return all(whole_image_of(samples[0], need) for need in needs)
 
 
 def _targets(
@@ -129,15 +123,13 @@ def _own_logits(teacher: nn.Module, inputs: Tensor) -> Tensor | None:
 
 
 def _confusion(logits: Tensor, labels: Tensor) -> np.ndarray:
-    logits = F.interpolate(logits.float(), labels.shape[1:], mode='bilinear')
-    counted = ClassIoUMetric.intersect_and_union(logits.argmax(1), labels, logits.shape[1], VOID)
-    return counted.numpy()
+    return confusion_of_logits(logits, labels).numpy()
 
 
 def _row(name: str, on: str, matrix: np.ndarray) -> dict:
     pixels = max(matrix.sum(), 1)
     accuracy = 100 * float(matrix.trace() / pixels)
-    return {'who': name, 'on': on, 'mIoU': miou(matrix), 'pixel accuracy': accuracy}
+    return {'who': name, 'on': on, 'mIoU': mean_iou(matrix), 'pixel accuracy': accuracy}
 
 
 def _teachers(matrices: Iterable[str]) -> list[str]:
@@ -150,7 +142,7 @@ def _judge_crops(name: str, whole: float, crops: float) -> list[Finding]:
     return [
         Finding(
             'note',
-            f'{name}: {crops:.1f} mIoU on the training crops, {whole:.1f} on whole photos. What it '
+            f'{name}: {crops:.1f} mIoU on the training crops, {whole:.1f} on whole images. What it '
             'teaches is what it sees of a crop.',
             'Larger crops, or less enlargement (ratio_range), show it more.',
         )
@@ -158,7 +150,7 @@ def _judge_crops(name: str, whole: float, crops: float) -> list[Finding]:
 
 
 def _judge(matrices: dict[str, np.ndarray], report: Report, on: str) -> None:
-    student, chance = miou(matrices[STUDENT]), miou(matrices[CONSTANT])
+    student, chance = mean_iou(matrices[STUDENT]), mean_iou(matrices[CONSTANT])
     teachers = _teachers(matrices)
     if not teachers:
         report.findings.append(
@@ -166,8 +158,8 @@ def _judge(matrices: dict[str, np.ndarray], report: Report, on: str) -> None:
                     'not be measured.')
         )  # fmt: skip
     for name in teachers:
-        value = miou(matrices[name])
-        if value < CHANCE * chance:
+        value = mean_iou(matrices[name])
+        if not value >= CHANCE * chance:  # NaN, too
             report.findings.append(
                 Finding(
                     'error',

@@ -9,7 +9,7 @@ from torch import nn
 from segkd_mm.config import plain_student
 from segkd_mm.doctor.experiment import Experiment
 from segkd_mm.doctor.finding import Finding, Report
-from segkd_mm.report.step_cost import TrainingStep, build_model, step_costs
+from segkd_mm.measure.step_cost import TrainingStep, build_model, step_costs
 
 LOADED = 3  # batches
 

@@ -62,14 +62,14 @@ def _faults(info: Mapping, mask: np.ndarray, num_classes: int) -> list[Finding]:
                 'and reduce_zero_label.',
             )
         )
-    with Image.open(info['img_path']) as photo:
-        if photo.size != mask.shape[::-1]:
+    with Image.open(info['img_path']) as image:
+        if image.size != mask.shape[::-1]:
             faults.append(
                 Finding(
                     'error',
-                    f'{info["img_path"]} has {photo.size[0]} x {photo.size[1]} pixels, its mask '
+                    f'{info["img_path"]} has {image.size[0]} x {image.size[1]} pixels, its mask '
                     f'{mask.shape[1]} x {mask.shape[0]}.',
-                    'Each mask must have the size of its photo.',
+                    'Each mask must have the size of its image.',
                 )
             )
     return faults

@@ -13,7 +13,7 @@ from mmseg.registry import DATASETS, MODELS
 from torch import nn
 from torch.utils.data import DataLoader, Dataset
 
-from segkd_mm.report.step_cost import set_highest
+from segkd_mm.measure.step_cost import set_highest
 from segkd_mm.weights import load_strictly, read_state_dict
 
 

@@ -21,7 +21,7 @@ class Finding:
 
 @dataclass
 class Report:
-    """What one check gives: a title, rows of a table (see ``segkd_mm.report.tables``), findings."""
+    """The result of one check: a title, rows of :mod:`segkd_mm.results.tables`, findings."""
 
     title: str
     rows: list[dict] = field(default_factory=list)

@@ -5,6 +5,7 @@ from segkd_mm.hooks.class_weights import ClassWeightHook
 from segkd_mm.hooks.finite_loss import FiniteLossHook, NonFiniteLossError
 from segkd_mm.hooks.freeze import FreezeHook
 from segkd_mm.hooks.iteration_seed import IterationSeedHook
+from segkd_mm.hooks.progress import ProgressHook
 from segkd_mm.hooks.term_schedule import TermScheduleHook
 
 __all__ = [
@@ -14,5 +15,6 @@ __all__ = [
     'FreezeHook',
     'IterationSeedHook',
     'NonFiniteLossError',
+    'ProgressHook',
     'TermScheduleHook',
 ]

@@ -17,6 +17,8 @@ from rich.progress import track
 from torch import nn
 from torch.utils.data import Dataset
 
+from segkd_mm.files import written_aside
+
 
 def class_weights(pixels: np.ndarray) -> list[float]:
     """``1 / ln(1.02 + p)`` of each class, p its share of the labelled pixels: 1.42 to 50.5.
@@ -57,10 +59,8 @@ def count_pixels(dataset: Dataset) -> np.ndarray:
             f'The {len(infos)} training masks, {infos[0]["seg_map_path"]} and so on, hold no pixel '
             f'of the {num_classes} classes, only void or other ids; check masks and classes.'
         )
-    kept.parent.mkdir(parents=True, exist_ok=True)
-    aside = kept.with_suffix(f'.{os.getpid()}')
-    aside.write_text(json.dumps(pixels.tolist()))
-    aside.replace(kept)
+    with written_aside(kept) as aside:
+        aside.write_text(json.dumps(pixels.tolist()))
     return pixels
 
 

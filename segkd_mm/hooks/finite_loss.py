@@ -11,6 +11,8 @@ from mmengine.runner import Runner
 from mmseg.registry import HOOKS
 from torch import Tensor, nn
 
+from segkd_mm.files import written_aside
+
 
 class NonFiniteLossError(RuntimeError):
     """A loss is infinite or NaN."""
@@ -65,11 +67,10 @@ class FiniteLossHook(Hook):
     def _save(self, path: Path, what: dict, batch: dict) -> None:
         labels = [sample.gt_sem_seg.data for sample in batch['data_samples']]
         state = self.model.state_dict()
-        aside = path.with_suffix('.new')
-        torch.save(
-            {**what, 'inputs': batch['inputs'], 'labels': labels, 'state_dict': state}, aside
-        )
-        aside.replace(path)
+        with written_aside(path) as aside:
+            torch.save(
+                {**what, 'inputs': batch['inputs'], 'labels': labels, 'state_dict': state}, aside
+            )
 
 
 def _total(loss: Tensor | list[Tensor]) -> Tensor:

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 
 import timm
 
+from segkd_mm.labels import VOID
+
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
@@ -21,7 +23,7 @@ def preprocessor(
         bgr_to_rgb=bgr_to_rgb,
         size_divisor=1,
         pad_val=0,
-        seg_pad_val=255,
+        seg_pad_val=VOID,
     )
 
 

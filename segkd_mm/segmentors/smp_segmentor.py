@@ -1,10 +1,9 @@
 """Models of segmentation_models.pytorch as mmseg segmentors."""
 
-from difflib import get_close_matches
-
 from mmseg.registry import MODELS
 from torch import Tensor, nn
 
+from segkd_mm.hints import did_you_mean
 from segkd_mm.segmentors.base import ForeignSegmentor
 from segkd_mm.segmentors.libraries import library
 from segkd_mm.segmentors.normalisation import preprocessor, timm_preprocessor
@@ -69,8 +68,7 @@ class SMPSegmentor(ForeignSegmentor):
 
 def _check(what: str, name: str, names: list[str]) -> None:
     if name not in names:
-        close = get_close_matches(name, names, n=3)
-        raise ValueError(f'smp has no {what} {name!r}. Close: {", ".join(close) or "none"}.')
+        raise ValueError(f'smp has no {what} {name!r}{did_you_mean(name, names)}.')
 
 
 def _without_upsampling(head: nn.Module) -> None:

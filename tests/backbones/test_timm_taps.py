@@ -117,12 +117,12 @@ def test_a_forward_hook_on_the_submodule_of_a_tap_sees_its_feature():
 
 
 def test_an_unknown_tap_is_refused_with_a_close_one():
-    with pytest.raises(ValueError, match=r"no tap 'lwo'.*Did you mean 'low'\?"):
+    with pytest.raises(ValueError, match=r"no tap 'lwo' \(did you mean 'low'\?\)"):
         TimmTapBackbone('resnet18', taps=('lwo',))
 
 
 def test_an_unknown_arch_is_refused_with_a_close_one():
-    with pytest.raises(ValueError, match=r"no model 'resnet181'\. Close: .*resnet18"):
+    with pytest.raises(ValueError, match=r"no model 'resnet181' \(did you mean 'resnet18'"):
         TimmTapBackbone('resnet181')
 
 
@@ -141,11 +141,11 @@ def test_the_levels_of_a_vision_transformer_are_its_blocks(tmp_path):
     last = TimmTapBackbone('vit_tiny_patch16_224', **settings).eval()
     chosen = {'out_indices': (1, 3, 5, 7), 'dynamic_img_size': True}
     spread = TimmTapBackbone('vit_tiny_patch16_224', options=chosen, **settings).eval()
-    photo = images(224)
+    image = images(224)
     for backbone, blocks in ((last, [9, 11]), (spread, [3, 7])):
         backbone.init_weights()
-        expected = net.forward_intermediates(photo, blocks, intermediates_only=True)
-        for feature, block in zip(backbone(photo), expected, strict=True):
+        expected = net.forward_intermediates(image, blocks, intermediates_only=True)
+        for feature, block in zip(backbone(image), expected, strict=True):
             torch.testing.assert_close(feature, block)
     assert (spread.channels, spread.strides) == ((192, 192), (16, 16))
     assert [x.shape for x in spread(images(96))] == 2 * [(1, 192, 6, 6)]

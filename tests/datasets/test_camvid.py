@@ -18,7 +18,7 @@ def camvid(root, split='train', **kwargs):
 
 @pytest.fixture(params=['.png', '.jpg'])
 def tiny(request, tmp_path):
-    """One photo of 2 x 6 pixels whose file values are 0 to 11."""
+    """One image of 2 x 6 pixels whose file values are 0 to 11."""
     for folder in ('train', 'trainannot'):
         (tmp_path / folder).mkdir()
     mask = np.arange(12, dtype=np.uint8).reshape(2, 6)
@@ -42,7 +42,7 @@ def test_sizes_of_the_splits(real_data, split, size):
     assert len(camvid(f'{real_data}/camvid', split)) == size
 
 
-def test_void_pixels_of_a_photo_do_not_reach_the_metric(real_data):
+def test_void_pixels_of_an_image_do_not_reach_the_metric(real_data):
     sample = camvid(f'{real_data}/camvid')[0]
     label = sample['gt_seg_map']
     assert sample['img_path'].endswith('0001TP_006690.jpg')

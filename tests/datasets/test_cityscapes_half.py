@@ -5,7 +5,7 @@ from mmcv.transforms import LoadImageFromFile
 from mmseg.datasets.transforms import LoadAnnotations
 
 from segkd_mm.datasets import CityscapesHalfDataset, DataLayoutError
-from segkd_mm.datasets.cityscapes_half import halve_label, halve_photo
+from segkd_mm.datasets.cityscapes_half import halve_image, halve_label
 
 # By name, from cityscapesscripts/helpers/labels.py; of the ids 0 to 33 the others are not scored.
 ID_OF = {
@@ -28,13 +28,13 @@ def blocks(rows):
 
 @pytest.fixture
 def tiny(tmp_path):
-    """Two photos of one city each, 2 x 3, whose labels are 0 1 18 / 255 2 3."""
+    """Two images of one city each, 2 x 3, whose labels are 0 1 18 / 255 2 3."""
     for city in ('bonn', 'ulm'):
-        photo, label = tmp_path / f'leftImg8bit/val/{city}', tmp_path / f'gtFine/val/{city}'
-        for folder in (photo, label):
+        image, label = tmp_path / f'leftImg8bit/val/{city}', tmp_path / f'gtFine/val/{city}'
+        for folder in (image, label):
             folder.mkdir(parents=True)
         pixels = np.array([[0, 1, 18], [255, 2, 3]], np.uint8)
-        cv2.imwrite(f'{photo}/{city}_000000_000019_leftImg8bit.png', pixels)
+        cv2.imwrite(f'{image}/{city}_000000_000019_leftImg8bit.png', pixels)
         cv2.imwrite(f'{label}/{city}_000000_000019_gtFine_labelTrainIds.png', pixels)
     return tmp_path
 
@@ -48,11 +48,11 @@ def test_every_id_becomes_its_class_and_the_others_void():
     assert sorted(wanted)[:20] == [*range(19), 255]
 
 
-def test_a_halved_photo_holds_the_means_of_blocks():
-    photo = np.zeros((2, 4, 3), np.uint8)
-    photo[:, :2] = [[[0, 8, 255]] * 2, [[4, 16, 255]] * 2]
-    photo[1, 3] = 100
-    assert halve_photo(photo).tolist() == [[[2, 12, 255], [25, 25, 25]]]
+def test_a_halved_image_holds_the_means_of_blocks():
+    image = np.zeros((2, 4, 3), np.uint8)
+    image[:, :2] = [[[0, 8, 255]] * 2, [[4, 16, 255]] * 2]
+    image[1, 3] = 100
+    assert halve_image(image).tolist() == [[[2, 12, 255], [25, 25, 25]]]
 
 
 def test_a_halved_label_holds_the_top_left_pixels_of_blocks():
@@ -60,15 +60,15 @@ def test_a_halved_label_holds_the_top_left_pixels_of_blocks():
     assert halve_label(label).tolist() == [[0, 1]]
 
 
-def test_photo_and_label_stay_aligned():
+def test_image_and_label_stay_aligned():
     """Where all four pixels of a block are of one class, its halves agree, at every place."""
     ids = blocks(np.random.default_rng(0).choice(list(ID_OF.values()), size=(9, 13)))
-    photo = halve_photo(np.stack([ids] * 3, axis=-1))
-    of_photo = [list(ID_OF.values()).index(value) for value in photo[..., 0].flat]
-    assert halve_label(ids).flatten().tolist() == of_photo
+    image = halve_image(np.stack([ids] * 3, axis=-1))
+    of_image = [list(ID_OF.values()).index(value) for value in image[..., 0].flat]
+    assert halve_label(ids).flatten().tolist() == of_image
 
 
-def test_photos_of_all_cities_come_with_their_labels(tiny):
+def test_images_of_all_cities_come_with_their_labels(tiny):
     dataset = cityscapes(tiny, pipeline=[LoadImageFromFile(), LoadAnnotations()])
     assert [sample['img_path'].split('/')[-2] for sample in dataset] == ['bonn', 'ulm']
     assert dataset[1]['gt_seg_map'].tolist() == [[0, 1, 18], [255, 2, 3]]
@@ -80,7 +80,7 @@ def test_data_that_are_not_made_yet_say_how_to_make_them(tmp_path):
         cityscapes(tmp_path / 'nowhere')
 
 
-def test_a_photo_without_a_label_is_named(tiny):
+def test_an_image_without_a_label_is_named(tiny):
     label = next(tiny.glob('gtFine/val/ulm/*'))
     label.unlink()
     with pytest.raises(DataLayoutError, match=f'{label.name} does not exist .1 of 2 masks'):

@@ -36,7 +36,7 @@ def check_training_batch(config):
     assert set(labels.unique().tolist()) <= {*range(config.num_classes), 255}
 
 
-def check_whole_photos(config):
+def check_whole_images(config):
     for loader in (config.val_dataloader, config.test_dataloader):
         dataset = DATASETS.build(loader.dataset)
         sample = dataset[0]
@@ -47,10 +47,10 @@ def check_whole_photos(config):
 
 
 @pytest.mark.parametrize('name', REAL)
-def test_photos_come_through(real_data, name):
+def test_images_come_through(real_data, name):
     config = load(name, f'{real_data}/{REAL[name]}')
     check_training_batch(config)
-    check_whole_photos(config)
+    check_whole_images(config)
 
 
 def test_shapes_come_through(tmp_path):
@@ -58,7 +58,7 @@ def test_shapes_come_through(tmp_path):
     for loader in LOADERS:
         config[loader].dataset.update(num_train=9, num_val=2)
     check_training_batch(config)
-    check_whole_photos(config)
+    check_whole_images(config)
 
 
 def test_cityscapes_at_half_size_comes_through(tmp_path):
@@ -66,14 +66,14 @@ def test_cityscapes_at_half_size_comes_through(tmp_path):
     label = np.kron(np.arange(32, dtype=np.uint8).reshape(4, 8), np.ones((128, 128), np.uint8))
     label[label > 18] = 255
     for split, number in [('train', config.train_dataloader.batch_size), ('val', 1)]:
-        photos, labels = (tmp_path / kind / split / 'ulm' for kind in ('leftImg8bit', 'gtFine'))
-        for folder in (photos, labels):
+        images, labels = (tmp_path / kind / split / 'ulm' for kind in ('leftImg8bit', 'gtFine'))
+        for folder in (images, labels):
             folder.mkdir(parents=True)
         for name in range(number):
-            cv2.imwrite(f'{photos}/ulm_{name}_leftImg8bit.png', label)
+            cv2.imwrite(f'{images}/ulm_{name}_leftImg8bit.png', label)
             cv2.imwrite(f'{labels}/ulm_{name}_gtFine_labelTrainIds.png', label)
     check_training_batch(config)
-    check_whole_photos(config)
+    check_whole_images(config)
 
 
 @pytest.mark.parametrize('name', [*REAL, 'cityscapes_half', 'shapes', 'voc_aug'])

@@ -7,11 +7,11 @@ from segkd_mm.datasets import TabledPhotoMetricDistortion
 from segkd_mm.datasets.shapes_scene import draw_scene
 
 
-def check_same(photo, seeds):
+def check_same(image, seeds):
     """The same after the same seed, to the bit, and as many numbers drawn."""
     changed = 0
     for seed in seeds:
-        wanted, found = {'img': photo.copy()}, {'img': photo.copy()}
+        wanted, found = {'img': image.copy()}, {'img': image.copy()}
         np.random.seed(seed)
         PhotoMetricDistortion()(wanted)
         after = np.random.random()
@@ -20,7 +20,7 @@ def check_same(photo, seeds):
         assert np.random.random() == after
         assert found['img'].dtype == np.uint8
         assert np.array_equal(found['img'], wanted['img'])
-        changed += not np.array_equal(found['img'], photo)
+        changed += not np.array_equal(found['img'], image)
     assert changed > 0.8 * len(seeds)
 
 
@@ -32,7 +32,7 @@ def test_a_drawn_scene_becomes_what_mmseg_makes_of_it():
 @pytest.mark.parametrize(
     'file', ['voc/VOC2012/JPEGImages/2007_000175.jpg', 'camvid/train/0001TP_006690.jpg']
 )
-def test_a_photo_becomes_what_mmseg_makes_of_it(real_data, file):
+def test_an_image_becomes_what_mmseg_makes_of_it(real_data, file):
     check_same(LoadImageFromFile()({'img_path': f'{real_data}/{file}'})['img'], range(60))
 
 

@@ -10,7 +10,7 @@ SPLIT = 'ImageSets/Segmentation/train.txt'
 
 @pytest.fixture
 def voc(tmp_path):
-    """A VOC folder of two photos, 4 x 4, labelled 0."""
+    """A VOC folder of two images, 4 x 4, labelled 0."""
     for folder in ('JPEGImages', 'SegmentationClass', 'ImageSets/Segmentation'):
         (tmp_path / folder).mkdir(parents=True)
     (tmp_path / SPLIT).write_text('a\nb\n')

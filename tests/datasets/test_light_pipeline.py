@@ -37,7 +37,7 @@ def both(config, root, **options):
 
 
 def check_same_samples(mmsegs, light, number):
-    """After the same seed: the same mask, and the photo but for the rounding of its resize."""
+    """After the same seed: the same mask, and the image but for the rounding of its resize."""
     for place in range(number):
         index = ReplayIndex(place % len(light), (0, 0, place))
         wanted, found = mmsegs[index], light[index]
@@ -47,7 +47,7 @@ def check_same_samples(mmsegs, light, number):
         # 255 / 128 either way, and a level of rounding.
         assert levels.mean() < 0.3 and levels.max() <= 5
         meta = b.metainfo
-        assert meta.pop('to_photo').shape == (2, 3)
+        assert meta.pop('crop_to_image').shape == (2, 3)
         assert meta == a.metainfo
 
 
@@ -56,7 +56,7 @@ def test_shapes_are_those_of_the_default_pipeline(shapes):
 
 
 @pytest.mark.parametrize('name', REAL)
-def test_real_photos_are_those_of_the_default_pipeline(real_data, name):
+def test_real_images_are_those_of_the_default_pipeline(real_data, name):
     check_same_samples(*both(base(name), real_data / REAL[name]), number=80)
 
 
@@ -69,7 +69,7 @@ def test_every_data_set_resizes_and_crops_alike_in_both(name):
     assert (crop.crop_size, crop.cat_max_ratio) == (light.crop_size, light.cat_max_ratio)
 
 
-def test_photos_come_to_the_device_as_bytes_and_are_normalised_there(shapes):
+def test_images_come_to_the_device_as_bytes_and_are_normalised_there(shapes):
     config = base('shapes')
     light = build(config, config.light_pipeline, shapes, num_train=16, num_val=4)
     samples = [light[ReplayIndex(i, (0, 0, i))] for i in range(16)]
@@ -109,4 +109,4 @@ def test_the_number_of_workers_does_not_matter(shapes):
             assert torch.equal(a, b)
         for a, b in zip(one['data_samples'], other['data_samples'], strict=True):
             assert torch.equal(a.gt_sem_seg.data, b.gt_sem_seg.data)
-            assert np.array_equal(a.to_photo, b.to_photo)
+            assert np.array_equal(a.crop_to_image, b.crop_to_image)

@@ -24,7 +24,7 @@ def msrc(real_data, split, **kwargs):
 
 
 def largest_remainders(scenes, total):
-    quotas = {scene: divmod(len(photos) * total, 591) for scene, photos in scenes.items()}
+    quotas = {scene: divmod(len(images) * total, 591) for scene, images in scenes.items()}
     left = total - sum(whole for whole, _ in quotas.values())
     up = sorted(quotas, key=lambda scene: (-quotas[scene][1], scene))[:left]
     return {scene: whole + (scene in up) for scene, (whole, _) in quotas.items()}
@@ -40,12 +40,12 @@ def test_splits_follow_their_rule():
     for name in chain.from_iterable(map(names, SIZES)):
         scenes[int(name.split('_')[0])].append(name)
     train, val = largest_remainders(scenes, 276), largest_remainders(scenes, 59)
-    for scene, photos in scenes.items():
-        photos.sort(key=lambda name: sha256(name.encode()).hexdigest())
+    for scene, images in scenes.items():
+        images.sort(key=lambda name: sha256(name.encode()).hexdigest())
         first, second = train[scene], train[scene] + val[scene]
-        assert set(photos[:first]) <= set(names('train'))
-        assert set(photos[first:second]) <= set(names('val'))
-        assert set(photos[second:]) <= set(names('test'))
+        assert set(images[:first]) <= set(names('train'))
+        assert set(images[first:second]) <= set(names('val'))
+        assert set(images[second:]) <= set(names('test'))
 
 
 def test_an_unknown_split_is_an_error():
@@ -54,8 +54,8 @@ def test_an_unknown_split_is_an_error():
 
 
 def test_splits_cover_the_data(real_data):
-    photos = {file[:-4] for file in os.listdir(f'{real_data}/msrc_v2/JPEGImages')}
-    assert photos == {name for split in SIZES for name in names(split)}
+    images = {file[:-4] for file in os.listdir(f'{real_data}/msrc_v2/JPEGImages')}
+    assert images == {name for split in SIZES for name in names(split)}
     assert {split: len(msrc(real_data, split)) for split in SIZES} == SIZES
 
 

@@ -11,10 +11,10 @@ FLIP = {'prob': 1.0}
 
 
 def sample():
-    """A photo and a mask whose pixels hold their own place: x and y, and the row."""
+    """An image and a mask whose pixels hold their own place: x and y, and the row."""
     x, y = np.meshgrid(np.arange(WIDTH), np.arange(HEIGHT))
-    photo = np.dstack([x, y]).astype(np.float32)
-    return {'img': photo, 'gt_seg_map': y.astype(np.uint8), 'seg_fields': ['gt_seg_map']}
+    image = np.dstack([x, y]).astype(np.float32)
+    return {'img': image, 'gt_seg_map': y.astype(np.uint8), 'seg_fields': ['gt_seg_map']}
 
 
 def augmented(seed=0, **options):
@@ -23,10 +23,10 @@ def augmented(seed=0, **options):
 
 
 def places(results):
-    """Where ``to_photo`` says that the pixels lie: x and y, [H, W, 2]."""
+    """Where ``crop_to_image`` says that the pixels lie: x and y, [H, W, 2]."""
     height, width = results['img'].shape[:2]
     x, y = np.meshgrid(np.arange(width), np.arange(height))
-    return np.dstack([x, y, np.ones_like(x)]) @ results['to_photo'].T
+    return np.dstack([x, y, np.ones_like(x)]) @ results['crop_to_image'].T
 
 
 @pytest.mark.parametrize(
@@ -34,10 +34,13 @@ def places(results):
     [SCALE, CROP, FLIP, {**SCALE, **CROP, 'prob': 0.5}, {**SCALE, 'prob': 0.5}],
     ids=['scale', 'crop', 'flip', 'all', 'scale and flip'],
 )
-def test_to_photo_tells_where_each_pixel_comes_from(options):
+def test_crop_to_image_tells_where_each_pixel_comes_from(options):
     for seed in range(20):
         results = augmented(seed, **options)
-        assert (results['to_photo'].dtype, results['to_photo'].shape) == (np.float64, (2, 3))
+        assert (results['crop_to_image'].dtype, results['crop_to_image'].shape) == (
+            np.float64,
+            (2, 3),
+        )
         # Outside of the outermost centres there is nothing to mix.
         wanted = places(results).clip(0, (WIDTH - 1, HEIGHT - 1))
         assert abs(results['img'] - wanted).max() < 1 / 128 + 1e-3
@@ -46,7 +49,7 @@ def test_to_photo_tells_where_each_pixel_comes_from(options):
 def test_the_map_of_a_small_case():
     """Of 120 x 90 doubled and flipped, the first pixel is the last of 240: a quarter inside."""
     results = augmented(scale=(2 * WIDTH, 2 * HEIGHT), crop_size=(999, 999), prob=1.0)
-    assert results['to_photo'].tolist() == [[-0.5, 0, 119.25], [0, 0.5, -0.25]]
+    assert results['crop_to_image'].tolist() == [[-0.5, 0, 119.25], [0, 0.5, -0.25]]
     assert results['scale_factor'] == (2, 2)
 
 
@@ -54,22 +57,22 @@ def test_without_augmentation_nothing_changes():
     before, results = sample(), augmented()
     assert np.array_equal(results['img'], before['img'])
     assert np.array_equal(results['gt_seg_map'], before['gt_seg_map'])
-    assert results['to_photo'].tolist() == [[1, 0, 0], [0, 1, 0]]
+    assert results['crop_to_image'].tolist() == [[1, 0, 0], [0, 1, 0]]
     assert (results['flip'], results['flip_direction']) == (False, None)
 
 
 def test_what_moved_the_pixels_before_is_kept():
     before = np.array([[0.0, 1, 7], [2, 0, 5]])
-    results = sample() | {'to_photo': before}
+    results = sample() | {'crop_to_image': before}
     np.random.seed(0)
-    after = RandomResizeCropFlip(**{**KEEP, **CROP, 'prob': 1.0})(results)['to_photo']
-    alone = augmented(**CROP, prob=1.0)['to_photo']
+    after = RandomResizeCropFlip(**{**KEEP, **CROP, 'prob': 1.0})(results)['crop_to_image']
+    alone = augmented(**CROP, prob=1.0)['crop_to_image']
     # The last pixel of the first row, by hand through the one and then the other.
     x, y = alone @ [49, 0, 1]
     assert after @ [49, 0, 1] == pytest.approx([y + 7, 2 * x + 5])
 
 
-def test_the_mask_stays_with_the_photo():
+def test_the_mask_stays_with_the_image():
     for seed in range(20):
         results = augmented(seed, **SCALE, prob=0.5)
         assert results['gt_seg_map'].shape == results['img_shape'] == results['img'].shape[:2]
@@ -85,8 +88,8 @@ def shares_of_crops(mask, cat_max_ratio):
     np.random.seed(0)
     shares = []
     for _ in range(60):
-        photo = np.zeros((*mask.shape, 3), np.uint8)
-        crop = transform({'img': photo, 'gt_seg_map': mask, 'seg_fields': ['gt_seg_map']})
+        image = np.zeros((*mask.shape, 3), np.uint8)
+        crop = transform({'img': image, 'gt_seg_map': mask, 'seg_fields': ['gt_seg_map']})
         counts = np.bincount(crop['gt_seg_map'].ravel(), minlength=256)[:255]
         shares.append(counts.max() / max(counts.sum(), 1))
     return np.array(shares)
@@ -109,5 +112,7 @@ def test_void_is_no_class():
 
 
 def test_a_crop_may_lie_at_either_edge():
-    starts = {tuple(augmented(seed, crop_size=(89, 119))['to_photo'][:, 2]) for seed in range(40)}
+    starts = {
+        tuple(augmented(seed, crop_size=(89, 119))['crop_to_image'][:, 2]) for seed in range(40)
+    }
     assert starts == {(0, 0), (0, 1), (1, 0), (1, 1)}

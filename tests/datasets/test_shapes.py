@@ -32,8 +32,8 @@ def test_files_fit_the_layout(tmp_path):
     split = tmp_path / 'shapes/ImageSets/Segmentation/val.txt'
     assert split.read_text().split() == ['val_00000', 'val_00001']
     mask = cv2.imread(str(tmp_path / 'shapes/SegmentationClass/val_00001.png'), -1)
-    photo = cv2.imread(str(tmp_path / 'shapes/JPEGImages/val_00001.jpg'), -1)
-    assert (mask.shape, photo.shape) == ((160, 160), (160, 160, 3))
+    image = cv2.imread(str(tmp_path / 'shapes/JPEGImages/val_00001.jpg'), -1)
+    assert (mask.shape, image.shape) == ((160, 160), (160, 160, 3))
     assert [path.name for path in tmp_path.iterdir()] == ['shapes']
 
 

@@ -25,20 +25,20 @@ AUGMENT = [
 
 
 def whitewash(results):
-    """Make the photo one that is nowhere black, so that black is what rotation brings in."""
+    """Make the image one that is nowhere black, so that black is what rotation brings in."""
     results['img'][:] = 255
     return results
 
 
 @pytest.fixture(scope='session')
-def photos(tmp_path_factory) -> Path:
-    """Three photos of 96 x 128, two of them in a folder below, and what is none."""
-    folder = tmp_path_factory.mktemp('photos')
+def images(tmp_path_factory) -> Path:
+    """Three images of 96 x 128, two of them in a folder below, and what is none."""
+    folder = tmp_path_factory.mktemp('images')
     (folder / 'below').mkdir()
     for name, grey in [('b.PNG', 40), ('below/a.jpeg', 80), ('below/c.webp', 160)]:
         cv2.imwrite(f'{folder}/{name}', np.full((96, 128, 3), grey, np.uint8))
     for name in ('notes.txt', '._b.jpg'):
-        (folder / name).write_text('no photo')
+        (folder / name).write_text('no image')
     return folder
 
 
@@ -60,8 +60,8 @@ def place(index, number=0):
     return ReplayIndex(index, (0, 0, number))
 
 
-def test_labelled_samples_come_first_and_then_the_photos_in_order(labelled, photos):
-    both = WithUnlabelled(labelled(LOAD), str(photos))
+def test_labelled_samples_come_first_and_then_the_images_in_order(labelled, images):
+    both = WithUnlabelled(labelled(LOAD), str(images))
     alone = DATASETS.build(labelled(LOAD))
     assert len(both) == 16 + 3
     assert both.metainfo == alone.metainfo
@@ -74,15 +74,15 @@ def test_labelled_samples_come_first_and_then_the_photos_in_order(labelled, phot
         assert (one['gt_seg_map'] == UNLABELLED).all()
 
 
-def test_several_folders_are_taken_one_after_another(labelled, photos):
-    both = WithUnlabelled(labelled(LOAD), [str(photos / 'below'), str(photos)])
+def test_several_folders_are_taken_one_after_another(labelled, images):
+    both = WithUnlabelled(labelled(LOAD), [str(images / 'below'), str(images)])
     names = [Path(both[place(index)]['img_path']).name for index in range(16, 21)]
     assert names == ['a.jpeg', 'c.webp', 'b.PNG', 'a.jpeg', 'c.webp']
 
 
-def test_what_rotation_brings_in_is_void_and_the_photo_is_not(labelled, photos):
+def test_what_rotation_brings_in_is_void_and_the_image_is_not(labelled, images):
     pipeline = [*LOAD, whitewash, *AUGMENT[:-2], AUGMENT[-1]]
-    both = WithUnlabelled(labelled(pipeline), str(photos))
+    both = WithUnlabelled(labelled(pipeline), str(images))
     for number in range(20):
         sample = both[place(16 + number % 3, number)]
         label, image = sample['data_samples'].gt_sem_seg.data[0], sample['inputs'].sum(0)
@@ -94,8 +94,8 @@ def test_what_rotation_brings_in_is_void_and_the_photo_is_not(labelled, photos):
         assert set(label.unique().tolist()) == {UNLABELLED, VOID}
 
 
-def test_padding_to_the_size_of_the_crop_is_void(labelled, photos):
-    both = WithUnlabelled(labelled([*LOAD, AUGMENT[-1]]), str(photos))
+def test_padding_to_the_size_of_the_crop_is_void(labelled, images):
+    both = WithUnlabelled(labelled([*LOAD, AUGMENT[-1]]), str(images))
     preprocessor = MODELS.build({'type': 'SegDataPreProcessor', 'size': (128, 160)})
     batch = preprocessor(pseudo_collate([both[place(16)]]), training=True)
     label = batch['data_samples'][0].gt_sem_seg.data[0]
@@ -115,9 +115,9 @@ def pairs(batch):
     return list(zip(batch['inputs'], batch['data_samples'], strict=True))
 
 
-def test_the_number_of_workers_does_not_matter(labelled, photos):
+def test_the_number_of_workers_does_not_matter(labelled, images):
     config = {'type': 'RepeatDataset', 'dataset': labelled([*LOAD, *AUGMENT]), 'times': 2}
-    both = WithUnlabelled(config, str(photos))
+    both = WithUnlabelled(config, str(images))
     assert len(both) == 2 * 16 + 3
     alone, shared = take(both, 0), take(both, 2)
     for (image, sample), (same_image, same_sample) in zip(alone, shared, strict=True):
@@ -128,15 +128,15 @@ def test_the_number_of_workers_does_not_matter(labelled, photos):
     assert kinds == {True, False}
 
 
-def test_the_pipeline_is_that_of_the_first_of_several_data_sets(labelled, photos):
+def test_the_pipeline_is_that_of_the_first_of_several_data_sets(labelled, images):
     config = {'type': 'ConcatDataset', 'datasets': [labelled(LOAD), labelled(LOAD)]}
-    both = WithUnlabelled(config, str(photos))
+    both = WithUnlabelled(config, str(images))
     assert len(both) == 2 * 16 + 3
     assert (both[place(32)]['gt_seg_map'] == UNLABELLED).all()
 
 
-def test_photos_are_cropped_without_a_look_for_classes_which_they_have_not(labelled, photos):
-    both = WithUnlabelled(labelled([*LOAD, *AUGMENT]), str(photos))
+def test_images_are_cropped_without_a_look_for_classes_which_they_have_not(labelled, images):
+    both = WithUnlabelled(labelled([*LOAD, *AUGMENT]), str(images))
     ratios = [
         t.cat_max_ratio for part in both.datasets for t in part.pipeline.transforms
         if isinstance(t, RandomCrop)
@@ -144,43 +144,43 @@ def test_photos_are_cropped_without_a_look_for_classes_which_they_have_not(label
     assert ratios == [0.75, 1]
 
 
-def test_photos_go_through_the_light_pipeline_too(labelled, photos):
+def test_images_go_through_the_light_pipeline_too(labelled, images):
     config = load_config('student/mnv3s_slim_shapes.py')
-    both = WithUnlabelled(labelled(config.light_pipeline), str(photos))
+    both = WithUnlabelled(labelled(config.light_pipeline), str(images))
     looks = [part.pipeline.transforms[3].cat_max_ratio for part in both.datasets]
     assert looks == [0.75, 1]
     sample = both[place(17)]['data_samples']
     assert set(sample.gt_sem_seg.data.unique().tolist()) == {UNLABELLED}
-    assert sample.to_photo.shape == (2, 3)
+    assert sample.crop_to_image.shape == (2, 3)
 
 
-def test_a_labelled_sample_is_what_it_is_alone(labelled, photos):
-    both = WithUnlabelled(labelled([*LOAD, *AUGMENT]), str(photos))
+def test_a_labelled_sample_is_what_it_is_alone(labelled, images):
+    both = WithUnlabelled(labelled([*LOAD, *AUGMENT]), str(images))
     alone = DATASETS.build(labelled([*LOAD, *AUGMENT]))
     assert torch.equal(both[place(3, 5)]['inputs'], alone[place(3, 5)]['inputs'])
 
 
-def test_a_folder_that_is_not_there_or_holds_no_photos_is_an_error(labelled, tmp_path):
+def test_a_folder_that_is_not_there_or_holds_no_images_is_an_error(labelled, tmp_path):
     (tmp_path / 'empty').mkdir()
     (tmp_path / 'empty' / 'a.txt').write_text('')
-    for name, found in [('absent', 'does not exist'), ('empty', 'holds no photos')]:
-        with pytest.raises(DataLayoutError, match=rf'{name} {found}(.|\n)*dataset.photos=/path'):
+    for name, found in [('absent', 'does not exist'), ('empty', 'holds no images')]:
+        with pytest.raises(DataLayoutError, match=rf'{name} {found}(.|\n)*dataset.images=/path'):
             WithUnlabelled(labelled(LOAD), str(tmp_path / name))
 
 
-def test_a_pipeline_without_labels_to_leave_out_is_an_error(labelled, photos):
+def test_a_pipeline_without_labels_to_leave_out_is_an_error(labelled, images):
     with pytest.raises(ValueError, match=r"has no LoadAnnotations .* \['LoadImageFromFile'\]"):
-        WithUnlabelled(labelled([{'type': 'LoadImageFromFile'}]), str(photos))
+        WithUnlabelled(labelled([{'type': 'LoadImageFromFile'}]), str(images))
     mixed = {'type': 'MultiImageMixDataset', 'dataset': labelled(LOAD),
              'pipeline': [{'type': 'RandomFlip', 'prob': 0.5}]}  # fmt: skip
     with pytest.raises(ValueError, match=r"MultiImageMixDataset has no .* \['RandomFlip'\]"):
-        WithUnlabelled(mixed, str(photos))
+        WithUnlabelled(mixed, str(images))
 
 
-def test_photos_of_voc_beside_camvid(real_data):
+def test_images_of_voc_beside_camvid(real_data):
     config = load_config('kd/response_kd_unlabelled_camvid.py', {
         'data_root': f'{real_data}/camvid',
-        'train_dataloader.dataset.photos': f'{real_data}/voc/VOC2012/JPEGImages',
+        'train_dataloader.dataset.images': f'{real_data}/voc/VOC2012/JPEGImages',
     })  # fmt: skip
     both = DATASETS.build(config.train_dataloader.dataset)
     assert len(both) == 367 + 1745

@@ -9,19 +9,19 @@ import pytest
 import torch
 import torch.nn.functional as F
 from mmseg.registry import MODELS
-from test_labels import TEACHER_KEYS
+from test_label_map import TEACHER_KEYS
 from tiny_student import tiny_student
 from torch import nn
 
 from segkd_mm.config import load_config
 from segkd_mm.deploy import load_runtime
-from segkd_mm.deploy.comparison import BOUNDS, compare
 from segkd_mm.deploy.export import SAVERS, SUFFIXES, kept_if_good, needed, to_onnx, to_program
 from segkd_mm.deploy.graph import BinMeans, DeployedGraph
-from segkd_mm.deploy.photos import Inputs, of_split
+from segkd_mm.deploy.images import Inputs, of_split
+from segkd_mm.deploy.parity import BOUNDS, compare
 from segkd_mm.deploy.quantise import quantise
 from segkd_mm.deploy.runtime_segmentor import RuntimeSegmentor
-from segkd_mm.report.efficiency import deployed
+from segkd_mm.results.efficiency import deployed
 from segkd_mm.weights import read_state_dict, rename_keys
 
 FORMATS = [*SUFFIXES]
@@ -36,7 +36,7 @@ def student():
 
 def export_all(graph, folder):
     """The graph in every format: the runtimes."""
-    program = to_program(graph, graph.photo_in)
+    program = to_program(graph, graph.image_in)
     exported = dict.fromkeys(('onnx', 'openvino'), to_onnx(program, graph.labels_out))
     exported['torch-export'] = program
     metadata = {**graph.describe(), **NAMES, 'note': NOTE}
@@ -54,8 +54,8 @@ def logits_of(student, tmp_path_factory):
 
 @pytest.fixture(scope='module')
 def labels_of(student, tmp_path_factory):
-    """Runtimes from photos to labels."""
-    graph = DeployedGraph(student, photo_in=True, labels_out=True).eval()
+    """Runtimes from images to labels."""
+    graph = DeployedGraph(student, image_in=True, labels_out=True).eval()
     return export_all(graph, tmp_path_factory.mktemp('labels'))
 
 
@@ -109,12 +109,12 @@ def test_logits_are_those_of_pytorch_at_any_batch_and_size(student, logits_of, t
 
 @pytest.mark.parametrize('to', FORMATS)
 @pytest.mark.parametrize('shape', [(1, 3, 64, 64), (2, 3, 75, 101)])
-def test_photos_become_the_labels_that_pytorch_finds(student, labels_of, to, shape):
-    photos = torch.randint(0, 256, shape, dtype=torch.uint8)
+def test_images_become_the_labels_that_pytorch_finds(student, labels_of, to, shape):
+    images = torch.randint(0, 256, shape, dtype=torch.uint8)
     mean, std = torch.tensor([[123.675, 116.28, 103.53], [58.395, 57.12, 57.375]])[..., None, None]
-    logits = student((photos[:, [2, 1, 0]] - mean) / std)
+    logits = student((images[:, [2, 1, 0]] - mean) / std)
     expected = F.interpolate(logits, shape[2:], mode='bilinear').argmax(1)
-    found = labels_of[to](photos)
+    found = labels_of[to](images)
     assert found.dtype == torch.int64
     assert len(expected.unique()) > 3
     assert (found != expected).float().mean() < 1e-3  # ties
@@ -129,7 +129,7 @@ def test_metadata_travel_in_the_file(logits_of, labels_of, to):
     np.testing.assert_allclose(metadata['mean'], [123.675, 116.28, 103.53])
     assert (metadata['input'], metadata['output']) == ('normalised', 'logits')
     assert (labels_of[to].metadata['input'], labels_of[to].metadata['output']) == (
-        'photo',
+        'image',
         'labels',
     )
 
@@ -148,17 +148,17 @@ def test_auxiliary_heads_stay_behind_and_the_model_stays_as_it_was(student):
 
 
 def test_an_exported_file_predicts_as_a_segmentor(student, logits_of, labels_of):
-    """The predictions of mmseg's own way, from a photo on."""
-    photo = torch.randint(0, 256, (3, 60, 83), dtype=torch.uint8)
-    expected = predicted(student, photo)
+    """The predictions of mmseg's own way, from an image on."""
+    image = torch.randint(0, 256, (3, 60, 83), dtype=torch.uint8)
+    expected = predicted(student, image)
     for runtime in (logits_of['onnx'], labels_of['onnx']):
         segmentor = MODELS.build(dict(type='RuntimeSegmentor', artefact=str(runtime.path)))
         assert isinstance(segmentor, RuntimeSegmentor)
-        assert (predicted(segmentor, photo) != expected).float().mean() < 1e-3
+        assert (predicted(segmentor, image) != expected).float().mean() < 1e-3
 
 
-def predicted(segmentor, photo):
-    return segmentor.test_step({'inputs': [photo], 'data_samples': None})[0].pred_sem_seg.data
+def predicted(segmentor, image):
+    return segmentor.test_step({'inputs': [image], 'data_samples': None})[0].pred_sem_seg.data
 
 
 def test_bf16_of_torch_export_takes_and_gives_float32(student, tmp_path):
@@ -206,7 +206,7 @@ def test_padding_does_not_go_into_the_graph(student):
     student.data_preprocessor.test_cfg = dict(size_divisor=32)
     try:
         with pytest.raises(ValueError, match='Padding'):
-            DeployedGraph(student, photo_in=True)
+            DeployedGraph(student, image_in=True)
     finally:
         student.data_preprocessor.test_cfg = None
 
@@ -246,16 +246,16 @@ def test_files_are_kept_together_or_not_at_all(tmp_path):
 
 
 @pytest.mark.slow
-def test_bf16_and_int8_of_a_trained_model_on_real_photos(real_data, tmp_path):
-    """DeepLabV3 with MobileNetV2, int8 calibrated on a few training photos."""
+def test_bf16_and_int8_of_a_trained_model_on_real_images(real_data, tmp_path):
+    """DeepLabV3 with MobileNetV2, int8 calibrated on a few training images."""
     config = load_config('teacher/deeplabv3_mnv2_voc.py', {'data_root': f'{real_data}/voc/VOC2012'})
     model = deployed(MODELS.build(config.model)).eval()
     state = read_state_dict(real_data / 'weights/deeplabv3_mobilenet_v2_voc.pth')
     model.load_state_dict(rename_keys(state, TEACHER_KEYS, 'the weights'))
-    graph = DeployedGraph(model, photo_in=True).eval()
-    exported = to_onnx(to_program(graph, photo_in=True))
+    graph = DeployedGraph(model, image_in=True).eval()
+    exported = to_onnx(to_program(graph, image_in=True))
     calibration = Inputs(of_split(config, 'train', 4, seed=0), model.data_preprocessor, True)
-    photos = of_split(config, 'val', 2)
+    images = of_split(config, 'val', 2)
     found = {}
     for precision in ('bf16', 'int8'):
         if precision == 'int8':
@@ -263,7 +263,7 @@ def test_bf16_and_int8_of_a_trained_model_on_real_photos(real_data, tmp_path):
         metadata = {**graph.describe(), **NAMES, 'precision': precision}
         SAVERS['openvino'](exported, tmp_path / f'{precision}.xml', metadata)
         runtime = load_runtime(tmp_path / f'{precision}.xml')
-        found[precision] = compare(model, runtime, photos)
+        found[precision] = compare(model, runtime, images)
     assert found['bf16'].torch_miou > 50
     assert found['bf16'].broken(BOUNDS['bf16']) == []
     assert 0.005 < found['int8'].labels_differ < 0.05

@@ -120,7 +120,7 @@ def test_models_of_torchvision():
         dict(pad_shape=(45, 75)),
     ],
 )
-def test_a_photo_that_was_changed_for_the_model_is_predicted_as_ever(meta):
+def test_an_image_that_was_changed_for_the_model_is_predicted_as_ever(meta):
     assert_as_ever(encoder_decoder(), **meta)
 
 

@@ -47,14 +47,14 @@ def model():
 
 
 @pytest.fixture(scope='module')
-def photos():
+def images():
     rng = np.random.default_rng(0)
     return list(rng.normal(size=(6, 1, 3, 24, 32)).astype(np.float32))
 
 
 @pytest.fixture(scope='module')
-def quantised(model, photos):
-    return quantise(model, photos)
+def quantised(model, images):
+    return quantise(model, images)
 
 
 def test_nodes_bear_the_names_of_their_modules(model):
@@ -67,28 +67,28 @@ def test_all_convs_work_in_int8_and_the_given_graph_stays_as_it_was(model, quant
     assert {node.op_type for node in model.graph.node} == {'Conv', 'Relu'}
 
 
-def test_the_layer_that_int8_breaks_is_found_and_kept_in_float(model, photos, quantised):
-    errors = layer_errors(model, quantised, photos[:2])
+def test_the_layer_that_int8_breaks_is_found_and_kept_in_float(model, images, quantised):
+    errors = layer_errors(model, quantised, images[:2])
     assert max(errors, key=errors.get) == 'second'
     assert errors['second'] > 10 * (errors['first'] + errors['third']) > 0
     assert worst_layers(errors) == ['second']
 
-    kept = quantise(model, photos, ['second'])
+    kept = quantise(model, images, ['second'])
     assert quantised_layers(model, kept) == ['first', 'third']
-    assert errors['second'] > 10 * sum(layer_errors(model, kept, photos[:2]).values())
+    assert errors['second'] > 10 * sum(layer_errors(model, kept, images[:2]).values())
 
 
-def test_errors_of_the_layers_add_up_to_that_of_the_whole(model, photos, quantised):
-    whole, expected = outputs(quantised, photos), outputs(model, photos)
+def test_errors_of_the_layers_add_up_to_that_of_the_whole(model, images, quantised):
+    whole, expected = outputs(quantised, images), outputs(model, images)
     error = np.square(whole - expected).sum() / np.square(expected).sum()
-    assert sum(layer_errors(model, quantised, photos).values()) == pytest.approx(error, rel=0.3)
+    assert sum(layer_errors(model, quantised, images).values()) == pytest.approx(error, rel=0.3)
 
 
-def outputs(model, photos):
+def outputs(model, images):
     import onnxruntime as ort
 
     session = ort.InferenceSession(model.SerializeToString(), providers=['CPUExecutionProvider'])
-    return np.concatenate([session.run(None, {'images': photo})[0] for photo in photos])
+    return np.concatenate([session.run(None, {'images': image})[0] for image in images])
 
 
 @pytest.mark.parametrize(
@@ -107,5 +107,5 @@ def test_layers_are_found_by_their_modules():
     names = ['a.1', 'a.1/Relu', 'a.1.conv', 'a.10', 'b/Add']
     assert layers_within(names, ['a.1']) == ['a.1', 'a.1/Relu', 'a.1.conv']
     assert layers_within(names, ['b', 'a.10', 'b/Add', 'normalise']) == ['b/Add', 'a.10']
-    with pytest.raises(ValueError, match=r'no layer a\.1\.con \(close: a\.1\.conv'):
+    with pytest.raises(ValueError, match=r'no layer a\.1\.con \(did you mean .a\.1\.conv'):
         layers_within(names, ['a.1.con'])

@@ -223,7 +223,7 @@ def test_law_4_an_all_void_batch_gives_finite_losses_and_gradients(build):
     assert all(torch.isfinite(p.grad).all() for p in model.parameters() if p.grad is not None)
 
 
-def test_photos_without_labels_count_for_the_terms_alone(build):
+def test_images_without_labels_count_for_the_terms_alone(build):
     torch.manual_seed(0)
     model = build().train()
     labelled, free = batch(model), batch(model, label=UNLABELLED)
@@ -316,8 +316,8 @@ def misspell_a_key(terms: dict) -> None:
 @pytest.mark.parametrize(
     ('breaks', 'error', 'says'),
     [
-        (break_student_tap, TapError, 'Close: decode_head.conv_seg'),
-        (break_teacher_tap, TapError, 'Close: backbone.final'),
+        (break_student_tap, TapError, 'did you mean .decode_head.conv_seg'),
+        (break_teacher_tap, TapError, 'did you mean .backbone.final'),
         (leave_out_adapter, ValueError, r"48 channels.*'backbone.final' 576.*adapter='auto'"),
         (misspell_a_key, TypeError, "'weight'"),
     ],

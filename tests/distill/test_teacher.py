@@ -9,7 +9,7 @@ from torch import nn
 
 from segkd_mm.config import load_config
 from segkd_mm.distill import TapError, Taps, Teacher
-from segkd_mm.distill.fusing import fused
+from segkd_mm.distill.fuse_norms import fused
 from segkd_mm.weights import WeightsError
 
 CONV, NORM = (f'backbone.body.layer3.0.downsample.{number}' for number in (0, 1))
@@ -53,12 +53,12 @@ HALF_BGR = {'mean': [127.5] * 3, 'std': [127.5] * 3}
     ('student', 'teacher'),
     [(IMAGENET_RGB, HALF_BGR), (HALF_BGR, IMAGENET_RGB), (IMAGENET_RGB, {}), ({}, IMAGENET_RGB)],
 )
-def test_the_teacher_sees_its_own_normalisation_of_the_photo(build, student, teacher, real_data):
-    photo = mmcv.imread(next((real_data / 'msrc_v2/JPEGImages').iterdir()))[:64, :96]
-    batch = {'inputs': [torch.from_numpy(photo.transpose(2, 0, 1).copy())]}
+def test_the_teacher_sees_its_own_normalisation_of_the_image(build, student, teacher, real_data):
+    image = mmcv.imread(next((real_data / 'msrc_v2/JPEGImages').iterdir()))[:64, :96]
+    batch = {'inputs': [torch.from_numpy(image.transpose(2, 0, 1).copy())]}
     teacher = build(**teacher)
     preprocessor = MODELS.build({'type': 'SegDataPreProcessor', **student})
-    teacher.watch(['decode_head.conv_seg'], preprocessor)
+    teacher.prepare(['decode_head.conv_seg'], preprocessor)
     through_student = teacher(preprocessor(batch)['inputs'])['decode_head.conv_seg']
     own = teacher.model(teacher.model.data_preprocessor(batch)['inputs'])
     # Pixel values that are not normalised make logits of some hundreds.
@@ -67,13 +67,13 @@ def test_the_teacher_sees_its_own_normalisation_of_the_photo(build, student, tea
 
 def test_like_normalisation_costs_nothing(build):
     teacher = build(**IMAGENET_RGB)
-    teacher.watch([], MODELS.build({'type': 'SegDataPreProcessor', **IMAGENET_RGB}))
+    teacher.prepare([], MODELS.build({'type': 'SegDataPreProcessor', **IMAGENET_RGB}))
     assert isinstance(teacher.renormalise, nn.Identity)
 
 
 def test_the_teacher_stays_in_evaluation_mode_without_gradients(build):
     teacher = build()
-    teacher.watch(['decode_head.conv_seg'], teacher.model.data_preprocessor)
+    teacher.prepare(['decode_head.conv_seg'], teacher.model.data_preprocessor)
     teacher.train()
     assert not any(module.training for module in teacher.modules())
     assert not any(p.requires_grad for p in teacher.parameters())
@@ -88,7 +88,7 @@ def centres(width):
 
 
 def logits_of(teacher, images):
-    teacher.watch(['decode_head.conv_seg'], teacher.model.data_preprocessor)
+    teacher.prepare(['decode_head.conv_seg'], teacher.model.data_preprocessor)
     return teacher(images)['decode_head.conv_seg']
 
 
@@ -105,7 +105,7 @@ def logits_of(teacher, images):
 def test_the_teacher_sees_the_size_that_it_asks_for(build, options, size, monkeypatch):
     teacher = build(options)
     seen = []
-    teacher.watch([], teacher.model.data_preprocessor)
+    teacher.prepare([], teacher.model.data_preprocessor)
     monkeypatch.setattr(teacher.model, 'forward', lambda x, mode: seen.append(x) or seen[0])
     # Each pixel holds where its centre lies in the image: features stay aligned if it still does.
     teacher(centres(96).expand(1, 3, 64, 96))
@@ -123,7 +123,7 @@ def test_half_precision_is_near_and_is_what_is_computed_in(build, precision, dty
     exact = logits_of(build(), images)
     teacher = build({'precision': precision})
     # A norm whose convolution is tapped does not become part of it.
-    teacher.watch(['decode_head.conv_seg', CONV], teacher.model.data_preprocessor)
+    teacher.prepare(['decode_head.conv_seg', CONV], teacher.model.data_preprocessor)
     half = teacher(images)['decode_head.conv_seg']
     assert half.dtype == dtype
     weight = teacher.model.get_submodule(CONV).weight
@@ -171,7 +171,7 @@ def test_channels_last_is_the_format_of_the_weights_and_changes_no_value(build):
 def test_norms_become_part_of_convolutions_where_the_taps_stay_as_they_are(build, taps, is_fused):
     images = torch.randn(2, 3, 64, 96)
     teacher, plain = build(), build()
-    teacher.watch(taps, teacher.model.data_preprocessor)
+    teacher.prepare(taps, teacher.model.data_preprocessor)
     norms = [m for m in teacher.modules() if isinstance(m, nn.BatchNorm2d)]
     assert bool(norms) is not is_fused
     assert not any(module.training for module in teacher.modules())
@@ -255,8 +255,8 @@ def test_a_config_file_names_the_teacher(tmp_path):
 
 def test_an_unknown_tap_is_an_error_before_any_image(build):
     teacher = build()
-    with pytest.raises(TapError, match=r'Close: decode_head\.conv_seg'):
-        teacher.watch(['decode_head.conv_sge'], teacher.model.data_preprocessor)
+    with pytest.raises(TapError, match=r'did you mean .decode_head\.conv_seg'):
+        teacher.prepare(['decode_head.conv_sge'], teacher.model.data_preprocessor)
 
 
 @pytest.mark.parametrize('name', ['fcn_r50', 'deeplabv3_r50'])
@@ -267,7 +267,7 @@ def test_torchvision_teachers_hold_torchvisions_keys_and_give_its_logits(name, t
     net = get_model(config.arch, weights=None, weights_backbone=None, num_classes=21, aux_loss=True)
     torch.save(net.state_dict(), tmp_path / 'net.pth')
     teacher = Teacher(config, str(tmp_path / 'net.pth'))
-    teacher.watch(['classifier', 'backbone.layer3'], teacher.model.data_preprocessor)
+    teacher.prepare(['classifier', 'backbone.layer3'], teacher.model.data_preprocessor)
     x = torch.randn(1, 3, 64, 80)
     tapped = teacher(x)
     with torch.no_grad():

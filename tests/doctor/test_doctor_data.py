@@ -35,16 +35,16 @@ def test_the_shares_are_those_of_the_masks(tiny):
 
 @pytest.fixture
 def masked(tmp_path, tiny):
-    """An experiment on one photo and mask of 4 x 6 pixels."""
+    """An experiment on one image and mask of 4 x 6 pixels."""
 
     def make(mask):
-        imwrite(np.zeros((4, 6, 3), np.uint8), str(tmp_path / 'photos' / 'a.png'))
+        imwrite(np.zeros((4, 6, 3), np.uint8), str(tmp_path / 'images' / 'a.png'))
         imwrite(np.array(mask, np.uint8), str(tmp_path / 'masks' / 'a.png'))
         config = tiny('student/mnv3s_slim_shapes.py')
         for loader in (config.train_dataloader, config.val_dataloader):
             loader.dataset = dict(
                 type='BaseSegDataset', data_root=str(tmp_path), img_suffix='.png', pipeline=[],
-                data_prefix=dict(img_path='photos', seg_map_path='masks'),
+                data_prefix=dict(img_path='images', seg_map_path='masks'),
                 metainfo=dict(classes=('sky', 'road', 'car')),
             )  # fmt: skip
             loader.sampler.type = 'DefaultSampler'
@@ -71,7 +71,7 @@ def test_an_id_that_is_no_class_is_an_error_with_the_file_and_the_ids(masked):
 
 def test_a_mask_of_another_size_is_an_error(masked):
     (error, _) = found(check_data(masked([[0, 1]] * 4)), 'error')
-    assert error.endswith('photos/a.png has 6 x 4 pixels, its mask 2 x 4.')
+    assert error.endswith('images/a.png has 6 x 4 pixels, its mask 2 x 4.')
 
 
 def test_classes_are_told_apart_by_where_they_are():

@@ -41,14 +41,14 @@ def test_a_teacher_at_chance_is_an_error_and_one_below_the_student_a_warning(tea
         CONSTANT: np.array([[10, 0], [10, 0]]),  # 50 % IoU of one class, 0 of the other
     }
     report = Report('')
-    _judge(matrices, report, '3 photos')
+    _judge(matrices, report, '3 images')
     (finding,) = report.findings
     assert finding.level == level and finding.text.startswith('teacher: ')
 
 
 def test_a_teacher_that_sees_much_less_in_crops_is_said():
     (note,) = _judge_crops('teacher', 76.2, 51.1)
-    assert '51.1 mIoU on the training crops, 76.2 on whole photos' in note.text
+    assert '51.1 mIoU on the training crops, 76.2 on whole images' in note.text
     assert _judge_crops('teacher', 40, 38) == []
 
 
@@ -62,10 +62,10 @@ def test_an_untrained_teacher_is_found_out(tiny):
     assert 'hardly more than guessing one class everywhere' in error
 
 
-def test_crops_and_photos_of_several_sizes_are_padded_and_padding_does_not_count(tiny):
+def test_crops_and_images_of_several_sizes_are_padded_and_padding_does_not_count(tiny):
     config = tiny(KD)
     (crop,) = [t for t in config.train_dataloader.dataset.pipeline if t.type == 'RandomCrop']
-    crop.crop_size = (1000, 1000)  # so that photos stay as large as they come
+    crop.crop_size = (1000, 1000)  # so that images stay as large as they come
     config.model.student.data_preprocessor.size = (256, 256)
     config.model.student.data_preprocessor.test_cfg = dict(size=(224, 224))
     plain = check_accuracy(Experiment(tiny(KD)), images=4).rows

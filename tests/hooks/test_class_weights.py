@@ -60,12 +60,12 @@ def test_a_subset_of_the_classes_is_counted_as_training_sees_it(masks):
     assert count_pixels(dataset(masks)).tolist() == [6, 1, 0]  # which has a cache of its own
 
 
-def test_photos_without_labels_are_passed_over(masks):
+def test_images_without_labels_are_passed_over(masks):
     metainfo = {'classes': ('sky', 'tree', 'cow')}
-    photos = BaseSegDataset(
+    images = BaseSegDataset(
         img_suffix='.png', data_prefix={'img_path': str(masks)}, metainfo=metainfo, pipeline=[]
     )
-    both = ConcatDataset([photos, dataset(masks)])
+    both = ConcatDataset([images, dataset(masks)])
     assert len(both) == 4
     assert count_pixels(both).tolist() == [6, 1, 0]
 

@@ -49,7 +49,7 @@ def test_the_teacher_of_smp_is_built_as_its_config_says(tmp_path):
     torch.save(model.net.state_dict(), tmp_path / 'net.pth')
     config.teacher.checkpoint = str(tmp_path / 'net.pth')
     teacher = MODELS.build(config.teacher)
-    teacher.watch(['logits'], teacher.model.data_preprocessor)
+    teacher.prepare(['logits'], teacher.model.data_preprocessor)
     # Stretched to 64 x 96, since smp takes multiples of 32 alone.
     assert teacher(torch.randn(1, 3, 60, 90))['logits'].shape == (1, 21, 16, 24)
 

@@ -88,7 +88,7 @@ def test_a_student_learns_from_it_for_a_step(tmp_path, distil, response):
 
 
 @torch.no_grad()
-def test_photos_whose_sides_do_not_divide_by_32_are_padded_when_tested(batch):
+def test_images_whose_sides_do_not_divide_by_32_are_padded_when_tested(batch):
     ours = MODELS.build(config('FPN')).eval()
     one = {'inputs': [batch['inputs'][0][:, :50, :40]], 'data_samples': batch['data_samples'][:1]}
     one['data_samples'][0].set_metainfo({'img_shape': (50, 40), 'ori_shape': (50, 40)})
@@ -117,9 +117,11 @@ def test_an_encoder_of_another_normalisation_wants_to_be_told():
 
 
 def test_unknown_names_are_refused_with_close_ones():
-    with pytest.raises(ValueError, match=r"no architecture 'deeplabv3pluss'\. Close: deeplabv3p"):
+    with pytest.raises(
+        ValueError, match=r"no architecture 'deeplabv3pluss' \(did you mean 'deeplabv3p"
+    ):
         MODELS.build({**config('FPN'), 'arch': 'DeepLabV3Pluss'})
-    with pytest.raises(ValueError, match=r"no encoder 'resnet19'\. Close: resnet1"):
+    with pytest.raises(ValueError, match=r"no encoder 'resnet19' \(did you mean 'resnet1"):
         MODELS.build({**config('FPN'), 'encoder': 'resnet19'})
 
 

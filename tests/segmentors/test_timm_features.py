@@ -32,7 +32,7 @@ def vit(tmp_path_factory):
 
 def teacher(model, checkpoint, taps):
     made = Teacher(model, str(checkpoint))
-    made.watch(taps, made.model.data_preprocessor)
+    made.prepare(taps, made.model.data_preprocessor)
     return made
 
 

@@ -109,8 +109,8 @@ def test_weights_that_do_not_fit_are_an_error_and_nothing_is_loaded(tmp_path):
     with pytest.raises(WeightsError, match=r'x\.pth does not fit Transf.* \(3 of \d+ ') as error:
         load_strictly(other, state, 'x.pth')
     for fault in (
-        'missing: decode_head.classifier.bias (close: decode_head.clasifier.bias)',
-        'unexpected: decode_head.clasifier.bias (close: decode_head.classifier.bias)',
+        "missing: decode_head.classifier.bias (did you mean 'decode_head.clasifier.bias'?)",
+        "unexpected: decode_head.clasifier.bias (did you mean 'decode_head.classifier.bias'?)",
         'shape (3,) in the file, (16,) in the model: decode_head.linear_projections.0.proj.bias',
     ):
         assert fault in str(error.value)
@@ -182,7 +182,7 @@ def test_extreme_masks_and_classes_give_finite_logits():
 
 @each_kind
 @torch.no_grad()
-def test_photos_of_any_size_are_segmented(kind):
+def test_images_of_any_size_are_segmented(kind):
     net = tiny(kind)
     sample = net(torch.randn(1, 3, 75, 50), mode='predict')[0]
     assert sample.pred_sem_seg.data.shape == (1, 75, 50)
@@ -269,7 +269,7 @@ def test_the_normalisation_is_that_of_the_folder(tmp_path, written, mean, std, r
     assert found == (pytest.approx(mean), pytest.approx(std), rgb)
 
 
-def test_a_photo_is_normalised_as_transformers_does_it(tmp_path):
+def test_an_image_is_normalised_as_transformers_does_it(tmp_path):
     processor = transformers.SegformerImageProcessor(image_mean=[0.3, 0.4, 0.5], do_resize=False)
     tiny('segformer').net.save_pretrained(tmp_path)
     processor.save_pretrained(tmp_path)

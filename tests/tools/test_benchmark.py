@@ -12,8 +12,8 @@ from tiny_student import MODEL, tiny_student
 
 from segkd_mm.deploy.export import save_program, to_program
 from segkd_mm.deploy.graph import DeployedGraph
-from segkd_mm.report.efficiency import deployed
-from segkd_mm.report.speed import count_parameters
+from segkd_mm.measure.model_cost import count_parameters
+from segkd_mm.results.efficiency import deployed
 
 TOOL = Path(__file__).resolve().parents[2] / 'tools' / 'benchmark.py'
 

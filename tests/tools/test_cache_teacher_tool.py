@@ -11,7 +11,8 @@ TOOL = config_dir().parent / 'tools' / 'cache_teacher.py'
 @pytest.mark.slow
 def test_a_cache_is_made_once_and_trained_with(tiny, tmp_path):
     config = tiny('kd/response_kd_shapes.py')
-    config.model.teacher.update(type='CachedTeacher', cache=str(tmp_path / 'cache'))
+    cache = str(tmp_path / 'cache')
+    config.model.teacher = dict(type='CachedTeacher', cache=cache, teacher=config.model.teacher)
     config.train_dataloader.dataset = dict(
         type='WithTeacherCache', cache=str(tmp_path / 'cache'),
         dataset=config.train_dataloader.dataset,
@@ -25,9 +26,9 @@ def test_a_cache_is_made_once_and_trained_with(tiny, tmp_path):
         return ' '.join(done.stdout.split())
 
     first, second = run(), run()
-    for said in ('Stored: ', 'nats', 'photos a second', '16 photos, ', 'MiB', 'in this view;',
+    for said in ('Stored: ', 'nats', 'images a second', '16 images, ', 'MiB', 'in this view;',
                  'Next: python tools/train.py mine.py'):  # fmt: skip
         assert said in first
-    assert '16 of 16 photos are there already.' in second
-    assert 'photos a second' not in second
+    assert '16 of 16 images are there already.' in second
+    assert 'images a second' not in second
     assert (tmp_path / 'cache' / 'index.json').is_file()

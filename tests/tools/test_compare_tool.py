@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from mmengine.config import Config
 
-from segkd_mm.comparing.cells import Cell, Method, cells_of
+from segkd_mm.results.runs.cells import Cell, Method, cells_of
 
 REPO = Path(__file__).resolve().parents[2]
 TOOL = REPO / 'tools' / 'compare.py'

@@ -45,12 +45,12 @@ def call(config, student, tmp_path, monkeypatch, capsys):
 
 @pytest.mark.slow
 def test_an_exported_file_tests_as_its_checkpoint_does(call):
-    words = '--to', 'torch-export', '--photo-in', '--labels-out', '--num-photos', 2
+    words = '--to', 'torch-export', '--image-in', '--labels-out', '--num-images', 2
     said = call(export, *words)
     file = 'run/best_fp32.pt2'
     assert f'tools/test.py {Path.cwd() / "tiny.py"} {file}' in said
     record = json.loads(Path(f'{file}.json').read_text())
-    assert record['comparison']['photos'] == 2
+    assert record['comparison']['images'] == 2
     assert record['comparison']['labels_differ'] <= 1e-4
     assert record['metadata'] == load_runtime(file).metadata
     assert len(record['metadata']['classes']) == len(record['metadata']['palette']) == 8
@@ -77,7 +77,7 @@ def test_a_broken_export_is_refused_and_leaves_nothing(call, monkeypatch):
     monkeypatch.setattr(export, 'DeployedGraph', wrong_mean)
     refused = r'run/best_fp32.pt2 was not written: .* % of the labels differ; a logit differs by'
     with pytest.raises(SystemExit, match=refused):
-        call(export, '--to', 'torch-export', '--photo-in', '--num-photos', 1)
+        call(export, '--to', 'torch-export', '--image-in', '--num-images', 1)
     assert [file.name for file in Path('run').iterdir()] == ['best.pth']
 
 
@@ -94,8 +94,8 @@ def test_int8_that_breaks_the_model_is_reported_with_the_layer_to_keep(
     monkeypatch.setattr(
         export, 'translate', lambda *a: made[0] if made else made.append(translate(*a)) or made[0]
     )
-    photos = [*map(str, sorted((shapes / 'JPEGImages').glob('train*'))[:3])]
-    words = ['--to', 'openvino', '--precision', 'int8', '--photos', *photos, '--num-calibration', 8]
+    images = [*map(str, sorted((shapes / 'JPEGImages').glob('train*'))[:3])]
+    words = ['--to', 'openvino', '--precision', 'int8', '--images', *images, '--num-calibration', 8]
     with pytest.raises(SystemExit, match='% of the labels differ') as refused:
         call(export, *words)
     assert 'The model is broken by int8.' in str(refused.value)

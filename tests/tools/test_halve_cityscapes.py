@@ -1,4 +1,4 @@
-"""The tool on made photos of the real size, in the layout of the official download."""
+"""The tool on made images of the real size, in the layout of the official download."""
 
 import sys
 
@@ -9,15 +9,15 @@ from segkd_mm.tools import halve_cityscapes
 
 from segkd_mm.datasets import CityscapesHalfDataset
 
-PHOTOS = {'train': 'ulm/ulm_000001_000019', 'val': 'bonn/bonn_2', 'test': 'berlin/berlin_3'}
+IMAGES = {'train': 'ulm/ulm_000001_000019', 'val': 'bonn/bonn_2', 'test': 'berlin/berlin_3'}
 
 
-def photo_of(root, split):
-    return root / f'leftImg8bit/{split}/{PHOTOS[split]}_leftImg8bit.png'
+def image_of(root, split):
+    return root / f'leftImg8bit/{split}/{IMAGES[split]}_leftImg8bit.png'
 
 
 def label_of(root, split, kind='labelIds'):
-    return root / f'gtFine/{split}/{PHOTOS[split]}_gtFine_{kind}.png'
+    return root / f'gtFine/{split}/{IMAGES[split]}_gtFine_{kind}.png'
 
 
 def write(path, image):
@@ -27,12 +27,12 @@ def write(path, image):
 
 @pytest.fixture
 def src(tmp_path):
-    """One photo a split: left half blue on road (7), right half red on bicycle (33)."""
+    """One image a split: left half blue on road (7), right half red on bicycle (33)."""
     label = np.full((1024, 2048), 7, np.uint8)
     label[:, 1024:] = 33
-    photo = np.where(label[..., None] == 7, *np.array([[255, 0, 0], [0, 0, 255]], np.uint8))
-    for split in PHOTOS:
-        write(photo_of(tmp_path / 'src', split), photo)
+    image = np.where(label[..., None] == 7, *np.array([[255, 0, 0], [0, 0, 255]], np.uint8))
+    for split in IMAGES:
+        write(image_of(tmp_path / 'src', split), image)
         # Those of test are dummies in the official download.
         write(label_of(tmp_path / 'src', split), label * (split != 'test'))
     return tmp_path / 'src'
@@ -51,26 +51,26 @@ def test_the_half_set_is_made_once_and_is_read_by_the_dataset(src, tmp_path, mon
     dst = tmp_path / 'dst'
     run(monkeypatch, src, dst)
     labels = [label_of(dst, split, 'labelTrainIds') for split in ('train', 'val')]
-    photos = [photo_of(dst, split) for split in PHOTOS]
-    assert files_in(dst) == sorted(photos + labels)
+    images = [image_of(dst, split) for split in IMAGES]
+    assert files_in(dst) == sorted(images + labels)
 
     said = capsys.readouterr().out
     size = sum(path.stat().st_size for path in files_in(dst)) / 1000
-    assert f'3 photos and 2 labels, {size:.1f} kB; 5 files made, 0 there already' in said
+    assert f'3 images and 2 labels, {size:.1f} kB; 5 files made, 0 there already' in said
     train = 'python tools/train.py configs/student/psp_r18_cityscapes.py --cfg-options'
     assert f'{train} data_root={dst}\n' in said
 
     prefix = {'img_path': 'leftImg8bit/val', 'seg_map_path': 'gtFine/val'}
     sample = CityscapesHalfDataset(data_root=str(dst), data_prefix=prefix)[0]
-    photo, label = cv2.imread(sample['img_path']), cv2.imread(sample['seg_map_path'], -1)
-    assert (photo.shape, label.shape) == ((512, 1024, 3), (512, 1024))
+    image, label = cv2.imread(sample['img_path']), cv2.imread(sample['seg_map_path'], -1)
+    assert (image.shape, label.shape) == ((512, 1024, 3), (512, 1024))
     assert (label[:, :512] == 0).all() and (label[:, 512:] == 18).all()
-    assert (photo[:, :512] == [255, 0, 0]).all() and (photo[:, 512:] == [0, 0, 255]).all()
+    assert (image[:, :512] == [255, 0, 0]).all() and (image[:, 512:] == [0, 0, 255]).all()
 
 
 def test_what_is_there_is_not_made_again(src, tmp_path, monkeypatch, capsys):
     dst = tmp_path / 'dst'
-    kept = photo_of(dst, 'train')
+    kept = image_of(dst, 'train')
     write(kept, np.zeros((1, 1, 3), np.uint8))
     before = kept.read_bytes()
     run(monkeypatch, src, dst)
@@ -82,7 +82,7 @@ def test_what_is_there_is_not_made_again(src, tmp_path, monkeypatch, capsys):
     assert '0 files made, 5 there already' in capsys.readouterr().out
 
 
-@pytest.mark.parametrize('kind', ['photo', 'label'])
+@pytest.mark.parametrize('kind', ['image', 'label'])
 def test_a_file_of_another_size_is_named(src, tmp_path, kind):
     path = tmp_path / f'{kind}.png'
     write(path, np.zeros((512, 1024), np.uint8))
@@ -93,16 +93,16 @@ def test_a_file_of_another_size_is_named(src, tmp_path, kind):
 
 
 def test_a_file_that_is_cut_short_stops_the_tool_with_its_name(src, tmp_path, monkeypatch):
-    photo = photo_of(src, 'val')
-    photo.write_bytes(photo.read_bytes()[:-500])
-    with pytest.raises(SystemExit, match=f'Error: {photo} cannot be read'):
+    image = image_of(src, 'val')
+    image.write_bytes(image.read_bytes()[:-500])
+    with pytest.raises(SystemExit, match=f'Error: {image} cannot be read'):
         run(monkeypatch, src, tmp_path / 'dst')
-    assert not photo_of(tmp_path / 'dst', 'val').exists()
+    assert not image_of(tmp_path / 'dst', 'val').exists()
     assert [path for path in files_in(tmp_path / 'dst') if path.name.startswith('.')] == []
 
 
 @pytest.mark.parametrize('split', ['train', 'val'])
-def test_a_photo_without_a_label_is_an_error_before_anything_is_made(
+def test_an_image_without_a_label_is_an_error_before_anything_is_made(
     src, tmp_path, monkeypatch, split
 ):
     label = label_of(src, split)
@@ -112,7 +112,7 @@ def test_a_photo_without_a_label_is_an_error_before_anything_is_made(
     assert not (tmp_path / 'dst').exists()
 
 
-def test_a_folder_without_photos_is_an_error_that_says_what_to_unpack(tmp_path, monkeypatch):
+def test_a_folder_without_images_is_an_error_that_says_what_to_unpack(tmp_path, monkeypatch):
     with pytest.raises(SystemExit, match=r'train holds no <city>.*leftImg8bit_trainvaltest.zip'):
         run(monkeypatch, tmp_path, tmp_path / 'dst')
 

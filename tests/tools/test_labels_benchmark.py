@@ -19,9 +19,9 @@ SCRIPT = config_dir().parent / 'benchmarks' / 'labels.py'
 def test_both_ways_are_measured_for_each_stride_and_number_of_classes(tmp_path, monkeypatch):
     (tmp_path / 'tiny.py').write_text(f"default_scope = 'mmseg'\nmodel = {MODEL!r}")
     torch.save(tiny_student().state_dict(), tmp_path / 'tiny.pth')
-    photo = np.random.default_rng(0).integers(0, 256, (6, 8, 3), dtype=np.uint8)
+    image = np.random.default_rng(0).integers(0, 256, (6, 8, 3), dtype=np.uint8)
     for name in 'ab':
-        cv2.imwrite(str(tmp_path / f'{name}.png'), photo)
+        cv2.imwrite(str(tmp_path / f'{name}.png'), image)
     monkeypatch.chdir(tmp_path)
     words = ['tiny.py', 'tiny.pth', 'a.png', 'b.png', '--size', '64', '--repeats', '1']
     monkeypatch.setattr(sys, 'argv', ['labels.py', *words, '--threads', '1', '--out', 'x.json'])

@@ -13,7 +13,7 @@ from torchvision.ops import SqueezeExcitation
 from segkd_mm.config import config_dir
 from segkd_mm.deploy.export import save_openvino, to_onnx, to_program
 from segkd_mm.deploy.graph import DeployedGraph
-from segkd_mm.report.efficiency import deployed
+from segkd_mm.results.efficiency import deployed
 
 SCRIPT = config_dir().parent / 'benchmarks' / 'layer_times.py'
 

@@ -35,8 +35,8 @@ def checkpoint(model, tmp_path):
 
 
 @pytest.fixture
-def photos(shapes, tmp_path):
-    """Two folders with a photo of the same name in each, and one more in the first."""
+def images(shapes, tmp_path):
+    """Two folders with an image of the same name in each, and one more in the first."""
     sources = sorted((shapes / 'JPEGImages').glob('val_*.jpg'))
     for source, target in zip(sources, ['a/1.jpg', 'a/2.jpg', 'b/1.jpg'], strict=False):
         (tmp_path / target).parent.mkdir(exist_ok=True)
@@ -46,7 +46,7 @@ def photos(shapes, tmp_path):
 
 @pytest.fixture
 def call(checkpoint, tmp_path, monkeypatch, capsys):
-    """Run the tool in the folder of the photos, where no data set is; give what it prints."""
+    """Run the tool in the folder of the images, where no data set is; give what it prints."""
     monkeypatch.chdir(tmp_path)
 
     def run_tool(*words, config=CONFIG, checkpoint=checkpoint):
@@ -62,23 +62,23 @@ def files_in(folder):
     return sorted(str(path.relative_to(folder)) for path in Path(folder).rglob('*.png'))
 
 
-def test_folders_and_their_names_are_kept_apart_and_no_data_set_is_needed(call, photos):
+def test_folders_and_their_names_are_kept_apart_and_no_data_set_is_needed(call, images):
     said = call('a', 'b', '--out', 'out')
-    assert 'Pictures of 3 photos: out' in said
+    assert 'Pictures of 3 images: out' in said
     assert files_in('out') == ['a/1.png', 'a/2.png', 'b/1.png']
     assert cv2.imread('out/a/1.png').shape[1] > 1500
     assert not Path('data').exists()
 
 
-def test_masks_hold_the_class_ids_of_the_model(call, photos, model):
-    photo = cv2.resize(cv2.imread('a/2.jpg'), (150, 90))
-    cv2.imwrite('odd.png', photo)
+def test_masks_hold_the_class_ids_of_the_model(call, images, model):
+    image = cv2.resize(cv2.imread('a/2.jpg'), (150, 90))
+    cv2.imwrite('odd.png', image)
     said = call('odd.png', '--out', 'out', '--masks')
     assert 'Masks: out/masks' in said
     assert files_in('out') == ['masks/odd.png', 'odd.png']
 
     mean, std = ([123.675, 116.28, 103.53], [58.395, 57.12, 57.375])
-    inputs = torch.tensor((photo[..., ::-1] - mean) / std, dtype=torch.float32).permute(2, 0, 1)
+    inputs = torch.tensor((image[..., ::-1] - mean) / std, dtype=torch.float32).permute(2, 0, 1)
     with torch.inference_mode():
         logits = model(inputs[None])
     wanted = F.interpolate(logits, (90, 150), mode='bilinear').argmax(1)[0].numpy()
@@ -88,7 +88,7 @@ def test_masks_hold_the_class_ids_of_the_model(call, photos, model):
     assert (mask == wanted).mean() > 0.999
 
 
-def test_the_picture_shows_the_photo_in_its_colours(call, photos):
+def test_the_picture_shows_the_image_in_its_colours(call, images):
     cv2.imwrite('red.png', np.full((40, 40, 3), (0, 0, 250)))  # OpenCV's order: blue, green, red
     call('red.png', '--out', 'out')
     picture = cv2.imread('out/red.png')
@@ -96,40 +96,40 @@ def test_the_picture_shows_the_photo_in_its_colours(call, photos):
     assert picture[height // 2, width // 6].tolist() == [0, 0, 250]
 
 
-def test_unreadable_photos_are_named_and_the_others_predicted(call, photos):
+def test_unreadable_images_are_named_and_the_others_predicted(call, images):
     whole = Path('a/1.jpg').read_bytes()
     Path('b/empty.jpg').touch()
-    Path('b/text.png').write_text('no photo')
+    Path('b/text.png').write_text('no image')
     Path('b/cut.png').write_bytes(cv2.imencode('.png', cv2.imread('a/1.jpg'))[1].tobytes()[:5000])
     Path('b/notes.txt').write_text('not asked for')
     Path('b/._1.jpg').write_bytes(whole)  # as a Mac leaves on other systems
     with pytest.raises(SystemExit) as stop:
         call('b', '--out', 'out')
     assert stop.value.code == (
-        f'3 of 4 could not be read:\n  {photos}/b/cut.png: damaged, or no photo\n'
-        f'  {photos}/b/empty.jpg: damaged, or no photo\n'
-        f'  {photos}/b/text.png: damaged, or no photo'
+        f'3 of 4 could not be read:\n  {images}/b/cut.png: damaged, or no image\n'
+        f'  {images}/b/empty.jpg: damaged, or no image\n'
+        f'  {images}/b/text.png: damaged, or no image'
     )
     assert files_in('out') == ['1.png']
 
 
-def test_a_photo_named_twice_is_predicted_once(call, photos):
-    assert 'Pictures of 2 photos' in call('a/1.jpg', 'a', 'a/../a/1.jpg', '--out', 'out')
+def test_an_image_named_twice_is_predicted_once(call, images):
+    assert 'Pictures of 2 images' in call('a/1.jpg', 'a', 'a/../a/1.jpg', '--out', 'out')
     assert files_in('out') == ['1.png', '2.png']
 
 
-def test_pictures_of_an_earlier_run_are_no_photos(call, photos):
+def test_pictures_of_an_earlier_run_are_no_images(call, images):
     for _ in range(2):
-        assert 'Pictures of 2 photos' in call('a', '--out', 'a/out')
+        assert 'Pictures of 2 images' in call('a', '--out', 'a/out')
     assert files_in('a/out') == ['1.png', '2.png']
 
 
-def test_a_folder_of_photos_may_lie_in_the_folder_of_the_pictures(call, photos):
-    assert 'Pictures of 3 photos' in call('.', '--out', '.')
+def test_a_folder_of_images_may_lie_in_the_folder_of_the_pictures(call, images):
+    assert 'Pictures of 3 images' in call('.', '--out', '.')
     assert files_in('.') == ['a/1.png', 'a/2.png', 'b/1.png']
 
 
-def test_photos_are_not_overwritten(call, photos):
+def test_images_are_not_overwritten(call, images):
     cv2.imwrite('c.png', np.zeros((20, 20, 3)))
     before = Path('c.png').read_bytes()
     with pytest.raises(ValueError, match=r'/c\.png would be overwritten; choose .* --out'):
@@ -140,18 +140,18 @@ def test_photos_are_not_overwritten(call, photos):
 @pytest.mark.parametrize(
     ('paths', 'message'),
     [
-        (['a', 'nix.jpg'], r'/nix\.jpg does not exist; expected a photo or a folder'),
-        (['none'], r'No photos in .*/none; expected files that end in \.jpg'),
+        (['a', 'nix.jpg'], r'/nix\.jpg does not exist; expected an image or a folder'),
+        (['none'], r'No images in .*/none; expected files that end in \.jpg'),
     ],
 )
-def test_nothing_to_predict_is_an_error(call, photos, paths, message):
+def test_nothing_to_predict_is_an_error(call, images, paths, message):
     Path('none').mkdir()
     with pytest.raises(FileNotFoundError, match=message):
         call(*paths, '--out', 'out')
     assert not Path('out').exists()
 
 
-def test_a_distillation_config_predicts_with_its_student(call, photos, model):
+def test_a_distillation_config_predicts_with_its_student(call, images, model):
     state = {**model.state_dict(), 'terms.mid.adapter.weight': torch.ones(1)}
     torch.save(state, 'kd.pth')
     call('a', '--out', 'kd', '--masks', config='kd/response_kd_shapes.py', checkpoint='kd.pth')
@@ -159,7 +159,7 @@ def test_a_distillation_config_predicts_with_its_student(call, photos, model):
     assert np.array_equal(cv2.imread('kd/masks/1.png'), cv2.imread('plain/masks/1.png'))
 
 
-def test_weights_that_do_not_fit_are_an_error(call, photos, model):
+def test_weights_that_do_not_fit_are_an_error(call, images, model):
     state = model.state_dict()
     del state['decode_head.conv_seg.weight']
     torch.save(state, 'other.pth')

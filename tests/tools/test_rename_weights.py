@@ -36,7 +36,7 @@ def test_a_teacher_of_another_code_base_comes_to_know_voc(real_data, tmp_path):
     out = tmp_path / 'result.json'
     done = run('tools/test.py', CONFIG, ours, '--out', out, '--cfg-options', *few)
     assert done.returncode == 0, done.stderr
-    # 92.2 on many more photos, says the README of the data.
+    # 92.2 on many more images, says the README of the data.
     assert json.loads(out.read_text())['metrics']['aAcc'] > 85
 
 

@@ -88,7 +88,7 @@ def test_the_benchmark_prints_a_table_and_writes_it(tmp_path):
 
 
 @pytest.mark.slow
-def test_real_photos_distilled_tested_and_used_in_another_project(real_data, tmp_path):
+def test_real_images_distilled_tested_and_used_in_another_project(real_data, tmp_path):
     torch.manual_seed(0)
     teacher = tmp_path / 'fcn_resnet50.pth'
     torch.save(fcn_resnet50(weights=None, weights_backbone=None, num_classes=21,
@@ -108,7 +108,7 @@ def test_real_photos_distilled_tested_and_used_in_another_project(real_data, tmp
     result = json.loads(out.read_text())
     assert result['metrics']['mIoU'] == pytest.approx(result['training']['best_mIoU'], abs=1e-3)
 
-    photo = next((real_data / 'voc/VOC2012/JPEGImages').iterdir())
+    image = next((real_data / 'voc/VOC2012/JPEGImages').iterdir())
     (tmp_path / 'own.py').write_text(
         f"_base_ = '{REPO}/configs/_base_/students/mnv3s_slim.py'\n"
         "custom_imports = dict(imports=['segkd_mm'])\n"
@@ -118,7 +118,7 @@ def test_real_photos_distilled_tested_and_used_in_another_project(real_data, tmp
     program = (
         'from mmseg.apis import inference_model, init_model\n'
         f"model = init_model('own.py', '{work}/best.pth', device='cpu')\n"
-        f"result = inference_model(model, '{photo}')\n"
+        f"result = inference_model(model, '{image}')\n"
         "print('labels', tuple(result.pred_sem_seg.shape), len(model.dataset_meta['classes']))\n"
     )
     assert '21' in run('-c', program, cwd=tmp_path).split('labels')[-1]
@@ -136,7 +136,9 @@ def test_quickstart_prints_its_table_and_draws_its_picture(tmp_path):
 
 
 def test_a_missing_config_or_data_folder_is_a_clear_error(tmp_path):
-    assert 'Close: kd/feature_kd_voc.py' in run('tools/train.py', 'kd/feature_voc.py', fails=True)
+    assert "did you mean 'kd/feature_kd_voc.py'" in run(
+        'tools/train.py', 'kd/feature_voc.py', fails=True
+    )
     said = run('tools/train.py', 'configs/student/mnv3s_slim_voc.py', '--work-dir', tmp_path,
                '--cfg-options', 'data_root=/nowhere', fails=True)  # fmt: skip
     assert '/nowhere' in said

@@ -4,7 +4,7 @@ dataset_type = 'CamVidDataset'
 data_root = 'data/camvid'
 num_classes = 11
 crop_size = (240, 320)
-# At ratio 1 the photos keep their size, which is what testing sees.
+# At ratio 1 the images keep their size, which is what testing sees.
 resize = dict(scale=(480, 360), ratio_range=(0.5, 2.0))
 train_pipeline = [
     *_base_.load_seeded,

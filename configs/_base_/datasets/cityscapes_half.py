@@ -4,7 +4,7 @@ dataset_type = 'CityscapesHalfDataset'
 data_root = 'data/cityscapes_half'
 num_classes = 19
 crop_size = (512, 512)
-# At ratio 1 the photos keep their size, which is what testing sees.
+# At ratio 1 the images keep their size, which is what testing sees.
 resize = dict(scale=(1024, 512), ratio_range=(0.5, 2.0))
 train_pipeline = [
     *_base_.load_seeded,

@@ -1,5 +1,5 @@
 # What every data set has in common; each file beside this one adds the rest.
-# A training pipeline is these, a resize and a crop that suit the photos, and those.
+# A training pipeline is these, a resize and a crop that suit the images, and those.
 load_seeded = [
     dict(type='SeedAugmentation'),
     dict(type='LoadImageFromFile'),
@@ -17,7 +17,7 @@ distort_and_pack = [
         type='PackSegInputs',
         meta_keys=(
             'img_path', 'seg_map_path', 'ori_shape', 'img_shape', 'pad_shape', 'scale_factor',
-            'flip', 'flip_direction', 'reduce_zero_label', 'to_photo',
+            'flip', 'flip_direction', 'reduce_zero_label', 'crop_to_image',
         ),
     ),
 ]  # fmt: skip

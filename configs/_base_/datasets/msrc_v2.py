@@ -4,7 +4,7 @@ dataset_type = 'MSRCv2Dataset'
 data_root = 'data/msrc_v2'
 num_classes = 23
 crop_size = (240, 240)
-# At ratio 1 the photos keep their size, which is what testing sees.
+# At ratio 1 the images keep their size, which is what testing sees.
 resize = dict(scale=(320, 240), ratio_range=(0.5, 2.0))
 train_pipeline = [
     *_base_.load_seeded,

@@ -6,7 +6,7 @@ data_root = 'data/VOCdevkit/VOC2012'
 download = False
 num_classes = 21
 crop_size = (256, 256)
-# At ratio 1 the shorter side is 320: near the size of the photos, which is what testing sees.
+# At ratio 1 the shorter side is 320: near the size of the images, which is what testing sees.
 resize = dict(scale=(2048, 320), ratio_range=(0.5, 2.0))
 train_pipeline = [
     *_base_.load_seeded,

@@ -1,6 +1,6 @@
 """VOC 2012 in seven classes, in small crops by the light pipeline: for trainings on a CPU.
 
-The classes are those that have photos enough in a small part of VOC; mmseg makes the others void.
+The classes are those that have images enough in a small part of VOC; mmseg makes the others void.
 """
 
 _base_ = './voc.py'

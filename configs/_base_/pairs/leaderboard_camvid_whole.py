@@ -1,9 +1,10 @@
-"""As leaderboard_camvid.py, but the teacher was shown the whole photos, before the training."""
+"""As leaderboard_camvid.py, but the teacher was shown the whole images, before the training."""
 
 _base_ = './leaderboard_camvid.py'
 cache = 'work_dirs/leaderboard_camvid/teacher'
 view = dict(scales=(1.0, 1.25), flip=True)
-model = dict(teacher=dict(type='CachedTeacher', cache=cache, view=view))
+teacher = dict(_delete_=True, type='CachedTeacher', cache=cache, view=view, teacher=_base_.teacher)
+model = dict(teacher=teacher)
 train_dataloader = dict(
     dataset=dict(
         _delete_=True,

@@ -1,9 +1,10 @@
-"""As leaderboard_voc.py, but the teacher was shown the whole photos, before the training."""
+"""As leaderboard_voc.py, but the teacher was shown the whole images, before the training."""
 
 _base_ = './leaderboard_voc.py'
 cache = 'work_dirs/leaderboard_voc/teacher'
 view = dict(flip=True)
-model = dict(teacher=dict(type='CachedTeacher', cache=cache, view=view))
+teacher = dict(_delete_=True, type='CachedTeacher', cache=cache, view=view, teacher=_base_.teacher)
+model = dict(teacher=teacher)
 train_dataloader = dict(
     dataset=dict(
         _delete_=True,

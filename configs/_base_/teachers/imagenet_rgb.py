@@ -1,4 +1,4 @@
-"""What a teacher with mmseg's parts has in common: ImageNet's mean and std, whole photos."""
+"""What a teacher with mmseg's parts has in common: ImageNet's mean and std, whole images."""
 
 teacher = dict(
     type='Teacher',

@@ -1,1 +1,0 @@
-"""Running the trainings of a comparison: what is missing, each once, resumable at any point."""

@@ -1,0 +1,47 @@
+"""mmseg's IoU metric which also keeps the confusion matrix and the scores of each class."""
+
+import numpy as np
+from mmseg.evaluation import IoUMetric
+from mmseg.registry import METRICS
+from torch import Tensor
+
+from segkd_mm.evaluation.confusion import confusion_matrix
+from segkd_mm.evaluation.scores import class_scores
+
+
+@METRICS.register_module()
+class ClassIoUMetric(IoUMetric):
+    """:class:`mmseg.evaluation.IoUMetric`, with two attributes more after an evaluation.
+
+    ``confusion`` [C, C] counts pixels: a row is a true class, a column a predicted one; void is
+    left out. ``scores`` are its :func:`segkd_mm.evaluation.class_scores`.
+    """
+
+    confusion: np.ndarray
+    scores: list[dict[str, str | float]]
+
+    @property
+    def per_class(self) -> dict[str, float]:
+        """The IoU of each class in percent, NaN where neither truth nor prediction has it."""
+        return {row['class']: row['IoU'] for row in self.scores}
+
+    # One matrix an image, not one in all: mmengine drops the images that a distributed sampler
+    # repeats when it collects the results.
+    @staticmethod
+    def intersect_and_union(
+        pred_label: Tensor, label: Tensor, num_classes: int, ignore_index: int
+    ) -> Tensor:
+        """The confusion matrix of an image, int64 [C, C], in place of the areas: its sums.
+
+        Raises:
+            ValueError: The mask or the label map holds a class that the data set does not have.
+        """
+        return confusion_matrix(pred_label, label, num_classes)
+
+    def compute_metrics(self, results: list[Tensor]) -> dict[str, float]:
+        """mIoU, aAcc and mAcc in percent, of the pixels of all images."""
+        matrix = sum(results)
+        self.confusion = matrix.numpy()
+        self.scores = class_scores(self.confusion, self.dataset_meta['classes'])
+        hits, truth, predicted = matrix.diag(), matrix.sum(1), matrix.sum(0)
+        return super().compute_metrics([(hits, truth + predicted - hits, predicted, truth)])

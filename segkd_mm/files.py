@@ -1,0 +1,37 @@
+"""Atomic writing: a file is whole or not there."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+@contextmanager
+def written_aside(path: str | os.PathLike) -> Iterator[Path]:
+    """Yields a temporary file beside ``path``; it replaces ``path`` when the block ends.
+
+    It is synced to the disk before. After an error ``path`` is as it was and the temporary file is
+    gone. Missing folders are made.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # The ending stays last: image writers take the format from it.
+    aside = path.with_name(f'.{path.stem}.{os.getpid()}{path.suffix}')
+    try:
+        yield aside
+        _sync(aside)
+        aside.replace(path)
+        _sync(path.parent)
+    finally:
+        aside.unlink(missing_ok=True)
+
+
+def _sync(path: Path) -> None:
+    """Wait until a file's content, or a folder's list of names, is on the disk."""
+    if os.name == 'nt' and path.is_dir():  # which cannot be opened there
+        return
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,1 @@
+"""Measurements: latency, parameters, memory, cost of training steps, the machine and its floor."""

@@ -1,0 +1,54 @@
+"""The machine and the software that a result was measured with."""
+
+import os
+import platform
+import subprocess
+from importlib import import_module
+from pathlib import Path
+
+import torch
+
+PACKAGES = ('torch', 'torchvision', 'mmengine', 'mmcv', 'mmseg', 'timm', 'segkd_mm')
+CHECKOUT = Path(__file__).resolve().parents[2]
+
+
+def environment() -> dict[str, str | int | bool | None]:
+    """Collect versions, processor, GPU and source state; what is not there is None."""
+    versions = {name: import_module(name).__version__ for name in PACKAGES}
+    return {
+        'python': platform.python_version(),
+        **versions,
+        'platform': platform.platform(),
+        'cpu': _cpu_name(),
+        'cores': os.cpu_count(),
+        'threads': torch.get_num_threads(),
+        'gpu': torch.cuda.get_device_name() if torch.cuda.is_available() else None,
+        **source_state(CHECKOUT),
+    }
+
+
+def source_state(folder: Path) -> dict[str, str | bool | None]:
+    """Say which commit a checkout is at, and whether tracked files differ from it.
+
+    Both are None where ``folder`` is not itself the top of a checkout: a package that is installed
+    inside somebody else's repository does not carry that repository's commit.
+    """
+    if _git(folder, 'rev-parse', '--show-toplevel') != str(folder):
+        return {'commit': None, 'dirty': None}
+    changes = _git(folder, 'status', '--porcelain', '--untracked-files=no')
+    return {'commit': _git(folder, 'rev-parse', 'HEAD'), 'dirty': bool(changes)}
+
+
+def _git(folder: Path, *words: str) -> str | None:
+    command = ['git', '-C', str(folder), *words]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return None
+
+
+def _cpu_name() -> str:
+    cpuinfo = Path('/proc/cpuinfo')
+    lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
+    names = [line.partition(':')[2].strip() for line in lines if line.startswith('model name')]
+    return names[0] if names else platform.processor()

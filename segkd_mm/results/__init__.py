@@ -1,0 +1,1 @@
+"""Result files: written, read, summed up over seeds, and shown as tables."""

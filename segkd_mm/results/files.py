@@ -1,0 +1,91 @@
+"""Result files: what was measured, by which command, when and on what, as JSON."""
+
+import json
+import math
+import os
+import shlex
+import sys
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timezone
+from pathlib import Path
+
+import numpy as np
+
+from segkd_mm.files import written_aside
+from segkd_mm.measure.environment import environment
+
+
+def write_result(path: str | os.PathLike, payload: Mapping) -> None:
+    """Write ``payload`` with the command line, the date (UTC) and the environment added.
+
+    What took long gives its own ``environment``, taken when it began.
+
+    The project's keys are config, checkpoint, dataset, seed, metrics (mIoU, aAcc, mAcc in percent),
+    per_class (IoU in percent by class), and so per_class_recall, per_class_precision and
+    per_class_share, parameters, gmacs, latency_ms; others are welcome. NaN, the IoU of a class that
+    no pixel has, becomes null.
+
+    Raises:
+        TypeError, ValueError: a value that JSON cannot hold; the file is left as it was.
+    """
+    stamp = {
+        'command': command_line(),
+        'date': datetime.now(timezone.utc).isoformat(timespec='seconds'),
+        'environment': payload.get('environment') or environment(),
+    }
+    try:
+        text = json.dumps(_plain({**payload, **stamp}), indent=2, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise type(error)(f'{path}: the result cannot be written as JSON: {error}') from error
+    with written_aside(path) as aside:
+        aside.write_text(text + '\n', encoding='utf-8')
+
+
+def read_results(paths: Iterable[str | os.PathLike]) -> list[dict]:
+    """Read result files, in the order given.
+
+    Raises:
+        FileNotFoundError: a file is missing.
+        ValueError: a file is not a JSON object.
+    """
+    return [_read(Path(path)) for path in paths]
+
+
+def _read(path: Path) -> dict:
+    try:
+        result = json.loads(path.read_text(encoding='utf-8'))
+    except ValueError as error:
+        raise ValueError(
+            f'{path}: not a result file ({error}); measure again, or leave it out'
+        ) from error
+    if not isinstance(result, dict):
+        raise ValueError(
+            f'{path}: not a result file: found a JSON {type(result).__name__}, expected an object '
+            'as write_result writes it; measure again, or leave it out'
+        )
+    return result
+
+
+def command_line() -> str:
+    """Give the command that started this process; paths below the working folder are relative."""
+    _, *words = sys.orig_argv
+    return shlex.join(['python', *map(_relative, words)])
+
+
+def _relative(word: str) -> str:
+    option, equals, value = word.rpartition('=')
+    if Path(value).is_relative_to(Path.cwd()):
+        value = str(Path(value).relative_to(Path.cwd()))
+    return option + equals + value
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, os.PathLike):
+        return os.fspath(value)
+    return None if isinstance(value, float) and math.isnan(value) else value

@@ -1,0 +1,101 @@
+"""Rows of results as a table on the console or in a Markdown file.
+
+A row is a dict from column title to value. Columns come in the order in which they first appear;
+a missing value, None or NaN is shown as ``-``, a float with two decimals, an integer in groups of
+three digits. A column of numbers is aligned to the right. For any other format, give strings.
+"""
+
+import math
+import os
+import re
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from segkd_mm.files import written_aside
+
+Rows = Sequence[Mapping[str, object]]
+
+
+def console_table(rows: Rows, title: str | None = None) -> Table:
+    """Make a table for ``rich.print``."""
+    table = Table(title=title)
+    for column in _columns(rows):
+        justify = 'right' if _is_numeric(rows, column) else 'left'
+        table.add_column(Text(column), justify=justify, overflow='fold')
+    for row in rows:
+        # Text, not str: rich would take [brackets] in a cell for markup.
+        table.add_row(*(Text(_cell(row.get(column))) for column in _columns(rows)))
+    return table
+
+
+def wide_console() -> Console:
+    """A console for tables: 160 columns where a file or a pipe has no width of its own."""
+    return Console(width=None if sys.stdout.isatty() else 160)
+
+
+def markdown_table(rows: Rows) -> str:
+    """Make a Markdown table whose source is aligned too; no line end after the last row."""
+    columns = [_markdown_column(rows, column) for column in _columns(rows)]
+    return '\n'.join(f'| {" | ".join(cells)} |' for cells in zip(*columns, strict=True))
+
+
+def table_names(markdown_file: str | os.PathLike) -> list[str]:
+    """Names of the tables that :func:`replace_table` can put into a file, in their order."""
+    return re.findall('<!-- table: (.*?) -->', Path(markdown_file).read_text(encoding='utf-8'))
+
+
+def replace_table(markdown_file: str | os.PathLike, name: str, table: str) -> None:
+    """Put ``table`` between ``<!-- table: NAME -->`` and ``<!-- /table -->``, wherever they stand.
+
+    Raises:
+        ValueError: the file has no such pair of markers.
+    """
+    path = Path(markdown_file)
+    text = path.read_text(encoding='utf-8')
+    start, end = f'<!-- table: {name} -->', '<!-- /table -->'
+    # An opening marker may not lie between the two: the text of another table would be lost.
+    between = re.compile(f'({re.escape(start)})(?:(?!<!-- table:).)*?({re.escape(end)})', re.DOTALL)
+    text, found = between.subn(lambda match: f'{match[1]}\n\n{table}\n\n{match[2]}', text)
+    if not found:
+        raise ValueError(
+            f'{path}: no table {name!r}; found {table_names(path)}. Add the lines "{start}" and '
+            f'"{end}" where the table belongs'
+        )
+    with written_aside(path) as aside:
+        aside.write_text(text, encoding='utf-8')
+
+
+def _columns(rows: Rows) -> list[str]:
+    return list(dict.fromkeys(column for row in rows for column in row))
+
+
+def _is_missing(value: object) -> bool:
+    return value is None or (isinstance(value, float) and math.isnan(value))
+
+
+def _is_numeric(rows: Rows, column: str) -> bool:
+    values = [row.get(column) for row in rows]
+    return all(isinstance(value, (int, float)) for value in values if not _is_missing(value))
+
+
+def _cell(value: object) -> str:
+    if _is_missing(value):
+        return '-'
+    if isinstance(value, float):
+        return f'{value:.2f}'
+    return f'{value:,}' if isinstance(value, int) else str(value)
+
+
+def _markdown_column(rows: Rows, column: str) -> list[str]:
+    title, *cells = (
+        text.replace('|', r'\|') for text in (column, *(_cell(row.get(column)) for row in rows))
+    )
+    width = max(map(len, (title, *cells, '--:')))
+    if _is_numeric(rows, column):
+        return [text.rjust(width) for text in (title, '-' * (width - 1) + ':', *cells)]
+    return [text.ljust(width) for text in (title, '-' * width, *cells)]

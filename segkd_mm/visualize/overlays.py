@@ -1,0 +1,235 @@
+"""Pictures of masks: coloured, laid over the image, and side by side with a legend.
+
+A mask is an integer array [H, W] of class ids, 255 where the pixel counts for nothing (void). A
+palette has one RGB colour (0 to 255) a class.
+"""
+
+import os
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch
+from mmcv.image import imresize
+
+from segkd_mm.files import written_aside
+from segkd_mm.labels import VOID
+
+VOID_COLOUR = (232, 228, 216)
+
+Palette = Sequence[Sequence[int]]
+
+# Inches, and dots an inch: a column is 360 dots wide, so that five of them fill a wide page.
+COLUMN_WIDTH = 2.4
+WIDE_COLUMN = 4.0  # where the picture is of one image
+GAP = 0.05
+DPI = 150
+LONG_SIDE = 1200  # pixels; more would be averaged away in the end, and takes seconds to draw
+INK, FAINT_INK = '#222222', '#666666'
+
+
+def colourise(mask: np.ndarray, palette: Palette) -> np.ndarray:
+    """Colour a mask [H, W]: uint8 [H, W, 3], void in a pale sand that no palette here has.
+
+    Raises:
+        ValueError: the mask holds a class that the palette does not have.
+    """
+    strange = np.setdiff1d(mask, [*range(len(palette)), VOID])
+    if strange.size:
+        raise ValueError(
+            f'mask with class ids {strange.tolist()}: the palette has {len(palette)} colours, so '
+            f'expected 0 to {len(palette) - 1} or {VOID} for void; give the palette of the dataset'
+        )
+    colours = np.full((VOID + 1, 3), VOID_COLOUR, dtype=np.uint8)
+    colours[: len(palette)] = palette
+    return colours[mask]
+
+
+def overlay(
+    image: np.ndarray, mask: np.ndarray, palette: Palette, opacity: float = 0.5
+) -> np.ndarray:
+    """Lay a mask [H, W] over its image, RGB uint8 [H, W, 3]; void pixels show the image alone."""
+    weight = np.where(mask == VOID, 0.0, opacity)[..., None]
+    mixed = (1 - weight) * image + weight * colourise(mask, palette)
+    return mixed.round().astype(np.uint8)
+
+
+def image_grid(
+    path: str | os.PathLike,
+    columns: Sequence[str],
+    rows: Sequence[Sequence[np.ndarray]],
+    classes: Sequence[str],
+    palette: Palette,
+    miou: Mapping[str, float] | None = None,
+    column_width: float = COLUMN_WIDTH,
+) -> None:
+    """Write a PNG of samples (rows) beside their masks and label maps (columns).
+
+    Args:
+        path: where to write it.
+        columns: titles, such as 'image', 'truth', 'teacher', 'student', 'distilled'.
+        rows: one sample each, a picture a column: RGB uint8 [H, W, 3] or a mask [H, W].
+        classes: names for the legend, which shows those that some mask holds.
+        palette: colours of the classes.
+        miou: percent, by column title; shown under the titles.
+        column_width: inches of 150 dots.
+
+    Raises:
+        ValueError: no rows, a row with too few or too many pictures, a score for an unknown column,
+            classes and palette of different lengths, or a mask with a class that is in neither.
+    """
+    _check(columns, rows, classes, palette, miou or {})
+    rows = [[_shrunk(cell) for cell in row] for row in rows]
+    figure, grid = _grid(rows, column_width)
+    for title, top in zip(columns, grid[0], strict=True):
+        _title(top, title, miou or {})
+    for axes, picture in zip(grid.flat, (cell for row in rows for cell in row), strict=True):
+        axes.imshow(picture if picture.ndim == 3 else colourise(picture, palette))
+    if entries := _present(rows, classes, palette):
+        _legend(figure, entries)
+    with written_aside(path) as aside:
+        figure.savefig(aside, format='png', dpi=DPI, bbox_inches='tight', pad_inches=0.1)
+
+
+def prediction_picture(
+    path: str | os.PathLike,
+    image: np.ndarray,
+    mask: np.ndarray,
+    classes: Sequence[str],
+    palette: Palette,
+) -> None:
+    """Write a PNG of an image, its prediction, and the prediction laid over the image.
+
+    Args:
+        path: where to write it.
+        image: RGB uint8 [H, W, 3].
+        mask: the predicted classes, integers [H, W].
+        classes: names for the legend, which adds how much of the image each class takes.
+        palette: colours of the classes.
+
+    Raises:
+        ValueError: see :func:`image_grid`.
+    """
+    shares = np.bincount(mask.flat, minlength=len(classes)) / mask.size
+    labels = [f'{name} {_percent(share)}' for name, share in zip(classes, shares, strict=False)]
+    image, mask = _shrunk(image), _shrunk(mask)
+    row = [image, mask, overlay(image, mask, palette)]
+    image_grid(
+        path, ['image', 'prediction', 'overlay'], [row], labels, palette, column_width=WIDE_COLUMN
+    )
+
+
+def _percent(share: float) -> str:
+    return f'{share:.0%}' if share >= 0.005 else '<1%'
+
+
+def picture_names(images: Sequence[str | os.PathLike]) -> list[str]:
+    """Names for the pictures of images: relative paths without ending, no two the same.
+
+    Images of one folder keep their names; those of several stand in folders as the images do.
+    Where two differ in the ending alone, it stays as a part of the name.
+
+    Args:
+        images: one or more paths, no path twice.
+    """
+    images = [os.path.abspath(image) for image in images]
+    root = os.path.commonpath([os.path.dirname(image) for image in images])
+    full = [os.path.relpath(image, root) for image in images]
+    stems = [os.path.splitext(name)[0] for name in full]
+    takers = Counter(stems)
+    names = [stem if takers[stem] == 1 else name for stem, name in zip(stems, full, strict=True)]
+    return names if len(set(names)) == len(names) else full
+
+
+def _shrunk(picture: np.ndarray) -> np.ndarray:
+    """The picture or mask, of which the longer side has ``LONG_SIDE`` pixels at the most."""
+    height, width = picture.shape[:2]
+    scale = LONG_SIDE / max(height, width)
+    if scale >= 1:
+        return picture
+    size = max(1, round(width * scale)), max(1, round(height * scale))
+    if picture.ndim == 3:
+        return imresize(picture, size, interpolation='area')
+    return imresize(picture.astype(np.int32), size, interpolation='nearest')
+
+
+def _check(
+    columns: Sequence[str],
+    rows: Sequence[Sequence[np.ndarray]],
+    classes: Sequence[str],
+    palette: Palette,
+    miou: Mapping[str, float],
+) -> None:
+    if not rows:
+        raise ValueError('rows is empty, expected one or more samples to show')
+    if len(classes) != len(palette):
+        raise ValueError(
+            f'classes has {len(classes)} names and palette {len(palette)} colours, expected as '
+            'many; take both from the metainfo of the dataset'
+        )
+    for number, row in enumerate(rows):
+        if len(row) != len(columns):
+            raise ValueError(
+                f'rows[{number}] has {len(row)} pictures, expected {len(columns)}: one for each of '
+                f'the columns {list(columns)}'
+            )
+    if unknown := [title for title in miou if title not in columns]:
+        raise ValueError(f'miou names {unknown}, expected some of the columns {list(columns)}')
+
+
+def _grid(rows: Sequence[Sequence[np.ndarray]], column_width: float) -> tuple[Figure, np.ndarray]:
+    """Axes that fill the figure; titles and legend lie outside and the tight box takes them in."""
+    # A portrait is drawn smaller, in the middle of a square: its row would dwarf the others.
+    heights = [column_width * min(1.0, row[0].shape[0] / row[0].shape[1]) for row in rows]
+    columns = len(rows[0])
+    width = columns * column_width + (columns - 1) * GAP
+    figure = Figure(figsize=(width, sum(heights) + (len(rows) - 1) * GAP))
+    FigureCanvasAgg(figure)
+    grid = figure.subplots(len(rows), columns, squeeze=False, height_ratios=heights)
+    wspace, hspace = GAP / column_width, GAP / np.mean(heights)
+    figure.subplots_adjust(left=0, right=1, bottom=0, top=1, wspace=wspace, hspace=hspace)
+    for axes in grid.flat:
+        axes.set_axis_off()
+    return figure, grid
+
+
+def _title(axes: Axes, title: str, miou: Mapping[str, float]) -> None:
+    axes.set_title(title, fontsize=13, color=INK, pad=22 if miou else 7)
+    if title in miou:
+        place = {'xy': (0.5, 1), 'xycoords': 'axes fraction', 'ha': 'center'}
+        lift = {'xytext': (0, 6), 'textcoords': 'offset points'}
+        axes.annotate(f'mIoU {miou[title]:.1f}', fontsize=11, color=FAINT_INK, **place, **lift)
+
+
+def _present(
+    rows: Sequence[Sequence[np.ndarray]], classes: Sequence[str], palette: Palette
+) -> dict[str, Sequence[int]]:
+    """Names and colours of the classes that some mask holds, void last."""
+    masks = [cell for row in rows for cell in row if cell.ndim == 2]
+    present = {index for mask in masks for index in np.unique(mask).tolist()}
+    entries = {classes[index]: palette[index] for index in sorted(present - {VOID})}
+    return {**entries, 'void': VOID_COLOUR} if VOID in present else entries
+
+
+def _legend(figure: Figure, entries: Mapping[str, Sequence[int]]) -> None:
+    patches = [
+        Patch(facecolor=np.divide(colour, 255), edgecolor='#999999', linewidth=0.5, label=name)
+        for name, colour in entries.items()
+    ]
+    entry_width = 0.58 + 0.085 * max(map(len, entries))
+    figure.legend(
+        handles=patches,
+        ncols=max(1, int(figure.get_figwidth() / entry_width)),
+        loc='upper center',
+        bbox_to_anchor=(0.5, -0.1 / figure.get_figheight()),
+        borderaxespad=0,
+        borderpad=0,
+        frameon=False,
+        fontsize=11,
+        labelcolor=INK,
+        handlelength=1.2,
+        handleheight=1.2,
+    )

@@ -1,0 +1,51 @@
+"""Pictures of a test run: every image with its truth and its prediction."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from mmcv.image import imread
+from mmengine.hooks import Hook
+from mmengine.runner import Runner
+from mmseg.registry import HOOKS
+from mmseg.structures import SegDataSample
+
+
+@HOOKS.register_module()
+class PredictionPicturesHook(Hook):
+    """Write ``FOLDER/<name of the image>.png`` with image, truth, prediction and a legend.
+
+    The names are :func:`segkd_mm.visualize.overlays.picture_names` of all images of the data set.
+
+    Args:
+        folder: Where the pictures go; made where it does not exist.
+    """
+
+    def __init__(self, folder: str) -> None:
+        self.folder = Path(folder)
+
+    def before_test(self, runner: Runner) -> None:
+        from segkd_mm.visualize.overlays import picture_names  # imports matplotlib
+
+        dataset = runner.test_loop.dataloader.dataset
+        images = [dataset.get_data_info(number)['img_path'] for number in range(len(dataset))]
+        self.names = dict(zip(images, picture_names(images), strict=True))
+
+    def after_test_iter(
+        self,
+        runner: Runner,
+        batch_idx: int,
+        data_batch: dict | None = None,
+        outputs: Sequence[SegDataSample] = (),
+    ) -> None:
+        from segkd_mm.visualize.overlays import image_grid
+
+        meta = runner.test_loop.dataloader.dataset.metainfo
+        for sample in outputs:
+            masks = [m.data[0].cpu().numpy() for m in (sample.gt_sem_seg, sample.pred_sem_seg)]
+            image_grid(
+                self.folder / f'{self.names[sample.img_path]}.png',
+                columns=['image', 'truth', 'prediction'],
+                rows=[[imread(sample.img_path, channel_order='rgb'), *masks]],
+                classes=meta['classes'],
+                palette=meta['palette'],
+            )

@@ -1,0 +1,18 @@
+"""Weights: read from files and hubs without running code, loaded strictly or not at all."""
+
+from segkd_mm.weights.error import WeightsError
+from segkd_mm.weights.fitting import check_fit, leave_out_of_keys, load_strictly, rename_keys
+from segkd_mm.weights.hubs import HF, TORCHVISION
+from segkd_mm.weights.reading import digest, read_state_dict
+
+__all__ = [
+    'HF',
+    'TORCHVISION',
+    'WeightsError',
+    'check_fit',
+    'digest',
+    'leave_out_of_keys',
+    'load_strictly',
+    'read_state_dict',
+    'rename_keys',
+]

@@ -1,0 +1,95 @@
+"""Addresses of weights: torchvision, the Hugging Face hub, http(s) and file, as local paths."""
+
+import re
+from hashlib import sha256
+from pathlib import Path
+from urllib.error import URLError
+from urllib.parse import urlparse
+from urllib.request import url2pathname
+
+import torch
+from huggingface_hub import snapshot_download
+from torchvision.models import get_model_weights, list_models
+
+from segkd_mm.hints import did_you_mean
+from segkd_mm.weights.error import WeightsError
+
+TORCHVISION = 'torchvision://'
+HF = 'hf://'
+# What a folder, here or on the Hugging Face hub, may hold its weights in: the first there is.
+# An index names the files that hold parts of them.
+FOLDER_FILES = (
+    'model.safetensors',
+    'model.safetensors.index.json',
+    'pytorch_model.bin',
+    'pytorch_model.bin.index.json',
+)
+_HUB_PATTERNS = (
+    [*FOLDER_FILES[:2], 'model-*-of-*.safetensors'],
+    [*FOLDER_FILES[2:], 'pytorch_model-*-of-*.bin'],
+)
+
+
+def local_path(source: str) -> Path:
+    """The file or folder of a source, fetched where it lies on a hub or at an address.
+
+    Args:
+        source: As of :func:`segkd_mm.weights.read_state_dict`.
+
+    Raises:
+        WeightsError: It cannot be fetched, or the hub has no such model.
+    """
+    if source.startswith(HF):
+        return _hub_folder(source.removeprefix(HF))
+    if source.startswith(TORCHVISION):
+        source = _torchvision_url(source)
+    address = urlparse(source)
+    if address.scheme in ('http', 'https'):
+        return _fetch(source)
+    return Path(url2pathname(address.path) if address.scheme == 'file' else source)
+
+
+def _torchvision_url(source: str) -> str:
+    name = source.removeprefix(TORCHVISION)
+    if name not in list_models():
+        raise WeightsError(
+            f'{source}: torchvision has no model {name}{did_you_mean(name, list_models())}.'
+        )
+    return get_model_weights(name).DEFAULT.url
+
+
+def _hub_folder(name: str) -> Path:
+    """The folder of a model of the Hugging Face hub, with its weights, from the hub's cache."""
+    try:
+        for patterns in _HUB_PATTERNS:
+            folder = Path(snapshot_download(name, allow_patterns=patterns))
+            if any((folder / file).is_file() for file in FOLDER_FILES):
+                break
+        return folder
+    except (OSError, ValueError) as error:
+        raise WeightsError(
+            f'Could not fetch {HF}{name} ({str(error).splitlines()[0]}). Get the folder where the '
+            f'hub can be reached, by `hf download {name} --local-dir DIR`, and give DIR in place '
+            'of this address.'
+        ) from error
+
+
+def _fetch(url: str) -> Path:
+    """The file at an address, from torch.hub's cache once it is there."""
+    name = Path(urlparse(url).path).name
+    folder = Path(torch.hub.get_dir(), 'checkpoints')
+    digest = re.search(r'-([0-9a-f]{8,})\.', name)
+    if not digest:
+        # The name says nothing of the content: many files are called best.pth.
+        folder /= sha256(url.encode()).hexdigest()[:16]
+    path = folder / name
+    if not path.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            torch.hub.download_url_to_file(url, str(path), digest and digest[1])
+        except (URLError, OSError) as error:
+            raise WeightsError(
+                f'Could not fetch {url} ({error}). Get the file {name} in another way and give '
+                'its local path in place of this address.'
+            ) from error
+    return path

@@ -1,0 +1,125 @@
+"""State dicts read from files without running code."""
+
+import json
+import pickle
+from collections.abc import Callable, Mapping
+from hashlib import sha256
+from pathlib import Path
+from zipfile import is_zipfile
+
+import numpy as np
+import torch
+from mmengine.logging import HistoryBuffer
+from mmengine.runner.checkpoint import get_torch_safe_globals
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor
+
+from segkd_mm.weights.error import WeightsError
+from segkd_mm.weights.hubs import FOLDER_FILES, local_path
+
+# Scores in the meta data of mmengine's checkpoints; its own list of safe types has not all of them.
+_NUMPY_DTYPES = [getattr(np.dtypes, name) for name in np.dtypes.__all__]
+
+
+def read_state_dict(source: str | Path, trusted: bool = False) -> dict[str, Tensor]:
+    """Read the state dict in a file of weights or in a checkpoint of any mm project.
+
+    Args:
+        source: A path, an ``http(s)://`` or ``file://`` address, ``torchvision://<model>`` for
+            torchvision's default weights of that model, a folder with one of ``FOLDER_FILES``, or
+            ``hf://<owner>/<name>`` for such a folder on the Hugging Face hub.
+        trusted: Allow a pickle that holds more than tensors, and so can run code when it is read.
+
+    Raises:
+        WeightsError: The source cannot be reached or read, holds no state dict, or holds more than
+            tensors and is not ``trusted``.
+    """
+    source = str(source)
+    try:
+        with torch.serialization.safe_globals(_safe_globals()):
+            checkpoint = _read(source, weights_only=not trusted)
+    except pickle.UnpicklingError as error:
+        raise WeightsError(
+            f'{source} holds more than tensors, so that reading it could run code '
+            f'({_what_is_unsafe(error)}). If you know where the file comes from, say trusted=True '
+            'beside it in the config.'
+        ) from error
+    except (EOFError, RuntimeError, SafetensorError, json.JSONDecodeError) as error:
+        raise WeightsError(f'{source} is damaged or cut short ({error}).') from error
+    return _state_dict_in(checkpoint, source)
+
+
+def _safe_globals() -> list[type | Callable | tuple[Callable, str]]:
+    """What mm checkpoints hold besides tensors: arrays, and histories of what was logged."""
+    others = [one for one in get_torch_safe_globals() if one is not getattr]
+    return [*others, *_NUMPY_DTYPES, (_history_statistic, 'builtins.getattr')]
+
+
+def _history_statistic(owner: object, name: str) -> Callable:
+    # A pickled history names its statistics by `getattr`. mmengine allows all of that, and so lets
+    # a file reach `exec` by way of `getattr.__self__`.
+    if owner is not HistoryBuffer or name.startswith('_'):
+        raise pickle.UnpicklingError(f'it takes the attribute {name!r} of an object')
+    return getattr(owner, name)
+
+
+def _read(source: str, weights_only: bool) -> object:
+    path = local_path(source)
+    if path.is_dir():
+        return _read_folder(path, weights_only)
+    return _read_file(path, weights_only)
+
+
+def _read_folder(folder: Path, weights_only: bool) -> dict[str, Tensor]:
+    path = next((folder / name for name in FOLDER_FILES if (folder / name).is_file()), None)
+    if path is None:
+        raise WeightsError(
+            f'The folder {folder} has no weights: none of {", ".join(FOLDER_FILES)}.'
+        )
+    if path.suffix != '.json':
+        return _read_file(path, weights_only)
+    parts = sorted(set(json.loads(path.read_text())['weight_map'].values()))
+    return {k: v for part in parts for k, v in _read_file(folder / part, weights_only).items()}
+
+
+def _read_file(path: Path, weights_only: bool) -> object:
+    if not path.is_file():
+        raise WeightsError(f'No file of weights at {path} (looked in {Path.cwd()}).')
+    if path.suffix == '.safetensors':
+        return load_file(path)
+    _check_is_checkpoint(path)
+    return torch.load(path, map_location='cpu', weights_only=weights_only)
+
+
+def _check_is_checkpoint(path: Path) -> None:
+    with path.open('rb') as file:
+        start = file.read(40)
+    if not start.startswith(pickle.PROTO) and not is_zipfile(path):
+        raise WeightsError(
+            f'{path} is no file of weights, or is cut short; it starts with {start!r}. A web page '
+            'or a Git LFS pointer may stand in its place.'
+        )
+
+
+def _what_is_unsafe(error: pickle.UnpicklingError) -> str:
+    # torch wraps the one line that matters in advice to read the file unsafely.
+    return str(error).split('WeightsUnpickler error:')[-1].strip().split('\n')[0]
+
+
+def _state_dict_in(checkpoint: object, source: str) -> dict[str, Tensor]:
+    state = checkpoint.get('state_dict', checkpoint) if isinstance(checkpoint, Mapping) else None
+    if isinstance(state, Mapping):
+        tensors = {k: v for k, v in state.items() if isinstance(k, str) and torch.is_tensor(v)}
+        if tensors:
+            return {k.removeprefix('module.'): v for k, v in tensors.items()}
+    raise WeightsError(f'{source} holds no state dict, but a {type(checkpoint).__name__}.')
+
+
+def digest(state: Mapping[str, Tensor]) -> str:
+    """A sha256 of what a state dict holds, whatever file it came from."""
+    found = sha256()
+    for key, tensor in sorted(state.items()):
+        found.update(f'{key} {tensor.dtype} {tuple(tensor.shape)} '.encode())
+        found.update(tensor.detach().cpu().reshape(-1).view(torch.uint8).numpy())
+    return found.hexdigest()

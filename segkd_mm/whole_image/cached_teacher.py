@@ -1,0 +1,117 @@
+"""A teacher whose logits on whole images are read from a cache."""
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import asdict
+from math import ceil
+
+import torch
+from mmseg.registry import MODELS
+from mmseg.utils import OptSampleList
+from torch import Tensor, nn
+
+from segkd_mm.distill.taps import TapError
+from segkd_mm.distill.teacher import teacher_options
+from segkd_mm.weights import digest, read_state_dict
+from segkd_mm.whole_image.store import VERSION, TeacherCache, as_json
+from segkd_mm.whole_image.teacher import CroppingTeacher
+from segkd_mm.whole_image.view import View
+
+# Options of a teacher that do not change its logits.
+WITHOUT_EFFECT = ('checkpoint', 'trusted', 'channels_last', 'compile')
+
+
+@MODELS.register_module()
+class CachedTeacher(CroppingTeacher):
+    """A teacher whose logits on whole images are read from a cache and cropped like the student's.
+
+    The model is neither built nor run. Samples come from a
+    :class:`segkd_mm.whole_image.WithTeacherCache` with the same cache.
+
+    Args:
+        cache: Folder that ``tools/cache_teacher.py`` filled.
+        teacher: Config of the :class:`segkd_mm.distill.teacher.Teacher`; the cache must have been
+            made from the same weights and options.
+        view: Arguments of :class:`segkd_mm.whole_image.View`: how the teacher sees an image.
+        stride: Of the stored logits, in pixels of the image; finer logits are resized down to it.
+
+    Raises:
+        CacheError: There is no cache, or it was made from something else.
+        TypeError: The teacher has no such option.
+        WeightsError: The weights cannot be read.
+    """
+
+    needs = 'logits'
+
+    def __init__(
+        self, cache: str, teacher: dict, view: dict | None = None, stride: int = 8
+    ) -> None:
+        super().__init__()
+        self.cache = TeacherCache(cache)
+        self.wrapper = f"dict(type='WithTeacherCache', cache='{cache}', dataset=...)"
+        self.stride = self.cache.stride
+        self._arguments = {'teacher': teacher, 'view': view, 'stride': stride}
+
+    def prepare(self, taps: Iterable[str], inputs_from: nn.Module) -> None:
+        """Set which taps to give out: the one whose logits are in the cache.
+
+        Raises:
+            CacheError: The cache was made from something else.
+            TapError: Another tap is wanted, too.
+        """
+        cached = self.cache.index['made_from']['tap']
+        for tap in taps:
+            if tap != cached:
+                raise TapError(
+                    f'Tap {tap!r}: the teacher cache {self.cache.folder} holds {cached!r} alone. '
+                    "Learn from that, or write type='WholeImageTeacher' to run the teacher in "
+                    'training.'
+                )
+            self.cache.check_made_from(made_from(tap=tap, **self._arguments))
+        self.tap = cached
+
+    @torch.no_grad()
+    def forward(
+        self,
+        inputs: Tensor,
+        taps: Collection[str] | None = None,
+        data_samples: OptSampleList = None,
+    ) -> dict[str, Tensor]:
+        """The logits on the student's images [N, 3, H, W], float32, by tap name.
+
+        Args:
+            inputs: Only their size is used.
+            taps: The taps of this step; the cache has one.
+            data_samples: With the records of ``WithTeacherCache``; None for a trial, which gets 0.
+
+        Raises:
+            ValueError: The samples come from another data set.
+        """
+        crop_size = tuple(inputs.shape[2:])
+        if data_samples is None:
+            size = (ceil(side / self.stride) for side in crop_size)
+            return {self.tap: inputs.new_zeros(len(inputs), self.cache.channels, *size)}
+        records = self.whole_images(data_samples)
+        return self.crop([{self.tap: record.logits} for record in records], records, crop_size)
+
+
+def made_from(teacher: Mapping, view: Mapping | None, stride: int, tap: str) -> dict:
+    """All that decides a teacher's logits on an image, as JSON holds it.
+
+    Arguments are those of :class:`CachedTeacher`, and the tap.
+
+    Raises:
+        TypeError: The teacher or the view has no such option.
+        WeightsError: The weights cannot be read.
+    """
+    options = teacher_options(teacher)
+    state = read_state_dict(options['checkpoint'], options['trusted'])
+    return as_json(
+        {
+            'format': VERSION,
+            'weights': digest(state),
+            'teacher': {k: v for k, v in options.items() if k not in WITHOUT_EFFECT},
+            'tap': tap,
+            'view': asdict(View(**view or {})),
+            'stride': stride,
+        }
+    )

@@ -1,0 +1,85 @@
+"""View: the sizes and flips at which a teacher sees a whole image."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from math import ceil, log
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class View:
+    """The sizes and flips at which a teacher sees a whole image; its predictions are averaged.
+
+    Attributes:
+        short_side: Pixels of the image's shorter side at scale 1; None for its own size.
+        scales: Factors of that size; the teacher sees the image at each of them.
+        flip: Show each size mirrored, too.
+    """
+
+    short_side: int | None = None
+    scales: tuple[float, ...] = (1.0,)
+    flip: bool = False
+
+    def logits(self, predict: Callable[[Tensor], Tensor], image: Tensor, stride: int) -> Tensor:
+        """A teacher's logits on an image, merged over the view.
+
+        Args:
+            predict: From images [N, 3, H, W] to logits [N, C, h, w] which cover them.
+            image: [N, 3, H, W].
+            stride: See :meth:`merge`.
+
+        Returns:
+            [N, C, h, w] of float32, which cover the image.
+        """
+        maps = [predict(resized) for resized in self.inputs(image)]
+        return self.merge(maps, image.shape[2:], stride)
+
+    def inputs(self, image: Tensor) -> Iterator[Tensor]:
+        """The teacher's inputs for an image [N, 3, H, W]: each size, then the same mirrored."""
+        for scale in self.scales:
+            resized = _resize(image, self._size(image.shape[2:], scale))
+            yield from (resized, resized.flip(3))[: 1 + self.flip]
+
+    def merge(self, maps: Sequence[Tensor], image_size: tuple[int, int], stride: int) -> Tensor:
+        """One map from the maps of all :meth:`inputs`.
+
+        A single map stays as it is, whether of logits or of features. Of several the result is the
+        log of the mean probabilities plus the mean of the logsumexps, which keeps it on the scale
+        of logits.
+
+        Args:
+            maps: [N, C, h, w] each, which cover the image, in the order of :meth:`inputs`.
+            image_size: Height and width of the image.
+            stride: In pixels of the image: finer maps are resized down to it, coarser ones stay.
+
+        Returns:
+            [N, C, h, w] of float32, which cover the image.
+        """
+        maps = [x.float() for x in maps]
+        if self.flip:
+            maps[1::2] = [x.flip(3) for x in maps[1::2]]
+        finest = (max(side) for side in zip(*(x.shape[2:] for x in maps), strict=True))
+        cells = (ceil(side / stride) for side in image_size)
+        size = tuple(map(min, finest, cells))
+        return _mean([_resize(x, size) for x in maps])
+
+    def _size(self, image_size: tuple[int, int], scale: float) -> tuple[int, int]:
+        factor = scale * (self.short_side / min(image_size) if self.short_side else 1.0)
+        return tuple(max(round(side * factor), 1) for side in image_size)
+
+
+def _resize(x: Tensor, size: tuple[int, int]) -> Tensor:
+    if tuple(x.shape[2:]) == size:
+        return x
+    return F.interpolate(x, size, mode='bilinear', antialias=True)
+
+
+def _mean(maps: list[Tensor]) -> Tensor:
+    if len(maps) == 1:
+        return maps[0]
+    stacked = torch.stack(maps)
+    scale = stacked.logsumexp(2, keepdim=True)
+    return (stacked - scale).logsumexp(0) - log(len(maps)) + scale.mean(0)

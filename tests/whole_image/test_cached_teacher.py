@@ -1,0 +1,373 @@
+"""A teacher's cache, from the images on the disk to the loss of a student's crop."""
+
+import os
+import shutil
+from copy import deepcopy
+
+import cv2
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from mmengine.config import ConfigDict
+from mmengine.dataset import pseudo_collate
+from mmengine.runner import Runner
+from mmseg.registry import DATASETS, MODELS
+
+from segkd_mm.datasets import ReplayIndex
+from segkd_mm.distill import TapError
+from segkd_mm.doctor import Experiment, check_accuracy
+from segkd_mm.whole_image import CachedTeacher, CacheError, TeacherCache, builder
+from segkd_mm.whole_image.builder import TeacherCacheBuilder
+from segkd_mm.whole_image.packing import IDS, choose_top, pack, unpack
+
+TAP = 'decode_head.conv_seg'
+LOAD = [{'type': 'SeedAugmentation'}, {'type': 'LoadImageFromFile'}]
+
+
+def fill(config, top=None, predict=None):
+    """Build the whole cache of a config, of its teacher or of what ``predict`` makes of images."""
+    built = TeacherCacheBuilder(config)
+    built.predict = predict or built.predict
+    for _ in built.build(built.shards(), top):
+        pass
+    built.finish()
+    return built
+
+
+@pytest.fixture
+def cached(tiny, nest, tmp_path):
+    """Make a small config with a cached teacher: ``cached('run', stride=4)``."""
+
+    def make(run='run', **teacher):
+        config = tiny('kd/response_kd_shapes.py', run)
+        folder = str(tmp_path / 'cache')
+        nest(config, 'CachedTeacher', cache=folder, **teacher)
+        config.train_dataloader.dataset = ConfigDict(
+            type='WithTeacherCache', cache=folder, dataset=config.train_dataloader.dataset
+        )
+        return config
+
+    return make
+
+
+def first_batch(config, count=4):
+    dataset = DATASETS.build(config.train_dataloader.dataset)
+    return pseudo_collate([dataset[ReplayIndex(n, (0, 0, n))] for n in range(count)])
+
+
+# The logits lie where the pixels lie.
+
+HEIGHT, WIDTH = 120, 200
+RESIZE = {'type': 'RandomResize', 'scale': (200, 120), 'ratio_range': (0.6, 2.0),
+          'keep_ratio': True}  # fmt: skip
+CROP = {'type': 'RandomCrop', 'crop_size': (72, 96)}
+FLIP = {'type': 'RandomFlip', 'prob': [0.3, 0.3, 0.3],
+        'direction': ['horizontal', 'vertical', 'diagonal']}  # fmt: skip
+ROTATE = {'type': 'RandomRotate', 'prob': 1.0, 'degree': 30}
+PIPELINES = {
+    'none': [], 'resize': [RESIZE], 'crop': [CROP], 'flip': [FLIP], 'rotate': [ROTATE],
+    'all': [RESIZE, CROP, ROTATE, FLIP],
+}  # fmt: skip
+
+
+@pytest.fixture
+def mapped(cached, tmp_path):
+    """A config whose images are maps: blue is the column, green the row, red that there is one."""
+    folder = tmp_path / 'maps'
+    folder.mkdir()
+    y, x = np.mgrid[:HEIGHT, :WIDTH]
+    for name in ('a', 'b', 'c'):
+        cv2.imwrite(f'{folder}/{name}.png', np.stack([x, y, np.full_like(x, 255)], -1))
+
+    def make(augment, **teacher):
+        config = cached(**teacher)
+        config.train_dataloader.dataset.dataset = ConfigDict(
+            type='BaseSegDataset', data_prefix={'img_path': str(folder)}, img_suffix='.png',
+            metainfo={'classes': ('one', 'two')},
+            pipeline=[*LOAD, *deepcopy(augment), {'type': 'PackSegInputs'}],
+        )  # fmt: skip
+        return config
+
+    return make
+
+
+def places(images):
+    """Logits that are places: columns and rows of the image at its stride, 4."""
+    x = torch.arange(WIDTH).expand(HEIGHT, WIDTH)
+    y = torch.arange(HEIGHT)[:, None].expand(HEIGHT, WIDTH)
+    assert images.shape[2:] == (HEIGHT, WIDTH)
+    return F.avg_pool2d(torch.stack([x, y])[None].float(), 4)
+
+
+@pytest.mark.parametrize('stride', [4, 8])
+@pytest.mark.parametrize('case', PIPELINES)
+def test_the_cut_logits_lie_where_the_pixels_lie(mapped, case, stride):
+    config = mapped(PIPELINES[case], stride=stride)
+    fill(config, predict=places)
+    teacher = MODELS.build(config.model.teacher)
+    teacher.prepare({TAP}, None)
+    dataset = DATASETS.build(config.train_dataloader.dataset)
+    batch = pseudo_collate([dataset[ReplayIndex(n % 3, (0, 0, n))] for n in range(12)])
+    # The batch is padded, as preprocessors do.
+    side = [max(image.shape[d] for image in batch['inputs']) for d in (1, 2)]
+    side = [-(-length // 8) * 8 for length in side]
+    images = torch.stack([
+        F.pad(image.float(), (0, side[1] - image.shape[2], 0, side[0] - image.shape[1]))
+        for image in batch['inputs']
+    ])  # fmt: skip
+    said = teacher(images, None, batch['data_samples'])[TAP]
+    assert said.shape == (12, 2, side[0] // stride, side[1] // stride)
+
+    shown = F.avg_pool2d(images, stride)
+    within = F.avg_pool2d((images[:, 2:] == 255).float(), stride) == 1
+    for axis, length in enumerate((WIDTH, HEIGHT)):
+        # Between the last centres of cells and the edge of the image, logits go on unchanged.
+        within &= (shown[:, axis : axis + 1] > stride) & (
+            shown[:, axis : axis + 1] < length - stride
+        )
+    apart = (said - shown[:, :2]).abs().amax(1, keepdim=True)[within]
+    assert apart.numel() > 500
+    # Pixels are bytes, rounded by each resize and rotation, and float16 has steps of 1/8.
+    assert apart.max() < 0.75
+    # OpenCV's resize of bytes rounds down by 1/8 on the mean; of floats see test_crop_to_image.py.
+    signed = (said - shown[:, :2]).transpose(0, 1)[:, within[:, 0]]
+    assert signed.mean(1).abs().max() < 0.2
+
+
+# What it says is what the teacher says.
+
+
+def test_without_augmentation_the_losses_are_those_of_the_teacher_online(cached, tiny):
+    config, online = cached(stride=4, precision='fp32'), tiny('kd/response_kd_shapes.py')
+    for one in (config.train_dataloader.dataset.dataset, online.train_dataloader.dataset):
+        one.pipeline = [*LOAD, {'type': 'LoadAnnotations'}, {'type': 'PackSegInputs'}]
+    fill(config)
+    losses = []
+    for one in (config, online):
+        torch.manual_seed(0)
+        model = MODELS.build(one.model).train()
+        data = model.data_preprocessor(first_batch(one), True)
+        torch.manual_seed(0)
+        losses.append({key: x.item() for key, x in model(**data, mode='loss').items()})
+    assert losses[0] == pytest.approx(losses[1], rel=2e-3)
+    assert losses[0]['decode.loss_ce'] == losses[1]['decode.loss_ce']
+
+
+def test_a_teacher_gives_the_trial_zeros_of_its_channels_and_refuses_other_samples(cached):
+    config = cached()
+    fill(config)
+    teacher = MODELS.build(config.model).teacher
+    images = torch.zeros(2, 3, 96, 100)
+    assert teacher(images)[TAP].shape == (2, 8, 12, 13)
+    assert not [*teacher.parameters()]
+    config.train_dataloader.dataset = config.train_dataloader.dataset.dataset
+    with pytest.raises(
+        ValueError, match=r"wrap the training data in dict\(type='WithTeacherCache'"
+    ):
+        teacher(images, None, first_batch(config)['data_samples'])
+
+
+def train(config):
+    runner = Runner.from_cfg(config)
+    runner.train()
+    return runner.model.state_dict()
+
+
+@pytest.mark.slow
+def test_law_5_with_workers_too_stopped_and_resumed_is_the_same_to_the_bit(cached):
+    fill(cached(), top=3)
+    straight = train(cached('straight'))
+
+    def config():
+        made = cached('stopped')
+        made.train_dataloader.update(num_workers=2, persistent_workers=True)
+        return made
+
+    stopped = config()
+    stopped.train_cfg.max_epochs = 1
+    train(stopped)
+    resumed = config()
+    resumed.resume = True
+    resumed = train(resumed)
+    assert [key for key in straight if not torch.equal(straight[key], resumed[key])] == []
+
+
+# What is stored.
+
+
+def test_the_largest_logits_and_the_mass_of_the_others_are_kept():
+    logits = torch.tensor([0.0, 3.0, 1.0, 2.0, 1.5]).view(5, 1, 1)
+    packed = pack(logits, 2)
+    assert packed[IDS].flatten().tolist() == [1, 3]
+    rest = torch.tensor([0.0, 1.0, 1.5]).exp().sum()
+    back = unpack(packed, 5).flatten()
+    expected = [(rest / 3).log(), 3, (rest / 3).log(), 2, (rest / 3).log()]
+    assert back.tolist() == pytest.approx([float(x) for x in expected], abs=2e-3)
+
+
+def test_the_fewest_logits_within_the_error_are_chosen():
+    sure = torch.zeros(20, 4, 4)
+    sure[7], sure[3] = 20, 15
+    assert choose_top([sure], 1e-3)[0] == 2
+    assert choose_top([sure], 0.1)[0] == 1
+    top, error = choose_top([3 * torch.randn(20, 8, 8)], 1e-6)
+    assert top is None and error < 1e-5
+
+
+def test_the_error_is_the_divergence_of_what_is_stored():
+    logits = torch.tensor([2.0, 1.0, 0.5, 0.0, -1.0, -1.0, -1.0, -1.0]).view(8, 1, 1)
+    top, error = choose_top([logits], 0.5)
+    p = logits.double().flatten().softmax(0)
+    rest = (1 - p[0]) / 7
+    assert top == 1
+    assert error == pytest.approx((p[1:] * (p[1:] / rest).log()).sum().item(), rel=1e-2)
+
+
+def test_logits_beyond_half_precision_stay_finite():
+    assert pack(torch.tensor([1e6, -1e6]).view(2, 1, 1), None)[''].isfinite().all()
+
+
+# It is made in pieces, and bound to what it was made from.
+
+
+def test_a_cache_that_was_cut_off_goes_on_and_is_the_same(cached, monkeypatch, tmp_path):
+    monkeypatch.setattr(builder, 'SHARD', 4)
+    config = cached()
+    whole = fill(config)
+    kept = [whole.images.paths[n] for n in (0, 7, 15)]
+
+    def content():
+        cache = TeacherCache(tmp_path / 'cache')
+        cache.check_images(whole.images.paths, whole.images.loader)
+        return [cache.read(path, (160, 160)) for path in kept]
+
+    expected = content()
+    shutil.rmtree(tmp_path / 'cache')
+    caching_again = TeacherCacheBuilder(config)
+    seen = caching_again.build(caching_again.shards(), None)
+    for _ in range(6):
+        next(seen)
+    seen.close()
+    maker = TeacherCacheBuilder(config)
+    found = [maker.metadata(shard) for shard in maker.shards()]
+    assert [said is not None for said in found] == [True, False, False, False]
+    with pytest.raises(RuntimeError, match='3 shards are missing'):
+        maker.finish()
+    with pytest.raises(CacheError, match=r'does not exist.*tools/cache_teacher.py'):
+        TeacherCache(tmp_path / 'cache')
+    assert len([*maker.build(maker.shards()[1:], None)]) == 12
+    index = maker.finish()
+    assert all(torch.equal(a, b) for a, b in zip(content(), expected, strict=True))
+    assert np.sum(index['confusion']) > 0
+
+
+@pytest.mark.parametrize(
+    ('change', 'says'),
+    [
+        ({'view': {'flip': True}}, 'view.flip: False in the cache, True now'),
+        ({'stride': 4}, 'stride: 8 in the cache, 4 now'),
+        ({'teacher': {'size_divisor': 14}}, 'teacher.size_divisor: 1 in the cache, 14 now'),
+        (
+            {'teacher': {'model': {'decode_head': {'channels': 64}}}},
+            'teacher.model.decode_head.channels: 256',
+        ),
+        ({'teacher': {'checkpoint': 'other.pth'}}, 'weights: '),
+    ],
+)
+def test_a_foreign_cache_is_an_error_that_says_what_differs(
+    cached, change, says, teacher_file, tmp_path
+):
+    fill(cached())
+    state = torch.load(teacher_file)
+    state[f'{TAP}.bias'][0] += 1e-3
+    torch.save(state, tmp_path / 'other.pth')
+    if 'checkpoint' in change.get('teacher', {}):
+        change = {'teacher': {'checkpoint': str(tmp_path / 'other.pth')}}
+    config = cached()
+    config.merge_from_dict({'model': {'teacher': change}})
+    with pytest.raises(CacheError, match=f'{says}(.|\n)*tools/cache_teacher.py'):
+        MODELS.build(config.model)
+    maker = TeacherCacheBuilder(config)
+    with pytest.raises(CacheError, match=says):
+        maker.metadata(maker.shards()[0])
+
+
+def test_the_same_weights_in_another_file_and_other_options_of_speed_are_the_same(
+    cached, teacher_file, tmp_path
+):
+    fill(cached())
+    torch.save({'state_dict': torch.load(teacher_file), 'meta': {}}, tmp_path / 'copy.pth')
+    config = cached(channels_last=True)
+    config.model.teacher.teacher.checkpoint = str(tmp_path / 'copy.pth')
+    assert isinstance(MODELS.build(config.model).teacher, CachedTeacher)
+
+
+def test_an_image_that_changed_is_an_error_and_one_that_was_touched_is_not(mapped, tmp_path):
+    config = mapped([CROP])
+    maker = fill(config, predict=places)
+    image = tmp_path / 'maps' / 'b.png'
+    os.utime(image, ns=(1, 1))
+    DATASETS.build(config.train_dataloader.dataset)
+
+    content = bytearray(image.read_bytes())
+    content[-20] ^= 1
+    image.write_bytes(content)
+    with pytest.raises(CacheError, match=r'1 of 3 have changed since, the first .*b\.png'):
+        DATASETS.build(config.train_dataloader.dataset)
+    assert maker.metadata(maker.shards()[0]) is None
+
+    image.rename(tmp_path / 'maps' / 'd.png')
+    with pytest.raises(CacheError, match=r'1 of 3 are not in it, the first .*d\.png'):
+        DATASETS.build(config.train_dataloader.dataset)
+
+
+def test_a_data_set_may_move(mapped, tmp_path):
+    config = mapped([CROP])
+    fill(config, predict=places)
+    (tmp_path / 'maps').rename(tmp_path / 'moved')
+    config.train_dataloader.dataset.dataset.data_prefix.img_path = str(tmp_path / 'moved')
+    assert len(DATASETS.build(config.train_dataloader.dataset)) == 3
+
+
+def test_images_that_are_loaded_in_another_way_are_an_error(mapped):
+    config = mapped([CROP])
+    fill(config, predict=places)
+    config.train_dataloader.dataset.dataset.pipeline[1].imdecode_backend = 'pillow'
+    with pytest.raises(CacheError, match='loader: '):
+        DATASETS.build(config.train_dataloader.dataset)
+
+
+def test_names_that_do_not_fit_are_errors_at_build(cached):
+    fill(cached())
+    config = cached()
+    config.model.terms.logits.teacher = 'decode_head.conv_sge'
+    with pytest.raises(TapError, match=f"holds '{TAP}' alone"):
+        MODELS.build(config.model)
+    with pytest.raises(TypeError, match='flop'):
+        MODELS.build(cached(view={'flop': True}).model)
+    with pytest.raises(TypeError, match='input_scael'):
+        MODELS.build(cached(input_scael=2).model)
+
+
+def test_a_config_without_a_cache_or_with_two_taps_is_refused(cached, tiny):
+    with pytest.raises(ValueError, match='expected CachedTeacher and WithTeacherCache'):
+        TeacherCacheBuilder(tiny('kd/response_kd_shapes.py'))
+    config = cached()
+    config.model.teacher.cache = 'elsewhere'
+    with pytest.raises(ValueError, match='they must be the same'):
+        TeacherCacheBuilder(config)
+    config = cached()
+    config.model.terms.other = {**config.model.terms.logits, 'teacher': 'backbone.high'}
+    with pytest.raises(ValueError, match=r"taps \['backbone.high', 'decode_head.conv_seg'\]"):
+        TeacherCacheBuilder(config)
+
+
+def test_the_doctor_measures_a_cached_teacher_on_the_crops_that_it_knows(cached):
+    config = cached()
+    fill(config)
+    report = check_accuracy(Experiment(config), images=4)
+    (row,) = [row for row in report.rows if row['who'].startswith('teacher')]
+    assert row['on'] == 'training crops'
+    (error,) = report.findings  # the teacher is a random one
+    assert error.level == 'error' and error.text.startswith(row['who'])
