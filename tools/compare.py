@@ -1,4 +1,4 @@
-"""Compare configs fairly: the same seeds for all, each trained and tested once, the noise shown."""
+"""Train and test several configs over several seeds, and tabulate the gains with their spread."""
 
 import sys
 

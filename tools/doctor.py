@@ -1,4 +1,4 @@
-"""Look at an experiment before a run: what would go wrong, and what to change."""
+"""Check an experiment before a run: faults, warnings and what to change."""
 
 from segkd_mm.cli.doctor import main
 

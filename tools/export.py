@@ -1,4 +1,4 @@
-"""Export a trained student to ONNX, OpenVINO or torch.export, and hold the file against PyTorch."""
+"""Export a trained student to ONNX, OpenVINO or torch.export, and compare it with PyTorch."""
 
 from segkd_mm.cli.export import main
 

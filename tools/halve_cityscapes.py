@@ -1,4 +1,4 @@
-"""Halve Cityscapes to 1024 x 512, once, so that no training has to read full-size images."""
+"""Resize Cityscapes to 1024 x 512 once, so that trainings do not read full-size images."""
 
 from segkd_mm.cli.halve_cityscapes import main
 

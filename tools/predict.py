@@ -1,4 +1,4 @@
-"""Predict images: a picture of each with its label map and an overlay."""
+"""Predict images: for each a picture with the image, its label map and an overlay."""
 
 from segkd_mm.cli.predict import main
 

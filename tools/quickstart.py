@@ -1,4 +1,4 @@
-"""Distil a first student in minutes, without a download."""
+"""Train and distil a first student in minutes, without a download."""
 
 from segkd_mm.cli.quickstart import main
 

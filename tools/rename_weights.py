@@ -1,4 +1,4 @@
-"""Give weights from another code base the names of a model here, once and for all."""
+"""Rename the keys of weights from another code base to those of a model here."""
 
 from segkd_mm.cli.rename_weights import main
 

@@ -1,4 +1,4 @@
-"""Make the tables of measured results in README.md and docs/ from the files in results/."""
+"""Write the tables of measured results in README.md and docs/ from the files in results/."""
 
 from segkd_mm.cli.results_table import main
 

@@ -101,7 +101,7 @@ def parse_args() -> argparse.Namespace:
 
 
 def candidates(args: argparse.Namespace) -> dict[str, Candidate]:
-    """All that is to be measured, by name."""
+    """The models to measure, by name."""
     images = sized(args.image, tuple(args.size), args.batch).to(args.device)
     device = images.device
     named = [name for name in args.models if not is_artefact(name)]
@@ -125,7 +125,7 @@ def main() -> None:
     args = parse_args()
     if args.threads:
         torch.set_num_threads(args.threads)
-    # Results first: a broken one is said before minutes of measuring.
+    # Read results first: a broken file is an error before minutes of measuring.
     scores = {
         m: find_exported_score(m) if is_artefact(m) else find_score(m, args.results)
         for m in args.models
@@ -157,7 +157,7 @@ def report(args: argparse.Namespace, machine: Machine, rows: Sequence[dict]) -> 
 
 
 def report_plots(stem: Path, rows: Sequence[dict], title: str) -> None:
-    """Draw times, and mIoU over time; where nothing has one, no plot of another run may stay."""
+    """Draw latencies and, where a model has an mIoU, mIoU over latency; remove stale plots."""
     times, trades = stem.with_name(f'{stem.name}_ms.png'), stem.with_name(f'{stem.name}.png')
     draw_latency(times, rows, title)
     print(f'Times: {times}')
@@ -170,7 +170,7 @@ def report_plots(stem: Path, rows: Sequence[dict], title: str) -> None:
 
 
 def report_untested(args: argparse.Namespace, rows: Sequence[dict]) -> None:
-    """Say which of the models named have no mIoU, and how to get one."""
+    """Print which models have no mIoU, and how to get it."""
     found = {row['config']: row for row in rows}
     if untested := [model for model in args.models if not found[model]['mIoU']]:
         folders = ', '.join(args.results)

@@ -1,4 +1,4 @@
-"""Compare configs fairly: the same seeds for all, each trained and tested once, the noise shown.
+"""Train and test several configs over several seeds, and tabulate the gains with their spread.
 
 Examples:
   tools/compare.py configs/leaderboard/slim_*_camvid.py --results results/camvid
@@ -58,7 +58,7 @@ def parse_args() -> argparse.Namespace:
     )  # fmt: skip
     parser.add_argument(
         '--check', action='store_true',
-        help='run nothing; say what is to be run, and make the table of what there is',
+        help='run nothing; print what would be run, and make the table of the existing results',
     )  # fmt: skip
     parser.add_argument(
         '--cfg-options', nargs='+', default=[], metavar='KEY=VALUE',
@@ -69,14 +69,14 @@ def parse_args() -> argparse.Namespace:
 
 
 def stop_cleanly() -> None:
-    """Let what ends this process stop what it has started, as Ctrl-C does."""
+    """Make SIGTERM stop the trainings that this process started, as Ctrl-C does."""
     for number in (signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) == signal.SIG_DFL:  # nohup ignores SIGHUP
             signal.signal(number, signal.default_int_handler)
 
 
 def baseline_of(args: argparse.Namespace, methods: Sequence[Method]) -> str:
-    """The name of the method that the others are held against.
+    """The name of the method that the others are compared with.
 
     Raises:
         ValueError: It is not among the configs.
@@ -108,7 +108,7 @@ def run_missing(cells: Sequence[Cell], jobs: int) -> Outcome:
 
 
 def report_plan(cells: Sequence[Cell], missing: Sequence[Cell], jobs: int) -> None:
-    """Say what is to be run and, where anything like it has been run, how long it takes."""
+    """Print what will be run and, where similar runs have finished, how long it takes."""
     for cell in missing:
         print(f'To run: {cell.name}')
     done = [cell for cell in cells if cell.is_done]
@@ -122,7 +122,7 @@ def report_plan(cells: Sequence[Cell], missing: Sequence[Cell], jobs: int) -> No
 
 
 def report_missing(outcome: Outcome) -> None:
-    """Say what has no result, and why."""
+    """Print which runs have no result, and why."""
     for name, why in outcome.failed.items():
         print(f'\n{name} failed: {why}')
     if outcome.elsewhere:
@@ -130,7 +130,7 @@ def report_missing(outcome: Outcome) -> None:
 
 
 def report(cells: Sequence[Cell], baseline: str, out: Path) -> None:
-    """Print the table of what there is, write it and draw it."""
+    """Print, write and draw the table of the results."""
     results = {cell.method.name: {} for cell in cells}
     for cell in cells:
         if cell.is_done:

@@ -5,7 +5,7 @@ Examples:
   tools/curves.py work_dirs/*_camvid --out camvid.png
 
 Several runs are laid over one another. A training that still runs shows how far it has come, and
-one that was resumed is shown whole.
+a resumed run is drawn from its start.
 """
 
 import argparse

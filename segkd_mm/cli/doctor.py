@@ -1,4 +1,4 @@
-"""Look at an experiment before a run: what would go wrong, and what to change.
+"""Check an experiment before a run: faults, warnings and what to change.
 
 Examples:
   tools/doctor.py configs/kd/feature_kd_voc.py --cfg-options data_root=/data/VOC2012
@@ -63,7 +63,7 @@ def parse_args() -> argparse.Namespace:
 
 
 def checks(experiment: Experiment, args: argparse.Namespace) -> dict[str, Callable[[], Report]]:
-    """What to check by title, in order: the last one trains a little."""
+    """The checks by title, in order; the last one trains a few steps."""
     found = {
         'Data': partial(check_data, experiment, args.masks),
         'What the teacher can teach': partial(check_accuracy, experiment, args.images),
@@ -77,7 +77,7 @@ def checks(experiment: Experiment, args: argparse.Namespace) -> dict[str, Callab
 
 
 def run(title: str, check: Callable[[], Report], failures: dict[str, str]) -> Report:
-    """What a check reports, or as an error what it failed with; ``failures`` holds those so far."""
+    """Run a check; an exception becomes an error in its report, once for all checks."""
     try:
         return check()
     except Exception as error:  # whatever would end the run is what the user came to hear of
@@ -88,7 +88,7 @@ def run(title: str, check: Callable[[], Report], failures: dict[str, str]) -> Re
     return Report(title, findings=[Finding('error', text)])
 
 
-def tell(report: Report) -> None:
+def print_report(report: Report) -> None:
     """Print the table and the findings of a check."""
     show = wide_console().print
     show(f'\n[bold]{escape(report.title)}[/bold]')
@@ -110,7 +110,7 @@ def main() -> None:
     reports, failures = [], {}
     for title, check in checks(experiment, args).items():
         reports.append(run(title, check, failures))
-        tell(reports[-1])
+        print_report(reports[-1])
     write_result(args.out, {'config': args.config, 'checks': [asdict(r) for r in reports]})
     levels = [finding.level for report in reports for finding in report.findings]
     print(

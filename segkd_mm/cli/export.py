@@ -1,4 +1,4 @@
-"""Export a trained student to ONNX, OpenVINO or torch.export, and hold the file against PyTorch.
+"""Export a trained student to ONNX, OpenVINO or torch.export, and compare it with PyTorch.
 
 Examples:
   tools/export.py configs/student/mnv3s_slim_voc.py work_dirs/feature_kd_voc/best.pth --to onnx
@@ -51,7 +51,7 @@ from segkd_mm.results.files import command_line, write_result
 from segkd_mm.results.tables import console_table, wide_console
 
 SEED = 0  # of the choice of images to calibrate on
-# To compare on, unless said otherwise; the mIoU of int8 needs more.
+# Images to compare on by default; the mIoU of int8 needs more.
 IMAGES = {'fp32': 16, 'bf16': 16, 'int8': 100}
 LAYER_IMAGES = 4  # images for the error of each layer
 TORCH_BF16 = ('torch-export', 'bf16')  # the graph itself is in bf16; OpenVINO converts
@@ -117,7 +117,7 @@ def parse_args() -> argparse.Namespace:
 
 
 def check(args: argparse.Namespace, error: Callable[[str], None]) -> None:
-    """Refuse what does not go together."""
+    """Refuse options that do not go together."""
     if args.precision not in PRECISIONS[args.to]:
         others = [to for to, precisions in PRECISIONS.items() if args.precision in precisions]
         error(
@@ -131,7 +131,7 @@ def check(args: argparse.Namespace, error: Callable[[str], None]) -> None:
 
 
 def default_file(args: argparse.Namespace) -> Path:
-    """Where the exported model goes unless the user says."""
+    """The default path of the exported model."""
     checkpoint, config = Path(args.checkpoint), Path(args.config).stem
     beside = checkpoint.is_file()
     folder, stem = (
@@ -141,14 +141,14 @@ def default_file(args: argparse.Namespace) -> Path:
 
 
 def bounds_of(args: argparse.Namespace, parity: Parity) -> Bounds:
-    """How far the file may be from PyTorch."""
+    """The bounds of the difference from PyTorch."""
     if args.precision != 'int8':
         return BOUNDS[args.precision]
     return INT8_WITHOUT_TRUTH if parity.miou is None else Bounds(drop=args.max_drop)
 
 
 def judge(args: argparse.Namespace, parity: Parity) -> list[str]:
-    """Print what differs, and give what lies outside the bounds."""
+    """Print the differences; return those outside the bounds."""
     bounds = bounds_of(args, parity)
     title = f'{args.to} {args.precision} against PyTorch; allowed: {bounds}'
     wide_console().print(console_table([parity.row()], title=title))
@@ -156,7 +156,7 @@ def judge(args: argparse.Namespace, parity: Parity) -> list[str]:
 
 
 def refusal(args: argparse.Namespace, broken: Sequence[str], errors: Mapping[str, float]) -> str:
-    """What to say of a file outside its bounds, with the error that each layer makes in int8."""
+    """The error message for a file outside its bounds, with the error of each layer in int8."""
     lines = [f'{args.out} was not written: {"; ".join(broken)}.']
     if errors:
         title = 'Error of the output when only this layer is in int8'
@@ -177,7 +177,7 @@ def error_rows(errors: Mapping[str, float]) -> list[dict]:
 
 
 def report(args: argparse.Namespace, payload: dict) -> None:
-    """Write the result file, and say where things lie and what to do next."""
+    """Write the result file; print where the files are and what to run next."""
     files = [args.out.with_suffix(suffix) for suffix in (args.out.suffix, '.bin')]
     size = sum(file.stat().st_size for file in files if file.is_file())
     named = {'config': args.config, 'checkpoint': args.checkpoint, 'artefact': args.out}

@@ -1,4 +1,4 @@
-"""Halve Cityscapes to 1024 x 512, once, so that no training has to read full-size images.
+"""Resize Cityscapes to 1024 x 512 once, so that trainings do not read full-size images.
 
 Example:
   tools/halve_cityscapes.py /data/cityscapes data/cityscapes_half
@@ -107,7 +107,7 @@ def _write(path: Path, image: np.ndarray) -> None:
 
 
 def run_jobs(jobs: list[Job]) -> None:
-    """Do them in as many processes as there are cores; the first error stops all."""
+    """Run the jobs in one process per core; the first error stops all."""
     with ProcessPoolExecutor() as pool:
         done = pool.map(_run_job, jobs)
         for _ in track(done, 'Halving Cityscapes', total=len(jobs)):
@@ -134,7 +134,7 @@ def main() -> None:
 
 
 def report(dst: Path, jobs: list[Job], todo: list[Job]) -> None:
-    """Say what was made, how large it is and what to run next."""
+    """Print what was made, its size and what to run next."""
     size = sum(target.stat().st_size for _, _, target in jobs)
     images = sum(halve is halve_image_file for halve, _, _ in jobs)
     print(

@@ -86,7 +86,7 @@ def output_files(images: Sequence[Path], out: Path) -> dict[Path, tuple[Path, Pa
 
 
 def read_image(path: Path) -> np.ndarray:
-    """BGR uint8 [H, W, 3], upright as the camera says.
+    """Read an image: BGR uint8 [H, W, 3], turned by its EXIF orientation.
 
     Raises:
         OSError: the file cannot be read, or is no image.
@@ -114,7 +114,7 @@ def predict(
 def predict_all(
     model: nn.Module, meta: dict, files: Mapping[Path, tuple[Path, Path]], masks: bool
 ) -> dict[Path, OSError]:
-    """Predict image after image; give those that could not be read, and why."""
+    """Predict all images; return those that could not be read, with the error."""
     unread = {}
     columns = BarColumn(), MofNCompleteColumn(), ImagesPerSecond(), TimeRemainingColumn()
     with Progress(*columns) as progress:

@@ -1,4 +1,4 @@
-"""Distil a first student in minutes, without a download.
+"""Train and distil a first student in minutes, without a download.
 
 Trains a small teacher, the plain student, and the student distilled from that teacher, on drawn
 scenes (the data set `shapes`, which makes itself). Then prints what each reaches and costs, and
@@ -75,7 +75,7 @@ def experiment(name: str, args: argparse.Namespace) -> Config:
 
 
 def train(config: Config) -> float:
-    """Train, and give the best validation mIoU in percent."""
+    """Train; return the best validation mIoU in percent."""
     runner = Runner.from_cfg(config)
     logging.disable(logging.WARNING)  # the bar stands in for the log
     runner.train()
@@ -92,7 +92,7 @@ def trained_model(config: Config) -> nn.Module:
 
 
 def table(models: dict[str, nn.Module], miou: dict[str, float]) -> list[dict]:
-    """What each model reaches and costs."""
+    """Rows with the mIoU and the costs of each model."""
     images = torch.randint(0, 256, (1, 3, *SIZE), dtype=torch.uint8)
     runs = {name: FastLabels.of(model) for name, model in models.items()}
     latency = measure_latency(runs, images)

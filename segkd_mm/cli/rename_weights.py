@@ -1,4 +1,4 @@
-"""Give weights from another code base the names of a model here, once and for all.
+"""Rename the keys of weights from another code base to those of a model here.
 
 Example, for a DeepLabV3 with the keys features.*, pool.*, aspp0.*, proj.* and cls.*:
   tools/rename_weights.py configs/teacher/deeplabv3_mnv2_voc.py theirs.pth ours.pth \\

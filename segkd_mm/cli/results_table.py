@@ -1,4 +1,4 @@
-"""Make the tables of measured results in README.md and docs/ from the files in results/.
+"""Write the tables of measured results in README.md and docs/ from the files in results/.
 
 Run it from the top of a checkout after adding a result, which is a file
 results/DATASET/CONFIG/SEED.json as `tools/test.py --out` writes it. A table goes between the lines

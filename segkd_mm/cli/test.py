@@ -113,20 +113,20 @@ def main() -> None:
 
 
 def check_classes(args: argparse.Namespace, runtime: Runtime, classes: Sequence[str]) -> None:
-    """Refuse a file that was exported for other classes than those of the data."""
+    """Check that a file was exported for the classes of the data."""
     own = runtime.metadata['classes']
     if own != list(classes):
         raise ValueError(f'{args.checkpoint} has the classes {own}; the data have {[*classes]}.')
 
 
 def about_checkpoint(args: argparse.Namespace, model: nn.Module) -> dict:
-    """What the result file says of the checkpoint."""
+    """Facts about the checkpoint for the result file."""
     record = training_record(args.checkpoint)
     return {'parameters': count_parameters(without_auxiliary_heads(model)), 'training': record}
 
 
 def about_runtime(runtime: Runtime) -> dict:
-    """What the result file says of an exported file."""
+    """Facts about an exported file for the result file."""
     return {
         'parameters': runtime.metadata['parameters'],
         'training': training_record(runtime.metadata['checkpoint']),
@@ -146,7 +146,7 @@ def by_class(scores: list[dict], key: str) -> dict[str, float]:
 
 
 def write_charts(folder: Path, metric: ClassIoUMetric) -> None:
-    """How well each class is found, and what it is taken for."""
+    """Draw the scores of each class and the confusion matrix."""
     class_chart(folder / 'classes.png', metric.scores)
     confusion_chart(folder / 'confusion.png', metric.confusion, list(metric.per_class))
 
@@ -154,7 +154,7 @@ def write_charts(folder: Path, metric: ClassIoUMetric) -> None:
 def report(
     args: argparse.Namespace, runner: Runner, metrics: dict[str, float], about: dict
 ) -> None:
-    """Print the table, write the result file and the charts, and say where they are."""
+    """Print the table, write the result file and the charts; print where they are."""
     metric = runner.test_evaluator.metrics[0]
     payload = {
         'config': args.config,

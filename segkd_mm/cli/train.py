@@ -53,7 +53,7 @@ def parse_args() -> argparse.Namespace:
 
 
 def training_config(args: argparse.Namespace) -> Config:
-    """The config with the command line's wishes in it."""
+    """The config with the command line's options applied."""
     config = load_config(args.config, args.cfg_options)
     config.launcher = args.launcher
     config.work_dir = args.work_dir or config.get('work_dir') or default_work_dir(args.config)
@@ -84,7 +84,7 @@ def main() -> None:
 
 
 def report(runner: Runner, config: str, record: dict) -> None:
-    """Write WORK_DIR/train.json, say where the results lie and what to run next."""
+    """Write WORK_DIR/train.json; print where the results are and what to run next."""
     best = Path(runner.work_dir) / 'best.pth'
     curves = Path(runner.work_dir) / 'curves.png'
     score = runner.message_hub.get_info('best_score')
