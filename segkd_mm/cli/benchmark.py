@@ -130,7 +130,8 @@ def main() -> None:
         m: find_exported_score(m) if is_artefact(m) else find_score(m, args.results)
         for m in args.models
     }
-    machine, rows = measure(candidates(args), args)
+    device = torch.device(args.device)
+    machine, rows = measure(candidates(args), device, args.batch, args.repeats)
     report(args, machine, with_scores(rows, scores))
 
 
