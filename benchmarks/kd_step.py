@@ -91,7 +91,7 @@ def load(path: str, args: argparse.Namespace, folder: Path) -> Config:
     if config.model.type != 'SegDistiller':
         raise ValueError(f'{path}: the model is {config.model.type}, expected SegDistiller.')
     config.model.student.data_preprocessor.size = tuple(args.size)
-    # TeacherEnsemble alike share a file.
+    # Equal teachers share a file.
     teacher = config.model.teacher.get('teacher', config.model.teacher)
     model = teacher.model
     file = folder / f'{abs(hash(json.dumps(model, sort_keys=True, default=str)))}.pth'
