@@ -1,6 +1,6 @@
-"""Draw augmented samples of a data set with their masks: see segkd_mm/cli/browse.py."""
+"""Draw samples of a data set as the pipeline of a config makes them, augmented and with masks."""
 
-from segkd_mm.cli.browse import main
+from segkd_mm.cli.browse_dataset import main
 
 if __name__ == '__main__':
     main()

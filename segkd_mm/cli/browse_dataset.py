@@ -10,16 +10,15 @@ set. Augmentation is random, so that each call gives other pictures of a trainin
 """
 
 import argparse
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from mmengine.config import DictAction
 from mmseg.structures import SegDataSample
 from rich.progress import track
 from torch.utils.data import Dataset
 
 from segkd_mm.build_hints import build_hints
+from segkd_mm.cli import arguments
 from segkd_mm.config import load_config
 from segkd_mm.doctor.experiment import Experiment, spread
 from segkd_mm.labels import UNLABELLED
@@ -28,12 +27,10 @@ from segkd_mm.visualize.overlays import WIDE_COLUMN, image_grid, overlay
 UNLABELLED_COLOUR = (203, 217, 243)  # pale blue, which no palette here has
 
 
-def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
+def parse_args() -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument('config', help='config file, or a name of `python -m segkd_mm configs`')
+    parser = arguments.parser(__doc__)
+    arguments.add_config(parser)
     parser.add_argument(
         '--split', choices=['train', 'val', 'test'], default='train', help='default: train'
     )
@@ -42,11 +39,8 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         '--out', type=Path, metavar='DIR',
         help='folder of the pictures (default: work_dirs/CONFIG_NAME/samples_SPLIT)',
     )  # fmt: skip
-    parser.add_argument(
-        '--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE',
-        help='override the config; data_root=DIR reaches every data set',
-    )  # fmt: skip
-    args = parser.parse_args(argv)
+    arguments.add_cfg_options(parser)
+    args = parser.parse_args()
     if args.count < 1:
         parser.error(f'--count is {args.count}, expected at least 1')
     args.out = args.out or Path('work_dirs', Path(args.config).stem, f'samples_{args.split}')
@@ -79,9 +73,9 @@ def _mask(sample: SegDataSample, unlabelled: int) -> np.ndarray:
 
 
 @build_hints()
-def main(argv: Sequence[str] | None = None) -> None:
+def main() -> None:
     """Run the command line."""
-    args = parse_args(argv)
+    args = parse_args()
     dataset = Experiment(load_config(args.config, args.cfg_options)).dataset(args.split)
     indices = spread(len(dataset), args.count)
     for index in track(indices, f'Drawing samples of {args.split}'):
