@@ -21,6 +21,7 @@ from pathlib import Path
 
 from rich.markup import escape
 
+from segkd_mm.build_hints import build_hints
 from segkd_mm.cli import arguments
 from segkd_mm.config import load_config
 from segkd_mm.doctor import (
@@ -79,7 +80,8 @@ def checks(experiment: Experiment, args: argparse.Namespace) -> dict[str, Callab
 def run(title: str, check: Callable[[], Report], failures: dict[str, str]) -> Report:
     """Run a check; an exception becomes an error in its report, once for all checks."""
     try:
-        return check()
+        with build_hints():
+            return check()
     except Exception as error:  # whatever would end the run is what the user came to hear of
         text = f'{type(error).__name__}: {error}'
     if text in failures:

@@ -15,6 +15,7 @@ from mmseg.registry import MODELS
 from mmseg.utils import OptSampleList
 from torch import Tensor, nn
 
+from segkd_mm.build_hints import check_keywords, keywords_of
 from segkd_mm.distill.frozen import FrozenModule
 from segkd_mm.distill.fuse_norms import fused
 from segkd_mm.distill.renormalise import Renormalise
@@ -181,11 +182,13 @@ def teacher_options(teacher: Mapping) -> dict[str, Any]:
     """The options of a teacher's config, with defaults, and its model as a dict.
 
     Raises:
-        TypeError: It is no config of a :class:`Teacher`, or has an option that a teacher has not.
+        TypeError: It is no config of a :class:`Teacher`.
+        BuildError: It has a keyword that a teacher has not.
     """
     options = dict(teacher)
     if (kind := options.pop('type', None)) != Teacher.__name__:
         raise TypeError(f"The teacher's type is {kind!r}, expected 'Teacher'.")
+    check_keywords('teacher', options, keywords_of(Teacher))
     bound = signature(Teacher).bind(**options)
     bound.apply_defaults()
     return bound.arguments | {'model': model_config(bound.arguments['model'])}
