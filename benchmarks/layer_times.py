@@ -27,11 +27,11 @@ from torch import Tensor, nn
 from segkd_mm.config import load_config, plain_student
 from segkd_mm.deploy import FastLabels, load_runtime
 from segkd_mm.deploy.images import sized
+from segkd_mm.deploy.loading import without_auxiliary_heads
 from segkd_mm.deploy.runtime import openvino_core
 from segkd_mm.measure.floor import Machine, layers_of, machine_of, machine_runs
 from segkd_mm.measure.inference import inference
 from segkd_mm.measure.latency import time_in_turn
-from segkd_mm.results.efficiency import deployed
 from segkd_mm.results.files import write_result
 from segkd_mm.results.tables import console_table, wide_console
 from segkd_mm.visualize.overlays import INK
@@ -219,7 +219,7 @@ def measure(args: argparse.Namespace) -> tuple[Machine, dict[str, Mapping[Part, 
 def build(config: str) -> nn.Module:
     """The model of a config as it is deployed, with random weights."""
     init_default_scope('mmseg')
-    return deployed(MODELS.build(plain_student(load_config(config)).model)).eval()
+    return without_auxiliary_heads(MODELS.build(plain_student(load_config(config)).model)).eval()
 
 
 def rows(found: Mapping[str, Mapping[Part, float]]) -> list[dict]:

@@ -65,6 +65,13 @@ def of_split(config: Config, split: str, count: int, seed: int | None = None) ->
     return Subset(whole, chosen.tolist())
 
 
+def select_images(
+    config: Config, paths: Sequence[str], split: str, count: int, seed: int | None = None
+) -> Subset:
+    """The images at ``paths``; without paths, some of a split (see :func:`of_split`)."""
+    return of_files(config, find_images(paths)) if paths else of_split(config, split, count, seed)
+
+
 def paths_of(images: Subset) -> list[str]:
     """The files of images from :func:`of_files` or :func:`of_split`."""
     return [images.dataset.get_data_info(index)['img_path'] for index in images.indices]

@@ -1,4 +1,4 @@
-"""The model of a config with its weights, and the names of its classes."""
+"""The model of a config as it is deployed, with its weights, and the names of its classes."""
 
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
@@ -6,6 +6,9 @@ from mmseg.registry import DATASETS, MODELS
 from torch import nn
 
 from segkd_mm.weights import load_strictly, read_state_dict
+
+# mmseg's name and torchvision's.
+AUXILIARY_HEADS = ('auxiliary_head', 'aux_classifier')
 
 
 def load_model(config: Config, checkpoint: str, device: str = 'cpu') -> nn.Module:
@@ -25,3 +28,11 @@ def class_names(config: Config) -> dict:
     """Names and colours of the classes, as ``classes`` and ``palette``; no data are read."""
     dataset = {**config.test_dataloader.dataset, 'lazy_init': True, 'pipeline': []}
     return DATASETS.build(dataset).metainfo
+
+
+def without_auxiliary_heads(model: nn.Module) -> nn.Module:
+    """The same model without its auxiliary heads, which only the training loss uses."""
+    for name in AUXILIARY_HEADS:
+        if hasattr(model, name):
+            delattr(model, name)
+    return model

@@ -18,10 +18,10 @@ from segkd_mm.deploy import load_runtime
 from segkd_mm.deploy.export import SAVERS, SUFFIXES, kept_if_good, needed, to_onnx, to_program
 from segkd_mm.deploy.graph import BinMeans, DeployedGraph
 from segkd_mm.deploy.images import Inputs, of_split
-from segkd_mm.deploy.parity import BOUNDS, compare
+from segkd_mm.deploy.loading import without_auxiliary_heads
+from segkd_mm.deploy.parity import BOUNDS, measure_parity
 from segkd_mm.deploy.quantise import quantise
 from segkd_mm.deploy.runtime_segmentor import RuntimeSegmentor
-from segkd_mm.results.efficiency import deployed
 from segkd_mm.weights import read_state_dict, rename_keys
 
 FORMATS = [*SUFFIXES]
@@ -31,7 +31,7 @@ NOTE = 'ü "<&>'
 
 @pytest.fixture(scope='module')
 def student():
-    return deployed(tiny_student())
+    return without_auxiliary_heads(tiny_student())
 
 
 def export_all(graph, folder):
@@ -185,7 +185,7 @@ def test_pyramid_pooling_is_exported_for_any_size():
         type='PSPHead', in_channels=16, in_index=1, channels=8, pool_scales=(1, 2, 3, 6),
         num_classes=8, loss_decode=dict(type='CrossEntropyLoss', avg_non_ignore=True),
     )  # fmt: skip
-    model = deployed(tiny_student(decode_head=head))
+    model = without_auxiliary_heads(tiny_student(decode_head=head))
     program = to_program(DeployedGraph(model).eval()).module()
     images = torch.randn(1, 3, 99, 53)
     torch.testing.assert_close(program(images), model(images), rtol=1e-4, atol=1e-4)
@@ -249,7 +249,7 @@ def test_files_are_kept_together_or_not_at_all(tmp_path):
 def test_bf16_and_int8_of_a_trained_model_on_real_images(real_data, tmp_path):
     """DeepLabV3 with MobileNetV2, int8 calibrated on a few training images."""
     config = load_config('teacher/deeplabv3_mnv2_voc.py', {'data_root': f'{real_data}/voc/VOC2012'})
-    model = deployed(MODELS.build(config.model)).eval()
+    model = without_auxiliary_heads(MODELS.build(config.model)).eval()
     state = read_state_dict(real_data / 'weights/deeplabv3_mobilenet_v2_voc.pth')
     model.load_state_dict(rename_keys(state, TEACHER_KEYS, 'the weights'))
     graph = DeployedGraph(model, image_in=True).eval()
@@ -263,7 +263,7 @@ def test_bf16_and_int8_of_a_trained_model_on_real_images(real_data, tmp_path):
         metadata = {**graph.describe(), **NAMES, 'precision': precision}
         SAVERS['openvino'](exported, tmp_path / f'{precision}.xml', metadata)
         runtime = load_runtime(tmp_path / f'{precision}.xml')
-        found[precision] = compare(model, runtime, images)
+        found[precision] = measure_parity(model, runtime, images)
     assert found['bf16'].torch_miou > 50
     assert found['bf16'].broken(BOUNDS['bf16']) == []
     assert 0.005 < found['int8'].labels_differ < 0.05

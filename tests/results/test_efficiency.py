@@ -9,11 +9,11 @@ from matplotlib.text import Annotation, Text
 from mmseg.registry import MODELS
 from torch import nn
 
+from segkd_mm.deploy.loading import without_auxiliary_heads
 from segkd_mm.measure.model_cost import count_parameters
 from segkd_mm.results.efficiency import (
     Score,
     by_data,
-    deployed,
     find_score,
     pareto_front,
     table_rows,
@@ -211,7 +211,7 @@ def test_auxiliary_heads_are_not_deployed(several):
     ).eval()
     images = torch.randn(1, 3, 32, 32)
     before, logits = count_parameters(model), model(images)
-    deployed(model)
+    without_auxiliary_heads(model)
     of_one_head = (32 * 8 * 9 + 8) + (8 * 3 + 3)
     assert before - count_parameters(model) == of_one_head * (1 + several)
     assert not model.with_auxiliary_head
@@ -220,7 +220,7 @@ def test_auxiliary_heads_are_not_deployed(several):
 
 def test_torchvisions_auxiliary_classifier_is_not_deployed():
     model = nn.ModuleDict({'classifier': nn.Linear(4, 2), 'aux_classifier': nn.Linear(3, 2)})
-    assert list(deployed(model)) == ['classifier']
+    assert list(without_auxiliary_heads(model)) == ['classifier']
 
 
 @pytest.fixture

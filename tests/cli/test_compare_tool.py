@@ -1,6 +1,5 @@
 """tools/compare.py, run as a user runs it."""
 
-import importlib.util
 import json
 import subprocess
 import sys
@@ -10,6 +9,7 @@ from pathlib import Path
 import pytest
 from mmengine.config import Config
 
+from segkd_mm.cli import compare
 from segkd_mm.results.runs.cells import Cell, Method, cells_of
 
 REPO = Path(__file__).resolve().parents[2]
@@ -58,10 +58,7 @@ def test_one_method_comes_to_a_result_and_one_fails(shapes, tmp_path):
 
 @pytest.fixture(scope='module')
 def tool():
-    spec = importlib.util.spec_from_file_location('compare', TOOL)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return compare
 
 
 def cells(results: Path, seeds: list[int]) -> list[Cell]:
