@@ -35,6 +35,7 @@ from pathlib import Path
 
 import torch
 
+from segkd_mm.build_hints import build_hints
 from segkd_mm.cli import arguments
 from segkd_mm.config import load_config, plain_student
 from segkd_mm.deploy import is_artefact
@@ -120,6 +121,7 @@ def candidates(args: argparse.Namespace) -> dict[str, Candidate]:
     return found
 
 
+@build_hints()
 def main() -> None:
     """Run the command line."""
     args = parse_args()
@@ -130,7 +132,8 @@ def main() -> None:
         m: find_exported_score(m) if is_artefact(m) else find_score(m, args.results)
         for m in args.models
     }
-    machine, rows = measure(candidates(args), args)
+    device = torch.device(args.device)
+    machine, rows = measure(candidates(args), device, args.batch, args.repeats)
     report(args, machine, with_scores(rows, scores))
 
 

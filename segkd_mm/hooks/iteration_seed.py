@@ -1,4 +1,4 @@
-"""Randomness that is the same whether or not a training was stopped and resumed."""
+"""Seeds for each training iteration, so that a resumed run equals one that was never stopped."""
 
 import torch
 from mmengine.dist import get_rank
@@ -9,14 +9,30 @@ from mmseg.registry import HOOKS
 
 @HOOKS.register_module()
 class IterationSeedHook(Hook):
-    """Seed torch before every iteration from the run's seed, the iteration and the rank.
+    """Seed torch before every iteration with the run's seed, the iteration and the rank.
 
     Checkpoints hold no state of the random generators; with this, dropout at iteration k depends
-    on k alone, so that a resumed run goes on as if it had never stopped. The data's part is done
-    by the replay samplers of ``segkd_mm.datasets``.
+    on k alone, so that a resumed run continues as if it had never been stopped. For the data the
+    replay samplers of ``segkd_mm.datasets`` do the same.
+
+    Raises:
+        TypeError: The sampler of the training data is another one, with which a resumed run would
+            get other samples.
     """
 
     priority = 'VERY_HIGH'
+
+    def before_train(self, runner: Runner) -> None:
+        loader = runner.train_dataloader
+        sampler = getattr(loader.batch_sampler, 'sampler', loader.sampler)
+        if not getattr(sampler, 'replays', False):
+            raise TypeError(
+                f'The training data have the sampler {type(sampler).__name__}, with which a '
+                'resumed run differs from one that was never stopped: write '
+                "train_dataloader.sampler.type='ReplayEpochSampler' (EpochBasedTrainLoop) or "
+                "'ReplayInfiniteSampler' (IterBasedTrainLoop) in the config. To train without "
+                'exact resume, remove IterationSeedHook from custom_hooks.'
+            )
 
     def before_train_iter(
         self, runner: Runner, batch_idx: int, data_batch: dict | None = None

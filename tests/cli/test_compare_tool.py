@@ -1,7 +1,6 @@
 """tools/compare.py, run as a user runs it."""
 
 import json
-import subprocess
 import sys
 from argparse import Namespace
 from pathlib import Path
@@ -13,13 +12,7 @@ from segkd_mm.cli import compare
 from segkd_mm.results.runs.cells import Cell, Method, cells_of
 
 REPO = Path(__file__).resolve().parents[2]
-TOOL = REPO / 'tools' / 'compare.py'
 STUDENT = f'{REPO}/configs/student/mnv3s_slim_shapes.py'
-
-
-def run(*words: object, cwd: Path) -> subprocess.CompletedProcess:
-    command = [sys.executable, TOOL, '--results', 'results/shapes', *words]
-    return subprocess.run(list(map(str, command)), cwd=cwd, capture_output=True, text=True)
 
 
 def write_config(path: Path, more: str = '') -> None:
@@ -34,11 +27,12 @@ def write_config(path: Path, more: str = '') -> None:
 
 
 @pytest.mark.slow
-def test_one_method_comes_to_a_result_and_one_fails(shapes, tmp_path):
+def test_one_method_comes_to_a_result_and_one_fails(script, shapes, tmp_path):
     write_config(tmp_path / 'plain.py')
     write_config(tmp_path / 'broken.py', "optim_wrapper = dict(optimizer=dict(type='Adamm'))\n")
     words = ['broken.py', 'plain.py', '--seeds', 5, '--cfg-options', f'data_root={shapes}']
-    done = run(*words, '--jobs', 2, '--name', 'both', cwd=tmp_path)
+    words = ['--results', 'results/shapes', *words, '--jobs', 2, '--name', 'both']
+    done = script('tools/compare.py', *words, cwd=tmp_path)
     assert done.returncode == 1, done.stdout + done.stderr
     assert '0 of 2 results are there.' in done.stdout
     log = 'work_dirs/compare/shapes/broken/5/compare.log'
