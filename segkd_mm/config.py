@@ -1,12 +1,26 @@
-"""Configs: where they lie, how they are read, and the plain student in each."""
+"""Configs: finding and reading them, checking options, and the plain student in each."""
 
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from mmengine.config import Config, ConfigDict
+from mmengine.config.config import DELETE_KEY
 
 from segkd_mm.hints import did_you_mean
+
+# Before the key of an option: a key that the config does not have.
+NEW_KEY = '+'
+# Top-level keys that mmengine's Runner reads: an option may add them to any config.
+RUNNER_KEYS = (
+    'model', 'work_dir', 'train_dataloader', 'val_dataloader', 'test_dataloader', 'train_cfg',
+    'val_cfg', 'test_cfg', 'auto_scale_lr', 'optim_wrapper', 'param_scheduler', 'val_evaluator',
+    'test_evaluator', 'default_hooks', 'custom_hooks', 'data_preprocessor', 'load_from', 'resume',
+    'launcher', 'env_cfg', 'log_processor', 'log_level', 'visualizer', 'default_scope',
+    'randomness', 'experiment_name', 'model_wrapper_cfg', 'sync_bn',
+)  # fmt: skip
+# Dicts without a `type` that become the arguments of a call.
+ARGUMENTS = ('train_dataloader', 'val_dataloader', 'test_dataloader', 'randomness')
 
 
 def config_dir() -> Path:
@@ -28,13 +42,19 @@ def load_config(path: str | Path, options: dict[str, Any] | None = None) -> Conf
     ``data_root`` and ``download`` among the options reach every data set that had the config's own
     ``data_root``.
 
+    A key that the config does not have is an error, because it is most likely misspelt. Accepted
+    are top-level keys of :data:`RUNNER_KEYS`, and new arguments of a class (keys of a dict with a
+    ``type``), which the class checks when it is built. ``+`` before a key adds any other:
+    ``+default_hooks.ema.type=EMAHook``.
+
     Args:
         path: A file, or the name of a packaged config as in :func:`list_configs`.
         options: As from ``--cfg-options``.
 
     Raises:
         FileNotFoundError: No such config; close matches are shown.
-        ValueError: ``download`` among the options, but the data cannot be downloaded.
+        ValueError: ``download`` among the options, but the data cannot be downloaded; or an option
+            whose key the config does not have.
     """
     config = Config.fromfile(_find(Path(path)))
     options = dict(options or {})
@@ -43,6 +63,9 @@ def load_config(path: str | Path, options: dict[str, Any] | None = None) -> Conf
             f'{path}: its data cannot be downloaded by download=True. Those that can, in '
             f'configs/_base_/datasets: {", ".join(_downloadable())}.'
         )
+    for key in options:
+        _check_key(key, config)
+    options = {key.removeprefix(NEW_KEY): value for key, value in options.items()}
     shared = {key: options[key] for key in ('data_root', 'download') if key in options}
     for dataset in _datasets_at(config._cfg_dict, config.get('data_root')):
         dataset.update(shared)
@@ -70,6 +93,53 @@ def _find(path: Path) -> Path:
         f'No config {path}{did_you_mean(name, list_configs(), cutoff=0.5)}, neither here '
         f'({Path.cwd()}) nor in {config_dir()}. `python -m segkd_mm configs` lists all.'
     )
+
+
+def _check_key(key: str, config: Config) -> None:
+    """Hold the key of an option against the config.
+
+    Raises:
+        ValueError: The config has no such key, and nothing says that a new one is meant.
+    """
+    if key.startswith(NEW_KEY):
+        return
+    node, known = config._cfg_dict, []
+    for part in key.split('.'):
+        if part not in _children(node):
+            break
+        node = _children(node)[part]
+        known.append(part)
+    else:
+        return
+    if not _takes(node, '.'.join(known), part):
+        existing = _dotted_keys(config._cfg_dict)
+        raise ValueError(
+            f'{config.filename} has no key {key}{did_you_mean(key, existing, count=1)}. If you '
+            f'mean a new key, put {NEW_KEY} before it: --cfg-options {NEW_KEY}{key}=...'
+        )
+
+
+def _takes(node: Any, name: str, key: str) -> bool:
+    """Whether a node of that name takes a new key: an argument that is like no other there."""
+    if not name:
+        return key in RUNNER_KEYS
+    if not isinstance(node, dict) or key == DELETE_KEY:
+        return isinstance(node, dict)
+    return ('type' in node or name in ARGUMENTS) and not did_you_mean(key, node, cutoff=0.8)
+
+
+def _dotted_keys(node: Any) -> Iterator[str]:
+    """The keys of all that is below a node, as options name them."""
+    for key, child in _children(node).items():
+        yield key
+        yield from (f'{key}.{below}' for below in _dotted_keys(child))
+
+
+def _children(node: Any) -> dict[str, Any]:
+    """What is directly below a node of a config, by its key or its index in a list."""
+    if isinstance(node, dict):
+        return {str(key): child for key, child in node.items()}
+    return {str(i): child for i, child in enumerate(node)} if isinstance(node, list) else {}
 
 
 def _downloadable() -> list[str]:

@@ -1,12 +1,17 @@
+import ast
+import inspect
 import re
 import runpy
 import sys
+from copy import deepcopy
+from functools import cache
 from pathlib import Path
 
 import pytest
 from mmengine.config import Config
+from mmengine.runner import Runner
 
-from segkd_mm.config import config_dir, list_configs, load_config, plain_student
+from segkd_mm.config import RUNNER_KEYS, config_dir, list_configs, load_config, plain_student
 
 ROOT = Path(__file__).parents[1] / 'configs'
 EXPERIMENTS = sorted(
@@ -20,8 +25,9 @@ DATASETS = sorted(
     path.stem.removesuffix('_half') for path in (ROOT / '_base_' / 'datasets').glob('*.py')
 )
 LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
-each_experiment = pytest.mark.parametrize('name', EXPERIMENTS)
-each_distilled = pytest.mark.parametrize('name', DISTILLED)
+SLIM = 'student/mnv3s_slim_voc.py'
+# Loaded once; a test that changes a config loads its own.
+loaded = cache(load_config)
 
 
 def run_module(monkeypatch, *args):
@@ -43,34 +49,63 @@ def test_the_list_holds_every_experiment_and_no_part():
     assert 'kd/feature_kd_voc.py' in EXPERIMENTS
 
 
-@pytest.mark.parametrize('path', sorted((ROOT / '_base_').rglob('*.py')), ids=lambda p: p.stem)
-def test_every_part_loads_by_itself_and_only_pairs_define_a_model(path):
-    assert ('model' in Config.fromfile(path)) == (path.parent.name == 'pairs')
+def test_every_part_loads_by_itself_and_defines_no_model():
+    parts = sorted((ROOT / '_base_').rglob('*.py'))
+    assert [path for path in parts if 'model' in Config.fromfile(path)] == []
 
 
-@each_experiment
-def test_every_experiment_has_all_that_a_run_needs(name):
-    config = load_config(name)
+def test_every_experiment_has_all_that_a_run_needs():
     wanted = ['model', *LOADERS, 'val_evaluator', 'test_evaluator', 'optim_wrapper', 'train_cfg',
               'val_cfg', 'test_cfg', 'default_scope', 'custom_imports', 'randomness']  # fmt: skip
-    assert [key for key in wanted if key not in config] == []
-    assert config.custom_imports.imports == ['segkd_mm']
+    for name in EXPERIMENTS:
+        assert [key for key in wanted if key not in loaded(name)] == [], name
+        assert loaded(name).custom_imports.imports == ['segkd_mm'], name
 
 
-@each_experiment
-def test_no_experiment_takes_more_than_25_lines(name):
-    assert len((ROOT / name).read_text().splitlines()) <= 25
+def bases(path: Path) -> list[Path]:
+    """The files that a config names as its bases."""
+    for node in ast.parse(path.read_text()).body:
+        if isinstance(node, ast.Assign) and node.targets[0].id == '_base_':
+            names = ast.literal_eval(node.value)
+            return [path.parent / name for name in ([names] if isinstance(names, str) else names)]
+    return []
 
 
-@each_distilled
-def test_every_distillation_has_a_student_a_teacher_and_terms(name):
-    model = load_config(name).model
-    assert set(model) == {'type', 'student', 'teacher', 'terms'}
-    assert model.type == 'SegDistiller'
-    assert model.teacher.checkpoint
-    for term in model.terms.values():
-        assert set(term) <= {'student', 'teacher', 'adapter', 'loss', 'classes', 'schedule'}
-        assert term.student and term.teacher and term.loss.loss_weight > 0
+def levels(path: Path) -> int:
+    return 1 + max(map(levels, bases(path)), default=0)
+
+
+def test_no_experiment_is_more_than_three_levels_deep_or_inherits_from_another():
+    assert {name: levels(ROOT / name) for name in EXPERIMENTS if levels(ROOT / name) > 3} == {}
+    named = {base.resolve().relative_to(ROOT).parts[0] for name in EXPERIMENTS
+             for base in bases(ROOT / name)}  # fmt: skip
+    assert named == {'_base_'}
+
+
+def lines_of_code(name: str) -> int:
+    """Lines without the docstring and empty ones."""
+    return sum(1 for line in (ROOT / name).read_text().split('"""')[2].splitlines() if line)
+
+
+def test_every_experiment_can_be_read_at_a_glance():
+    limits = {name: 31 if name.startswith('leaderboard/') else 25 for name in EXPERIMENTS}
+    assert [name for name in EXPERIMENTS if lines_of_code(name) > limits[name]] == []
+
+
+def test_every_distillation_has_a_student_a_teacher_and_terms():
+    for name in DISTILLED:
+        model = loaded(name).model
+        assert set(model) == {'type', 'student', 'teacher', 'terms'}, name
+        assert model.type == 'SegDistiller'
+        assert innermost(model.teacher).checkpoint, name
+        for term in model.terms.values():
+            assert set(term) <= {'student', 'teacher', 'adapter', 'loss', 'classes', 'schedule'}
+            assert term.student and term.teacher and term.loss.loss_weight > 0, name
+
+
+def innermost(teacher):
+    """The teacher itself, without what shows it whole images."""
+    return teacher.get('teacher', teacher)
 
 
 def plain_of(name: str) -> str:
@@ -82,47 +117,77 @@ def plain_of(name: str) -> str:
     return f'student/{student}_{dataset}.py'
 
 
-@each_distilled
-def test_the_plain_student_of_a_distillation_is_that_of_its_own_config(name):
-    config = load_config(name)
-    student = plain_student(config)
-    expected = load_config(plain_of(name)).model
-    if 'response_kd_mnv3l' in name:  # half of the loss is the teacher's
-        expected.decode_head.loss_decode.loss_weight = 0.5
-    assert student.model == expected
-    assert {k: v for k, v in student.items() if k != 'model'} == {
-        k: v for k, v in config.items() if k != 'model'
-    }
-    assert config.model.type == 'SegDistiller'  # which is left as it was
+def test_the_plain_student_of_a_distillation_is_that_of_its_own_config():
+    for name in DISTILLED:
+        config = loaded(name)
+        student = plain_student(config)
+        expected = deepcopy(loaded(plain_of(name)).model)
+        if 'response_kd_mnv3l' in name:  # half of the loss is the teacher's
+            expected.decode_head.loss_decode.loss_weight = 0.5
+        assert student.model == expected, name
+        assert without_model(student) == without_model(config), name
+        assert config.model.type == 'SegDistiller'  # which is left as it was
 
 
-@pytest.mark.parametrize('data', ['camvid', 'voc'])
-def test_every_set_of_terms_has_an_experiment_on_both_data_sets(data):
-    used = {Path(base).stem for name in DISTILLED if name.endswith(f'_{data}.py')
-            for base in re.findall(r'terms/\w+', (ROOT / name).read_text())}  # fmt: skip
-    assert used == {path.stem for path in (ROOT / '_base_' / 'terms').glob('*.py')}
+def without_model(config):
+    return {key: value for key, value in config.items() if key != 'model'}
 
 
-@pytest.mark.parametrize('name', [n for n in EXPERIMENTS if n.startswith('leaderboard/')])
-def test_all_on_a_leaderboard_train_one_student_by_one_recipe(name):
-    student, data = re.fullmatch(r'leaderboard/([a-z0-9]+)_\w+?_([a-z]+)\.py', name).groups()
-    config = plain_student(load_config(name))
-    plain = load_config(f'leaderboard/{student}_plain_{data}.py')
-    for key in ('optim_wrapper', 'param_scheduler', 'train_cfg', 'custom_hooks', 'test_dataloader'):
-        assert config[key] == plain[key], key
-    data = config.train_dataloader.dataset
-    assert data.get('dataset', data) == plain.train_dataloader.dataset
-    plain.model.backbone.weights = config.model.backbone.get('weights')  # of a two-stage recipe
-    config.model.backbone.setdefault('weights', None)
-    assert config.model == plain.model
+def test_a_distillation_is_trained_as_its_plain_student():
+    for name in DISTILLED:
+        config, plain = loaded(name), loaded(plain_of(name))
+        for key in ('optim_wrapper', 'param_scheduler', 'train_cfg', 'custom_hooks',
+                    'val_dataloader', 'test_dataloader'):  # fmt: skip
+            assert config[key] == plain[key], (name, key)
+        data = config.train_dataloader.dataset
+        data = data.get('dataset') or data.get('labelled') or data
+        assert data == plain.train_dataloader.dataset, name
 
 
-@each_distilled
-def test_a_loss_that_counts_classes_counts_those_of_the_data(name):
-    config = load_config(name)
-    stated = [term.loss.num_classes for term in config.model.terms.values()
-              if 'num_classes' in term.loss]  # fmt: skip
-    assert set(stated) <= {config.num_classes}
+def test_every_method_has_an_experiment_on_camvid_with_its_terms_and_weights():
+    for path in sorted((ROOT / '_base_' / 'terms').glob('*.py')):
+        kind = '_kd' if path.stem in ('response', 'feature') else ''
+        terms = Config.fromfile(path).terms.to_dict()
+        for term in terms.values():
+            if 'num_classes' in term['loss']:
+                term['loss']['num_classes'] = 11
+        assert loaded(f'kd/{path.stem}{kind}_camvid.py').model.terms == terms, path.stem
+
+
+def test_all_on_a_leaderboard_train_one_student_by_one_recipe():
+    for name in (name for name in EXPERIMENTS if name.startswith('leaderboard/')):
+        student, data = re.fullmatch(r'leaderboard/([a-z0-9]+)_\w+?_([a-z]+)\.py', name).groups()
+        config = plain_student(loaded(name))
+        plain = loaded(f'leaderboard/{student}_plain_{data}.py')
+        for key in ('optim_wrapper', 'param_scheduler', 'train_cfg', 'custom_hooks',
+                    'default_hooks', 'test_dataloader'):  # fmt: skip
+            assert config[key] == plain[key], (name, key)
+        dataset = config.train_dataloader.dataset
+        assert dataset.get('dataset', dataset) == plain.train_dataloader.dataset, name
+        model = deepcopy(plain.model)
+        model.backbone.weights = config.model.backbone.get('weights')  # of a two-stage recipe
+        config.model.backbone.setdefault('weights', None)
+        assert config.model == model, name
+
+
+@pytest.mark.parametrize('small', ['camvid_small', 'msrc_v2_small', 'voc_7_small'])
+def test_a_small_data_set_has_the_images_of_the_full_one(small):
+    parts = ROOT / '_base_' / 'datasets'
+    ours = Config.fromfile(parts / f'{small}.py')
+    full = Config.fromfile(parts / f'{small.removesuffix("_7_small").removesuffix("_small")}.py')
+    for loader in LOADERS:
+        dataset = dict(ours[loader].dataset)
+        assert set(dataset.pop('metainfo', {})) <= {'classes'}
+        if loader == 'train_dataloader':
+            dataset['pipeline'] = full[loader].dataset.pipeline
+        assert dataset == full[loader].dataset.to_dict()
+
+
+def test_a_loss_that_counts_classes_counts_those_of_the_data():
+    for name in DISTILLED:
+        stated = [term.loss.num_classes for term in loaded(name).model.terms.values()
+                  if 'num_classes' in term.loss]  # fmt: skip
+        assert set(stated) <= {loaded(name).num_classes}, name
 
 
 def classes_of(model) -> set[int]:
@@ -132,22 +197,21 @@ def classes_of(model) -> set[int]:
     return {head.num_classes for head in [*heads, model.get('auxiliary_head')] if head}
 
 
-@each_experiment
-def test_every_model_has_as_many_classes_as_its_data(name):
-    config = load_config(name)
-    assert classes_of(plain_student(config).model) == {config.num_classes}
-    # A bare backbone knows no classes.
-    if name in DISTILLED and config.model.teacher.model.type != 'TimmFeatures':
-        assert classes_of(config.model.teacher.model) == {config.num_classes}
+def test_every_model_has_as_many_classes_as_its_data():
+    for name in EXPERIMENTS:
+        model, wanted = loaded(name).model, {loaded(name).num_classes}
+        assert classes_of(model.get('student', model)) == wanted, name
+        # A bare backbone knows no classes.
+        if name in DISTILLED and innermost(model.teacher).model.type != 'TimmFeatures':
+            assert classes_of(innermost(model.teacher).model) == wanted, name
 
 
-@pytest.mark.parametrize('name', [n for n in EXPERIMENTS if n.startswith(('student/', 'teacher/'))])
-def test_a_plain_config_is_its_own_plain_student(name):
-    config = load_config(name)
-    student = plain_student(config)
-    assert student is not config
-    assert student.to_dict() == config.to_dict()
-    assert student.filename == config.filename
+def test_a_plain_config_is_its_own_plain_student():
+    for name in (name for name in EXPERIMENTS if name.startswith(('student/', 'teacher/'))):
+        student = plain_student(loaded(name))
+        assert student is not loaded(name)
+        assert student.to_dict() == loaded(name).to_dict()
+        assert student.filename == loaded(name).filename
 
 
 @pytest.mark.parametrize(
@@ -165,7 +229,7 @@ def test_data_root_reaches_every_data_set(name, count):
     config = load_config(name, {'data_root': '/elsewhere'})
     assert config.data_root == '/elsewhere'
     assert [one.data_root for one in data_sets(config)] == count * ['/elsewhere']
-    before = load_config(name)
+    before = loaded(name)
     assert [one.data_root for one in data_sets(before)] == count * [before.data_root]
 
 
@@ -178,7 +242,7 @@ def test_download_reaches_every_data_set_as_data_root_does(name, count, data_roo
     assert config.download is True
     assert [one.get('download') for one in data_sets(config)] == count * [True]
     assert {one.data_root for one in data_sets(config)} == {config.data_root}
-    assert [one.get('download') for one in data_sets(load_config(name))] == count * [None]
+    assert [one.get('download') for one in data_sets(loaded(name))] == count * [None]
 
 
 def test_data_that_cannot_be_downloaded_are_an_error_that_names_those_that_can():
@@ -211,6 +275,75 @@ def test_options_go_by_dotted_key_and_are_left_as_they_were():
     assert (config.optim_wrapper.optimizer.lr, config.model.decode_head.channels) == (0.5, 64)
     assert [one.data_root for one in data_sets(config)] == ['/further'] + 2 * ['/elsewhere']
     assert options == given
+
+
+def test_the_top_level_keys_that_any_config_takes_are_the_runner_s():
+    known = set(inspect.signature(Runner.__init__).parameters) - {'self', 'cfg'}
+    assert known | {'model_wrapper_cfg', 'sync_bn'} == set(RUNNER_KEYS)
+
+
+@pytest.mark.parametrize(
+    ('key', 'close'),
+    [
+        ('optim_wraper.optimizer.lr', 'optim_wrapper.optimizer.lr'),
+        ('optim_wrapper.optimizer.lrr', 'optim_wrapper.optimizer.lr'),
+        ('default_hooks.checkpoint.max_keep_ckpt', 'default_hooks.checkpoint.max_keep_ckpts'),
+        ('train_cfg.max_epoch', 'train_cfg.max_epochs'),
+        ('train_dataloader.batchsize', 'train_dataloader.batch_size'),
+        ('visualizer.vis_backends.1.type', 'visualizer.vis_backends.0.type'),
+        ('data_roots', 'data_root'),
+        ('data_root.voc', 'data_root'),
+    ],
+)
+def test_an_option_whose_key_exists_nowhere_is_an_error_that_names_the_nearest(key, close):
+    with pytest.raises(ValueError) as error:
+        load_config(SLIM, {key: 1})
+    message = str(error.value)
+    assert f"no key {key} (did you mean '{close}'?)" in message
+    assert f'--cfg-options +{key}=' in message
+
+
+def test_a_key_like_no_other_is_an_error_without_a_guess():
+    with pytest.raises(ValueError, match=r'has no key zzz\. If you mean'):
+        load_config(SLIM, {'zzz': 1})
+
+
+def test_a_plus_adds_a_key_that_the_config_does_not_have():
+    config = load_config(SLIM, {'+default_hooks.ema.type': 'EMAHook', '+zzz': 1, '+log_level': 2})
+    assert (config.default_hooks.ema.type, config.zzz, config.log_level) == ('EMAHook', 1, 2)
+
+
+@pytest.mark.parametrize(
+    'key',
+    [
+        'optim_wrapper.accumulative_counts',  # an argument of a class
+        'optim_wrapper.clip_grad.max_norm',
+        'model.teacher.view.flip',
+        'train_dataloader.pin_memory',  # an argument of a call
+        'randomness.deterministic',
+        'work_dir',  # of the Runner
+        'auto_scale_lr.enable',
+    ],
+)
+def test_new_arguments_and_the_keys_of_the_runner_need_no_plus(key):
+    node = load_config('kd/response_kd_cached_voc.py', {key: 1})
+    for part in key.split('.'):
+        node = node[part]
+    assert node == 1
+
+
+def test_options_reach_into_lists_and_replace_whole_dicts():
+    config = load_config('student/mnv3s_slim_camvid.py', {
+        'visualizer.vis_backends.0.type': 'TensorboardVisBackend',
+        'train_dataloader.dataset.pipeline.3.scale': (240, 180),
+        'optim_wrapper.optimizer._delete_': True,
+        'optim_wrapper.optimizer.type': 'SGD',
+        'custom_hooks': [],
+    })  # fmt: skip
+    assert config.visualizer.vis_backends == [{'type': 'TensorboardVisBackend'}]
+    assert config.train_dataloader.dataset.pipeline[3].scale == (240, 180)
+    assert config.optim_wrapper.optimizer == {'type': 'SGD'}
+    assert config.custom_hooks == []
 
 
 @pytest.mark.parametrize(
@@ -260,10 +393,24 @@ def test_the_command_copies_configs_that_work_on_their_own(monkeypatch, capsys, 
     run_module(monkeypatch, 'configs', '--copy', str(copy))
     assert str(copy) in capsys.readouterr().out
     names = sorted(path.relative_to(copy).as_posix() for path in copy.rglob('*') if path.is_file())
-    assert names == sorted(path.relative_to(ROOT).as_posix() for path in ROOT.rglob('*.py'))
+    files = [*ROOT.rglob('*.py'), ROOT / 'README.md']
+    assert names == sorted(path.relative_to(ROOT).as_posix() for path in files)
     (copy / '_base_' / 'students' / 'mnv3s_slim.py').write_text("student = dict(type='Mine')")
     (copy / 'student' / 'mine.py').write_text("_base_ = '../_base_/students/mnv3s_slim.py'")
     assert load_config(copy / 'student' / 'mine.py').student.type == 'Mine'
+
+
+def test_the_command_shows_a_config_with_its_options(monkeypatch, capsys):
+    lr = 'optim_wrapper.optimizer.lr'
+    run_module(monkeypatch, 'configs', '--show', SLIM, '--cfg-options', f'{lr}=0.5')
+    shown = Config.fromstring(capsys.readouterr().out, '.py')
+    assert shown.to_dict() == load_config(SLIM, {lr: 0.5}).to_dict()
+
+
+def test_options_without_a_config_to_show_are_an_error(monkeypatch, capsys):
+    with pytest.raises(SystemExit):
+        run_module(monkeypatch, 'configs', '--cfg-options', 'log_level=INFO')
+    assert '--cfg-options goes with --show' in capsys.readouterr().err
 
 
 def test_the_command_overwrites_nothing(monkeypatch, capsys, tmp_path):

@@ -1,4 +1,4 @@
-"""Every distillation on CamVid takes a training step; all on VOC 2012 find their taps."""
+"""Every distillation on CamVid takes a training step; those on VOC 2012 find their taps."""
 
 import numpy as np
 import pytest
@@ -36,7 +36,7 @@ def camvid_teacher(tmp_path_factory):
 
 @pytest.fixture(scope='module')
 def voc_teacher(tmp_path_factory):
-    return random_teacher('kd/cwd_voc.py', tmp_path_factory.mktemp('voc'))
+    return random_teacher('kd/response_kd_voc.py', tmp_path_factory.mktemp('voc'))
 
 
 def batch(num_classes):

@@ -1,4 +1,22 @@
 """The slim student on CamVid learns edges and bodies apart from ResNet-50."""
 
-_base_ = ['../_base_/pairs/camvid.py', '../_base_/terms/boundary_split.py']
-model = dict(terms=_base_.terms)
+_base_ = [
+    '../_base_/students/mnv3s_slim.py',
+    '../_base_/teachers/aspp_r50.py',
+    '../_base_/datasets/camvid.py',
+    '../_base_/schedules/adamw_poly_20e.py',
+    '../_base_/runtime.py',
+]
+_base_.student.data_preprocessor = _base_.preprocessor
+_base_.student.decode_head.num_classes = _base_.num_classes
+_base_.teacher.model.decode_head.num_classes = _base_.num_classes
+_base_.teacher.checkpoint = 'work_dirs/aspp_r50_camvid/best.pth'
+terms = dict(
+    logits=dict(
+        student='decode_head.conv_seg',
+        teacher='decode_head.conv_seg',
+        # A gradient of about the cross-entropy's size.
+        loss=dict(type='BoundarySplitLoss', loss_weight=0.5),
+    )
+)
+model = dict(type='SegDistiller', student=_base_.student, teacher=_base_.teacher, terms=terms)

@@ -1,4 +1,24 @@
 """The slim student on CamVid learns the classes beside the label from ResNet-50."""
 
-_base_ = ['../_base_/pairs/camvid.py', '../_base_/terms/dkd.py']
-model = dict(terms=_base_.terms)
+_base_ = [
+    '../_base_/students/mnv3s_slim.py',
+    '../_base_/teachers/aspp_r50.py',
+    '../_base_/datasets/camvid.py',
+    '../_base_/schedules/adamw_poly_20e.py',
+    '../_base_/runtime.py',
+]
+_base_.student.data_preprocessor = _base_.preprocessor
+_base_.student.decode_head.num_classes = _base_.num_classes
+_base_.teacher.model.decode_head.num_classes = _base_.num_classes
+_base_.teacher.checkpoint = 'work_dirs/aspp_r50_camvid/best.pth'
+terms = dict(
+    logits=dict(
+        student='decode_head.conv_seg',
+        teacher='decode_head.conv_seg',
+        # A gradient of the cross-entropy's size; the authors' 1 is for classification.
+        loss=dict(type='DKDLoss', temperature=4.0, alpha=1.0, beta=8.0, loss_weight=0.2),
+        # The authors warm up for 20 of 240 epochs.
+        schedule=[(0, 0), (0.1, 1)],
+    )
+)
+model = dict(type='SegDistiller', student=_base_.student, teacher=_base_.teacher, terms=terms)

@@ -1,7 +1,22 @@
 """MobileNetV3-Large on VOC 2012 learns from the features of DeepLabV3 with MobileNetV2."""
 
-_base_ = ['../_base_/pairs/voc_mnv3l_deeplab.py', '../_base_/terms/feature.py']
-_base_.terms.mid.teacher = 'backbone.mid'
-_base_.terms.high.teacher = 'backbone.high'
-_base_.terms.final.teacher = 'backbone.last'
-model = dict(terms=_base_.terms)
+_base_ = [
+    '../_base_/students/mnv3l_fcn.py',
+    '../_base_/teachers/deeplabv3_mnv2.py',
+    '../_base_/datasets/voc.py',
+    '../_base_/schedules/adam_plateau_50e.py',
+    '../_base_/runtime.py',
+]
+_base_.student.data_preprocessor = _base_.preprocessor
+_base_.student.decode_head.num_classes = _base_.num_classes
+cosine = dict(type='CosineFeatureLoss', loss_weight=0.1)
+final_cosine = dict(type='CosineFeatureLoss', loss_weight=0.5)
+terms = dict(
+    mid=dict(student='backbone.mid', teacher='backbone.mid', adapter='auto', loss=cosine),
+    high=dict(student='backbone.high', teacher='backbone.high', adapter='auto', loss=cosine),
+    final=dict(
+        student='backbone.final', teacher='backbone.last', adapter='auto', loss=final_cosine
+    ),
+)
+model = dict(type='SegDistiller', student=_base_.student, teacher=_base_.teacher, terms=terms)
+custom_hooks = [*_base_.custom_hooks, dict(type='ClassWeightHook')]

@@ -1,17 +1,22 @@
 """The slim student on VOC 2012 learns from the features of DINOv2, which knows no classes."""
 
 _base_ = [
-    '../student/mnv3s_slim_voc.py',
+    '../_base_/students/mnv3s_slim.py',
     '../_base_/teachers/timm_dinov2.py',
-    '../_base_/terms/feature.py',
+    '../_base_/datasets/voc.py',
+    '../_base_/schedules/adam_plateau_50e.py',
+    '../_base_/runtime.py',
 ]
-_base_.terms.mid.teacher = 'backbone.mid'
-_base_.terms.high.teacher = 'backbone.high'
-_base_.terms.final.teacher = 'backbone.final'
-model = dict(
-    _delete_=True,
-    type='SegDistiller',
-    student=_base_.model,
-    teacher=_base_.teacher,
-    terms=_base_.terms,
+_base_.student.data_preprocessor = _base_.preprocessor
+_base_.student.backbone.weights = 'hub'  # ImageNet's, by torchvision; None for none
+_base_.student.decode_head.num_classes = _base_.num_classes
+cosine = dict(type='CosineFeatureLoss', loss_weight=0.1)
+final_cosine = dict(type='CosineFeatureLoss', loss_weight=0.5)
+terms = dict(
+    mid=dict(student='backbone.mid', teacher='backbone.mid', adapter='auto', loss=cosine),
+    high=dict(student='backbone.high', teacher='backbone.high', adapter='auto', loss=cosine),
+    final=dict(
+        student='backbone.final', teacher='backbone.final', adapter='auto', loss=final_cosine
+    ),
 )
+model = dict(type='SegDistiller', student=_base_.student, teacher=_base_.teacher, terms=terms)

@@ -1,4 +1,23 @@
 """The slim student on MSRC-v2 learns from the features of ResNet-50."""
 
-_base_ = ['../_base_/pairs/msrc_v2.py', '../_base_/terms/feature.py']
-model = dict(terms=_base_.terms)
+_base_ = [
+    '../_base_/students/mnv3s_slim.py',
+    '../_base_/teachers/aspp_r50.py',
+    '../_base_/datasets/msrc_v2.py',
+    '../_base_/schedules/adamw_poly_20e.py',
+    '../_base_/runtime.py',
+]
+_base_.student.data_preprocessor = _base_.preprocessor
+_base_.student.decode_head.num_classes = _base_.num_classes
+_base_.teacher.model.decode_head.num_classes = _base_.num_classes
+_base_.teacher.checkpoint = 'work_dirs/aspp_r50_msrc_v2/best.pth'
+cosine = dict(type='CosineFeatureLoss', loss_weight=0.1)
+final_cosine = dict(type='CosineFeatureLoss', loss_weight=0.5)
+terms = dict(
+    mid=dict(student='backbone.mid', teacher='backbone.layer2', adapter='auto', loss=cosine),
+    high=dict(student='backbone.high', teacher='backbone.layer3', adapter='auto', loss=cosine),
+    final=dict(
+        student='backbone.final', teacher='backbone.layer4', adapter='auto', loss=final_cosine
+    ),
+)
+model = dict(type='SegDistiller', student=_base_.student, teacher=_base_.teacher, terms=terms)

@@ -1,17 +1,26 @@
-"""As response_kd_voc.py, but the teacher was shown the whole images, before the training.
+"""As response_kd_voc.py, with responses to the whole images, cached before the training."""
 
-First: python tools/cache_teacher.py configs/kd/response_kd_cached_voc.py
-"""
-
-_base_ = './response_kd_voc.py'
+_base_ = [
+    '../_base_/students/mnv3s_slim.py',
+    '../_base_/teachers/fcn_r50.py',
+    '../_base_/datasets/voc.py',
+    '../_base_/schedules/adam_plateau_50e.py',
+    '../_base_/runtime.py',
+]
+_base_.student.data_preprocessor = _base_.preprocessor
+_base_.student.backbone.weights = 'hub'  # ImageNet's, by torchvision; None for none
+_base_.student.decode_head.num_classes = _base_.num_classes
+# First: python tools/cache_teacher.py configs/kd/response_kd_cached_voc.py
 cache = 'work_dirs/response_kd_cached_voc/teacher'
-teacher = dict(_delete_=True, type='CachedTeacher', cache=cache, teacher=_base_.teacher)
-model = dict(teacher=teacher)
-train_dataloader = dict(
-    dataset=dict(
-        _delete_=True,
-        type='WithTeacherCache',
-        dataset=_base_.train_dataloader.dataset,
-        cache=cache,
-    ),
+cached = dict(type='CachedTeacher', cache=cache, teacher=_base_.teacher)
+terms = dict(
+    logits=dict(
+        student='decode_head.conv_seg',
+        teacher='classifier',
+        loss=dict(type='PixelKLLoss', temperature=2.0, loss_weight=1.0),
+    )
+)
+model = dict(type='SegDistiller', student=_base_.student, teacher=cached, terms=terms)
+_base_.train_dataloader.dataset = dict(
+    type='WithTeacherCache', dataset=_base_.train_dataloader.dataset, cache=cache
 )

@@ -1,5 +1,21 @@
 """MobileNetV3-Large on VOC 2012 learns from labels and DeepLabV3's responses, half and half."""
 
-_base_ = ['../_base_/pairs/voc_mnv3l_deeplab.py', '../_base_/terms/response.py']
-_base_.terms.logits.loss.loss_weight = 0.5
-model = dict(student=dict(decode_head=dict(loss_decode=dict(loss_weight=0.5))), terms=_base_.terms)
+_base_ = [
+    '../_base_/students/mnv3l_fcn.py',
+    '../_base_/teachers/deeplabv3_mnv2.py',
+    '../_base_/datasets/voc.py',
+    '../_base_/schedules/adam_plateau_50e.py',
+    '../_base_/runtime.py',
+]
+_base_.student.data_preprocessor = _base_.preprocessor
+_base_.student.decode_head.num_classes = _base_.num_classes
+_base_.student.decode_head.loss_decode.loss_weight = 0.5
+terms = dict(
+    logits=dict(
+        student='decode_head.conv_seg',
+        teacher='decode_head.conv_seg',
+        loss=dict(type='PixelKLLoss', temperature=2.0, loss_weight=0.5),
+    )
+)
+model = dict(type='SegDistiller', student=_base_.student, teacher=_base_.teacher, terms=terms)
+custom_hooks = [*_base_.custom_hooks, dict(type='ClassWeightHook')]

@@ -1,4 +1,21 @@
 """The slim student on the shapes data set learns from the responses of a wider network."""
 
-_base_ = ['../_base_/pairs/shapes.py', '../_base_/terms/response.py']
-model = dict(terms=_base_.terms)
+_base_ = [
+    '../_base_/students/mnv3s_slim.py',
+    '../_base_/teachers/mnv3s_wide.py',
+    '../_base_/datasets/shapes.py',
+    '../_base_/schedules/adamw_poly_8e.py',
+    '../_base_/runtime.py',
+]
+_base_.student.data_preprocessor = _base_.preprocessor
+_base_.student.decode_head.num_classes = _base_.num_classes
+_base_.teacher.model.decode_head.num_classes = _base_.num_classes
+_base_.teacher.checkpoint = 'work_dirs/mnv3s_wide_shapes/best.pth'
+terms = dict(
+    logits=dict(
+        student='decode_head.conv_seg',
+        teacher='decode_head.conv_seg',
+        loss=dict(type='PixelKLLoss', temperature=2.0, loss_weight=1.0),
+    )
+)
+model = dict(type='SegDistiller', student=_base_.student, teacher=_base_.teacher, terms=terms)

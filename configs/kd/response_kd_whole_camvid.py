@@ -1,7 +1,25 @@
 """As response_kd_camvid.py, but the teacher is shown the whole images in each step."""
 
-_base_ = './response_kd_camvid.py'
-model = dict(teacher=dict(_delete_=True, type='WholeImageTeacher', teacher=_base_.teacher))
-train_dataloader = dict(
-    dataset=dict(_delete_=True, type='WithWholeImage', dataset=_base_.train_dataloader.dataset),
+_base_ = [
+    '../_base_/students/mnv3s_slim.py',
+    '../_base_/teachers/aspp_r50.py',
+    '../_base_/datasets/camvid.py',
+    '../_base_/schedules/adamw_poly_20e.py',
+    '../_base_/runtime.py',
+]
+_base_.student.data_preprocessor = _base_.preprocessor
+_base_.student.decode_head.num_classes = _base_.num_classes
+_base_.teacher.model.decode_head.num_classes = _base_.num_classes
+_base_.teacher.checkpoint = 'work_dirs/aspp_r50_camvid/best.pth'
+whole = dict(type='WholeImageTeacher', teacher=_base_.teacher)
+terms = dict(
+    logits=dict(
+        student='decode_head.conv_seg',
+        teacher='decode_head.conv_seg',
+        loss=dict(type='PixelKLLoss', temperature=2.0, loss_weight=1.0),
+    )
+)
+model = dict(type='SegDistiller', student=_base_.student, teacher=whole, terms=terms)
+_base_.train_dataloader.dataset = dict(
+    type='WithWholeImage', dataset=_base_.train_dataloader.dataset
 )

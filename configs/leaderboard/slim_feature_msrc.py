@@ -1,17 +1,26 @@
 """The slim student on MSRC-v2 learns features from a DeepLabV3 of VOC 2012's classes."""
 
 _base_ = [
-    './slim_plain_msrc.py',
+    '../_base_/students/mnv3s_slim.py',
     '../_base_/teachers/deeplabv3_mnv2.py',
-    '../_base_/terms/feature.py',
+    '../_base_/datasets/msrc_v2_small.py',
+    '../_base_/schedules/adamw_poly_20e.py',
+    '../_base_/runtime.py',
 ]
-_base_.terms.mid.teacher = 'backbone.mid'
-_base_.terms.high.teacher = 'backbone.high'
-_base_.terms.final.teacher = 'backbone.last'
-model = dict(
-    _delete_=True,
-    type='SegDistiller',
-    student=_base_.model,
-    teacher=_base_.teacher,
-    terms=_base_.terms,
+_base_.student.data_preprocessor = _base_.preprocessor
+_base_.student.decode_head.num_classes = _base_.num_classes
+_base_.student.decode_head.loss_decode.avg_non_ignore = False  # mmseg's cannot be with weights
+cosine = dict(type='CosineFeatureLoss', loss_weight=0.1)
+final_cosine = dict(type='CosineFeatureLoss', loss_weight=0.5)
+terms = dict(
+    mid=dict(student='backbone.mid', teacher='backbone.mid', adapter='auto', loss=cosine),
+    high=dict(student='backbone.high', teacher='backbone.high', adapter='auto', loss=cosine),
+    final=dict(
+        student='backbone.final', teacher='backbone.last', adapter='auto', loss=final_cosine
+    ),
 )
+model = dict(type='SegDistiller', student=_base_.student, teacher=_base_.teacher, terms=terms)
+optim_wrapper = dict(optimizer=dict(lr=3e-3))
+train_cfg = dict(val_interval=20)
+default_hooks = dict(checkpoint=dict(interval=1))
+custom_hooks = [*_base_.custom_hooks, dict(type='ClassWeightHook')]

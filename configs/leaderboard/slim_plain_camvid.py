@@ -6,9 +6,10 @@ _base_ = [
     '../_base_/schedules/adamw_poly_8e.py',
     '../_base_/runtime.py',
 ]
+_base_.student.data_preprocessor = _base_.preprocessor
 _base_.student.decode_head.num_classes = _base_.num_classes
 _base_.student.decode_head.loss_decode.avg_non_ignore = False  # mmseg's cannot be with weights
-model = dict(data_preprocessor=_base_.preprocessor, **_base_.student)
+model = _base_.student
 optim_wrapper = dict(optimizer=dict(lr=3e-3))
 train_cfg = dict(val_interval=8)
 default_hooks = dict(checkpoint=dict(interval=1))

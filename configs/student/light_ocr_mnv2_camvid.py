@@ -1,4 +1,13 @@
 """MobileNetV2 at stride 8 on CamVid, with light OCR in PSP's place."""
 
-_base_ = './psp_mnv2_camvid.py'
-model = dict(decode_head=dict(type='LightOCRHead', ocr_channels=64))
+_base_ = [
+    '../_base_/students/psp_mnv2.py',
+    '../_base_/datasets/camvid.py',
+    '../_base_/schedules/sgd_poly_50e.py',
+    '../_base_/runtime.py',
+]
+_base_.student.data_preprocessor = _base_.preprocessor
+_base_.student.decode_head.num_classes = _base_.num_classes
+_base_.student.auxiliary_head.num_classes = _base_.num_classes
+_base_.student.decode_head.update(type='LightOCRHead', ocr_channels=64)
+model = _base_.student

@@ -6,8 +6,9 @@ _base_ = [
     '../_base_/schedules/adam_plateau_50e.py',
     '../_base_/runtime.py',
 ]
+_base_.student.data_preprocessor = _base_.preprocessor
 _base_.student.decode_head.num_classes = _base_.num_classes
-model = dict(data_preprocessor=_base_.preprocessor, **_base_.student)
+model = _base_.student
 optim_wrapper = dict(optimizer=dict(lr=1e-3, weight_decay=0))
 param_scheduler = dict(monitor='aAcc')
 default_hooks = dict(checkpoint=dict(save_best='aAcc'))

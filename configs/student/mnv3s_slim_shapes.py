@@ -6,5 +6,6 @@ _base_ = [
     '../_base_/schedules/adamw_poly_8e.py',
     '../_base_/runtime.py',
 ]
+_base_.student.data_preprocessor = _base_.preprocessor
 _base_.student.decode_head.num_classes = _base_.num_classes
-model = dict(data_preprocessor=_base_.preprocessor, **_base_.student)
+model = _base_.student

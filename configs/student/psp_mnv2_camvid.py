@@ -6,6 +6,7 @@ _base_ = [
     '../_base_/schedules/sgd_poly_50e.py',
     '../_base_/runtime.py',
 ]
+_base_.student.data_preprocessor = _base_.preprocessor
 _base_.student.decode_head.num_classes = _base_.num_classes
 _base_.student.auxiliary_head.num_classes = _base_.num_classes
-model = dict(data_preprocessor=_base_.preprocessor, **_base_.student)
+model = _base_.student

@@ -6,4 +6,5 @@ _base_ = [
     '../_base_/schedules/adam_plateau_50e.py',
     '../_base_/runtime.py',
 ]
-model = dict(data_preprocessor=_base_.preprocessor, **_base_.teacher.model)
+_base_.teacher.model.data_preprocessor = _base_.preprocessor
+model = _base_.teacher.model

@@ -3,7 +3,7 @@
 Examples:
   tools/benchmark.py configs/student/*_camvid.py --size 360 480
   tools/benchmark.py configs/student/mnv3s_slim_voc.py slim.onnx slim_int8.xml --peers --threads 1
-  tools/benchmark.py configs/kd/cwd_voc.py configs/teacher/fcn_r50_voc.py --device cuda --batch 8
+  tools/benchmark.py configs/kd/response_kd_voc.py configs/teacher/fcn_r50_voc.py --device cuda
 
 All are measured side by side in one run, turn by turn, so that a busy machine slows all alike.
 Times are from a uint8 image to its labels, normalisation and upsampling included:

@@ -3,7 +3,12 @@
 The classes are those that have images enough in a small part of VOC; mmseg makes the others void.
 """
 
-_base_ = './voc.py'
+_base_ = './common.py'
+
+dataset_type = 'VOC2012Dataset'
+data_root = 'data/VOCdevkit/VOC2012'
+# --cfg-options download=True reaches every data set, as data_root=DIR does.
+download = False
 classes = ('background', 'cat', 'cow', 'dog', 'horse', 'person', 'sheep')
 num_classes = len(classes)
 crop_size = (208, 208)
@@ -14,8 +19,25 @@ pipeline = [
     *_base_.distort_and_pack,
 ]
 train_dataloader = dict(
-    batch_size=8, dataset=dict(metainfo=dict(classes=classes), pipeline=pipeline)
+    batch_size=8,
+    dataset=dict(
+        type=dataset_type,
+        metainfo=dict(classes=classes),
+        data_root=data_root,
+        data_prefix=dict(img_path='JPEGImages', seg_map_path='SegmentationClass'),
+        ann_file='ImageSets/Segmentation/train.txt',
+        pipeline=pipeline,
+    ),
 )
-val_dataloader = dict(dataset=dict(metainfo=dict(classes=classes)))
+val_dataloader = dict(
+    dataset=dict(
+        type=dataset_type,
+        metainfo=dict(classes=classes),
+        data_root=data_root,
+        data_prefix=dict(img_path='JPEGImages', seg_map_path='SegmentationClass'),
+        ann_file='ImageSets/Segmentation/val.txt',
+        pipeline=_base_.test_pipeline,
+    ),
+)
 test_dataloader = val_dataloader
 preprocessor = dict(size=crop_size)

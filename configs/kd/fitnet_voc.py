@@ -1,5 +1,0 @@
-"""The slim student on VOC 2012 learns the values of the features of FCN-ResNet50."""
-
-_base_ = ['../_base_/pairs/voc.py', '../_base_/terms/fitnet.py']
-_base_.terms.context.teacher = 'classifier.2'  # its last feature, as torchvision calls it
-model = dict(terms=_base_.terms)
