@@ -96,10 +96,10 @@ def _find(path: Path) -> Path:
 
 
 def _check_key(key: str, config: Config) -> None:
-    """Hold the key of an option against the config.
+    """Check that the config has the key of an option, or takes it as a new one.
 
     Raises:
-        ValueError: The config has no such key, and nothing says that a new one is meant.
+        ValueError: It does neither.
     """
     if key.startswith(NEW_KEY):
         return
@@ -120,7 +120,7 @@ def _check_key(key: str, config: Config) -> None:
 
 
 def _takes(node: Any, name: str, key: str) -> bool:
-    """Whether a node of that name takes a new key: an argument that is like no other there."""
+    """Whether a node of that name takes a new key: an argument whose name is near no other."""
     if not name:
         return key in RUNNER_KEYS
     if not isinstance(node, dict) or key == DELETE_KEY:
