@@ -82,11 +82,12 @@ def test_teachers_are_dropped_at_random_but_never_all_of_those_needed(build):
         'other': logits_term(f'small.{LOGITS}'),
     }
     model = build(terms, drop=0.5)
-    found = [tuple(loss > 0 for loss in losses_of(model, seed).values()) for seed in range(24)]
+    def on(seed):
+        return tuple(loss > 0 for loss in losses_of(model, seed).values())
+
+    found = [on(seed) for seed in range(10)]
     assert set(found) == {(True, True), (True, False), (False, True)}
-    assert found == [
-        tuple(loss > 0 for loss in losses_of(model, seed).values()) for seed in range(24)
-    ]
+    assert [on(seed) for seed in range(2)] == found[:2]
 
 
 def test_the_share_of_steps_without_a_teacher_is_that_of_the_probability(build):
