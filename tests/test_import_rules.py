@@ -69,6 +69,8 @@ def allowed(module: str) -> list[str]:
         return [*(f'segkd_mm.{name}' for name in (room, *COMPONENTS, *TOOLS[room])), *SHARED]
     if f'segkd_mm.{room}' in SHARED:
         return SHARED  # else the rooms would meet there
+    if room == '__main__':  # the command line of the package
+        return ['segkd_mm.cli', *SHARED]
     return [*(f'segkd_mm.{name}' for name in (room, *COMPONENTS, *TOOLS)), *SHARED]
 
 
