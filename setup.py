@@ -38,7 +38,7 @@ setup(
     package_dir={'segkd_mm.configs': 'configs', 'segkd_mm.tools': 'tools'},
     package_data={
         'segkd_mm': ['datasets/splits/*.txt', 'datasets/splits/*/*.txt'],
-        'segkd_mm.configs': ['**/*.py'],
+        'segkd_mm.configs': ['**/*.py', '*.md'],
     },
     install_requires=[
         'torch>=2.6',

@@ -19,7 +19,7 @@ def main() -> None:
         '--show', metavar='CONFIG', help='print one, resolved into a single file: a config itself'
     )
     action.add_argument('--copy', type=Path, metavar='DIR', help='copy all of them into DIR')
-    arguments.add_cfg_options(configs, more='; +KEY=VALUE adds a key. For --show')
+    arguments.add_cfg_options(configs, '; for --show')
     args = parser.parse_args()
     if args.cfg_options and not args.show:
         parser.error('--cfg-options goes with --show')

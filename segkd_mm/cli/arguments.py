@@ -46,5 +46,5 @@ def add_cfg_options(parser: ArgumentParser, more: str = '') -> None:
         action=DictAction,
         metavar='KEY=VALUE',
         help='override the config, such as optim_wrapper.optimizer.lr=1e-3; data_root=DIR '
-        f'reaches every data set{more}',
+        f'reaches every data set{more}; +KEY=VALUE adds a key that the config does not have',
     )

@@ -69,7 +69,7 @@ def parse_args() -> argparse.Namespace:
     """Read the command line."""
     parser = arguments.parser(__doc__)
     arguments.add_config(parser)
-    arguments.add_cfg_options(parser, more='; +KEY=VALUE adds a key')
+    arguments.add_cfg_options(parser)
     return parser.parse_args()
 
 

@@ -82,6 +82,7 @@ def test_teachers_are_dropped_at_random_but_never_all_of_those_needed(build):
         'other': logits_term(f'small.{LOGITS}'),
     }
     model = build(terms, drop=0.5)
+
     def on(seed):
         return tuple(loss > 0 for loss in losses_of(model, seed).values())
 

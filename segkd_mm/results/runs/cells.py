@@ -11,7 +11,7 @@ from typing import Any
 
 from mmengine.config import Config, DictAction
 
-from segkd_mm.config import load_config
+from segkd_mm.config import NEW_KEY, load_config
 from segkd_mm.results.files import read_results
 
 # Of a config, what decides what is learned and on what it is tested.
@@ -172,15 +172,14 @@ def _decisive(tree: Any) -> Any:
 
 def _teacher_option(option: str, teacher: dict | None) -> str | None:
     """An option as a config takes it: a teacher may be nested in one of whole images, or absent."""
-    prefix = 'model.teacher.'
-    if not option.startswith(prefix):
+    new, prefix, rest = option.partition('model.teacher.')
+    if not prefix or new not in ('', NEW_KEY):
         return option
     if teacher is None:
         return None
-    key = option.removeprefix(prefix).split('=')[0].split('.')[0]
-    if 'teacher' in teacher and key not in teacher:
-        return f'{prefix}teacher.{option.removeprefix(prefix)}'
-    return option
+    key = rest.split('=')[0].split('.')[0]
+    nested = 'teacher' in teacher and key not in teacher
+    return f'{new}{prefix}{"teacher." if nested else ""}{rest}'
 
 
 def parse_options(options: Sequence[str]) -> dict[str, Any]:
