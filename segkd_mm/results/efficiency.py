@@ -15,20 +15,7 @@ from glob import escape
 from pathlib import Path
 from statistics import mean, stdev
 
-from torch import nn
-
 from segkd_mm.results.files import read_results
-
-# mmseg's name and torchvision's.
-AUXILIARY = ('auxiliary_head', 'aux_classifier')
-
-
-def deployed(model: nn.Module) -> nn.Module:
-    """The same model less its auxiliary heads, which are there for the training loss alone."""
-    for name in AUXILIARY:
-        if hasattr(model, name):
-            delattr(model, name)
-    return model
 
 
 @dataclass(frozen=True)
