@@ -10,10 +10,14 @@ from tempfile import TemporaryDirectory
 from types import ModuleType
 from typing import Any
 
+import numpy as np
 import torch
+from mmengine.config import Config
 from torch import Tensor, nn
 
+from segkd_mm.deploy.graph import DeployedGraph
 from segkd_mm.deploy.layers import name_nodes
+from segkd_mm.deploy.loading import class_names
 from segkd_mm.deploy.runtime import EXTRA, METADATA, openvino_core
 from segkd_mm.segmentors.libraries import import_library
 
@@ -43,6 +47,25 @@ def export_libraries(to: str, precision: str) -> tuple[ModuleType, ...]:
     """
     names = dict.fromkeys((*LIBRARIES[to], *(INT8_LIBRARIES if precision == 'int8' else ())))
     return tuple(import_library(name, EXTRA) for name in names)
+
+
+def to_format(graph: DeployedGraph, to: str) -> Any:
+    """Convert a graph to a format of ``SUFFIXES``, in float: a program or ``onnx.ModelProto``."""
+    program = to_program(graph, graph.image_in)
+    return program if to == 'torch-export' else to_onnx(program, graph.labels_out)
+
+
+def export_metadata(graph: DeployedGraph, config: Config, to: str, precision: str) -> dict:
+    """Metadata of an exported file (see ``Runtime.metadata``)."""
+    names = class_names(config)
+    libraries = {module.__name__: module.__version__ for module in export_libraries(to, precision)}
+    return {
+        **graph.describe(),
+        'classes': list(names['classes']),
+        'palette': np.asarray(names['palette']).tolist(),
+        'precision': precision,
+        'versions': {'torch': torch.__version__, **libraries},
+    }
 
 
 def to_program(graph: nn.Module, image_in: bool = False) -> torch.export.ExportedProgram:

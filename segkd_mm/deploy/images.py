@@ -67,6 +67,15 @@ def images_of_split(config: Config, split: str, count: int, seed: int | None = N
     return Subset(dataset, chosen.tolist())
 
 
+def select_images(
+    config: Config, paths: Sequence[str], split: str, count: int, seed: int | None = None
+) -> Subset:
+    """The images at ``paths``; without paths, some of a split (see :func:`images_of_split`)."""
+    if paths:
+        return images_of_files(config, find_images(paths))
+    return images_of_split(config, split, count, seed)
+
+
 def image_paths(images: Subset) -> list[str]:
     """Paths of the images of :func:`images_of_files` or :func:`images_of_split`."""
     return [images.dataset.get_data_info(index)['img_path'] for index in images.indices]

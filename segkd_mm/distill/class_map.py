@@ -1,4 +1,4 @@
-"""From the class lists of a student and a teacher to the classes that both know."""
+"""Class map: student and teacher class lists, matched by name into shared groups."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -20,7 +20,7 @@ Group = tuple[tuple[int, ...], tuple[int, ...]]
 
 
 class ClassMap(nn.Module):
-    """Logits over two lists of classes, turned into logits over the groups of classes they share.
+    """Converts logits over two class lists into logits over the groups of classes they share.
 
     A group is the classes of the student and those of the teacher that are the same thing. Its
     probability is the sum of theirs, so that its logit is their logsumexp. Classes in no group are
@@ -68,7 +68,7 @@ class ClassMap(nn.Module):
         group_of[: len(student)] = VOID
         for group, members in enumerate(students):
             group_of[list(members)] = group
-        # What the config says anew at each start has no place in a checkpoint.
+        # Not persistent: the config gives it at each start.
         for name, values in (
             ('_student_order', torch.tensor([*chain(*students)])),
             ('_teacher_order', torch.tensor([*chain(*teachers)])),
@@ -95,7 +95,7 @@ class ClassMap(nn.Module):
         merged = _merge(teacher, self._teacher_order, self._teacher_sizes)
         labels = None if labels is None else self._group_of[labels]
         if self.drops:
-            labels = _without_foreign(labels, merged, teacher)
+            labels = _mask_dropped(labels, merged, teacher)
         return _merge(student, self._student_order, self._student_sizes), merged, labels
 
 
@@ -106,10 +106,10 @@ def _merge(logits: Tensor, order: Tensor, sizes: list[int]) -> Tensor:
     return torch.stack([part.logsumexp(1) for part in members.float().split(sizes, 1)], 1)
 
 
-def _without_foreign(labels: Tensor | None, merged: Tensor, teacher: Tensor) -> Tensor:
+def _mask_dropped(labels: Tensor | None, merged: Tensor, teacher: Tensor) -> Tensor:
     """Labels with void where the shared classes have less than half of the teacher's probability.
 
-    What it then says of them is noise.
+    Its logits of the shared classes are noise there.
     """
     share = merged.float().logsumexp(1) - teacher.float().logsumexp(1)
     foreign = share < log(0.5)
@@ -144,7 +144,7 @@ def match_classes(
     mapping: Mapping[str, Names],
     drop: Names,
 ) -> list[Group]:
-    """The groups of ids that are the same thing, in the order of the student's classes.
+    """The groups of ids of the same class, in the order of the student's classes.
 
     Arguments and errors are those of :class:`ClassMap`.
     """
@@ -191,11 +191,11 @@ def _problems(
     found = {
         'Student classes listed twice': _twice(student),
         'Teacher classes listed twice': _twice(teacher),
-        'In mapping, but no class of the student': _strange(mapping, student),
-        'In mapping, but no class of the teacher': _strange(chain(*mapping.values()), teacher),
-        'In drop, but no class of the teacher': _strange(drop, teacher),
+        'In mapping, but no class of the student': _unknown(mapping, student),
+        'In mapping, but no class of the teacher': _unknown(chain(*mapping.values()), teacher),
+        'In drop, but no class of the teacher': _unknown(drop, teacher),
         'Student classes that the teacher has not by name (name its classes in mapping, or [] if '
-        'it does not know them)': _strange((s for s in student if _key(s) not in mapped), teacher),
+        'it does not know them)': _unknown((s for s in student if _key(s) not in mapped), teacher),
         'Teacher classes that no student class uses (add them to mapping, or to drop)': [
             repr(name) for t, name in enumerate(teacher)
             if t not in uses and _key(name) not in dropped
@@ -224,7 +224,7 @@ def _twice(names: Sequence[str]) -> list[str]:
     return [repr(name) for name, number in Counter(map(_key, names)).items() if number > 1]
 
 
-def _strange(names: Iterable[str], known: Sequence[str]) -> list[str]:
+def _unknown(names: Iterable[str], known: Sequence[str]) -> list[str]:
     """Those which are not known, each with the names close to it."""
     keys = set(map(_key, known))
     return [repr(name) + did_you_mean(name, known) for name in names if _key(name) not in keys]

@@ -69,8 +69,8 @@ class TeacherEnsemble(FrozenModule):
 
         Args:
             inputs: As the student's preprocessor makes them.
-            taps: What a training step wants, of which teachers may be dropped; None for all.
-            data_samples: What the images are of, for members that ask.
+            taps: The taps of a training step, of which teachers may be dropped; None for all.
+            data_samples: Of the images, for members that see whole images.
         """
         names = list(self.members)
         if taps is not None:

@@ -14,8 +14,8 @@ NEAR = 1e-4  # of the largest value: what rounding may change
 def fused(model: nn.Module, outputs: Callable[[nn.Module], Sequence[Tensor]]) -> nn.Module:
     """A frozen model with its batch norms fused into its convolutions, if its outputs stay.
 
-    mmcv takes a norm that is listed after a convolution for one that follows it, which it need not,
-    and what a convolution puts out is then what the norm did: a trial tells.
+    mmcv fuses a norm that is listed after a convolution as if it followed it in the forward, which
+    need not be so, and then the convolution outputs what the norm did. Hence the comparison.
 
     Args:
         model: In evaluation mode; it stays as it is.

@@ -1,4 +1,4 @@
-"""Images as the student's preprocessor makes them, turned into the teacher's."""
+"""Renormalisation of images: from the student's mean, std and channels to the teacher's."""
 
 import torch
 from torch import Tensor, nn
@@ -7,7 +7,7 @@ from segkd_mm.normalisation import normalisation_of
 
 
 class Renormalise(nn.Module):
-    """From the student's normalised images to the teacher's, by way of the pixels."""
+    """Converts images in the student's normalisation into the teacher's."""
 
     def __init__(self, student: nn.Module, teacher: nn.Module) -> None:
         super().__init__()

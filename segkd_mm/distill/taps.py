@@ -12,7 +12,7 @@ class TapError(RuntimeError):
 
 
 class Taps:
-    """Keep what named submodules put out in the forwards inside a ``with`` block.
+    """Records the outputs of named submodules in the forwards inside a ``with`` block.
 
     The hooks are on the model only inside the block, so that validation, copies of the model and
     saved models know nothing of them.
@@ -56,7 +56,7 @@ class Taps:
         return module.register_forward_hook(keep)
 
     def pop(self) -> dict[str, Tensor]:
-        """The outputs of the last forward by name, which are then let go.
+        """The outputs of the last forward by name; they are then released.
 
         Raises:
             TapError: A tap did not fire since the last pop, or its tensor was changed in place

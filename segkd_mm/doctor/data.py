@@ -8,7 +8,7 @@ from PIL import Image
 from rich.progress import track
 from torch.utils.data import Dataset
 
-from segkd_mm.doctor.experiment import Experiment, spread
+from segkd_mm.doctor.experiment import Experiment, evenly_spaced
 from segkd_mm.doctor.finding import Finding, Report
 from segkd_mm.labels import VOID
 
@@ -33,7 +33,7 @@ def check_data(experiment: Experiment, images: int = 200) -> Report:
 
 def _look_at(split: str, dataset: Dataset, images: int, report: Report) -> np.ndarray:
     """Pixels of each class in a split; what is wrong with its masks goes to the report."""
-    infos = [dataset.get_data_info(index) for index in spread(len(dataset), images)]
+    infos = [dataset.get_data_info(index) for index in evenly_spaced(len(dataset), images)]
     labelled = [info for info in infos if 'seg_map_path' in info]
     num_classes, pixels = len(dataset.metainfo['classes']), np.zeros(256, dtype=np.int64)
     for info in track(labelled, f'masks of {split}', transient=True):

@@ -13,7 +13,7 @@ from mmseg.registry import DATASETS, MODELS
 from torch import nn
 from torch.utils.data import DataLoader, Dataset
 
-from segkd_mm.measure.step_cost import set_highest
+from segkd_mm.measure.step_cost import set_highest_weights
 from segkd_mm.weights import load_strictly, read_state_dict
 
 
@@ -48,7 +48,7 @@ class Experiment:
             state = read_state_dict(self.checkpoint)
             student = getattr(model, 'student', model)
             load_strictly(student, state, self.checkpoint, ignore=['terms.'])
-        set_highest(model)
+        set_highest_weights(model)
         return model.to(self.device)
 
     @property
@@ -72,10 +72,10 @@ class Experiment:
         if split == 'train':
             return islice(self.loader(split), count)
         dataset = self.dataset(split)
-        return (pseudo_collate([dataset[index]]) for index in spread(len(dataset), count))
+        return (pseudo_collate([dataset[index]]) for index in evenly_spaced(len(dataset), count))
 
 
-def spread(length: int, count: int) -> list[int]:
+def evenly_spaced(length: int, count: int) -> list[int]:
     """Up to ``count`` indices below ``length``, evenly spread."""
     step = max(length / count, 1)
     return [int(step * number) for number in range(min(length, count))]

@@ -10,7 +10,7 @@ from statistics import mean, median, stdev
 
 from scipy.stats import ttest_rel
 
-from segkd_mm.results.efficiency import tested_on
+from segkd_mm.results.speed_accuracy import tested_images
 
 Results = Mapping[int, Mapping]  # by seed
 HARDWARE = ('cpu', 'gpu', 'threads')
@@ -56,7 +56,7 @@ class Row:
     gain: Gain | None
 
 
-def compare(results: Mapping[str, Results], baseline: str) -> list[Row]:
+def leaderboard_rows(results: Mapping[str, Results], baseline: str) -> list[Row]:
     """The rows of a leaderboard, best first.
 
     Args:
@@ -86,11 +86,11 @@ def _row(method: str, results: Results, base: Results) -> Row:
         mean=mean(values),
         std=stdev(values) if len(values) > 1 else None,
         teacher=teacher,
-        gain=gain_over(base, results, teacher),
+        gain=gain_over_baseline(base, results, teacher),
     )
 
 
-def gain_over(base: Results, results: Results, teacher: float | None) -> Gain | None:
+def gain_over_baseline(base: Results, results: Results, teacher: float | None) -> Gain | None:
     """What a method gains over the baseline; None where they have no seed in common."""
     seeds = tuple(seed for seed in results if seed in base)
     if not seeds:
@@ -157,7 +157,7 @@ def _check_alike(results: Mapping[str, Results]) -> None:
         for method, by_seed in results.items()
     }
     everything = {name: result for group in named.values() for name, result in group.items()}
-    _check_one('test images', {name: tested_on(result) for name, result in everything.items()})
+    _check_one('test images', {name: tested_images(result) for name, result in everything.items()})
     _check_one('classes', {name: ', '.join(r['per_class']) for name, r in everything.items()})
     for group in named.values():
         teachers = {name: result.get('teacher') or {} for name, result in group.items()}

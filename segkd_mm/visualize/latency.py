@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 
 from matplotlib.axes import Axes
 
-from segkd_mm.results.efficiency import short_name
+from segkd_mm.results.speed_accuracy import short_name
 from segkd_mm.visualize.overlays import INK
 from segkd_mm.visualize.style import COLOURS, GRID, chart
 
@@ -13,7 +13,7 @@ NETWORK, REST, MMSEG = COLOURS[0], COLOURS[4], GRID
 
 
 def draw_latency(path: str | os.PathLike, rows: Sequence[Mapping], title: str) -> None:
-    """Write a PNG of a bar for each row of :mod:`segkd_mm.results.efficiency`, the fastest first.
+    """Write a PNG with a bar of latency for each row of a benchmark, the fastest first.
 
     A bar is the network up to its logits, then normalisation and labels, then what mmseg's way
     takes more; of a model that gives labels itself, all is the network. A mark is the floor.

@@ -95,7 +95,7 @@ class CachedTeacher(CroppingTeacher):
 
 
 def made_from(teacher: Mapping, view: Mapping | None, stride: int, tap: str) -> dict:
-    """All that decides a teacher's logits on an image, as JSON holds it.
+    """What determines a teacher's logits on an image: weights, options, tap, view; as JSON.
 
     Arguments are those of :class:`CachedTeacher`, and the tap.
 

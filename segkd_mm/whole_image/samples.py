@@ -18,7 +18,7 @@ FIELD = 'whole_image'  # of a SegDataSample
 
 @dataclass(frozen=True)
 class WholeImage:
-    """Of the whole image that a training sample is a crop of, what a teacher needs.
+    """The record of the whole image from which a training sample was cropped.
 
     Attributes:
         size: Height and width of the image as it was loaded.
@@ -33,7 +33,7 @@ class WholeImage:
     image: Tensor | None = None
 
     def to(self, *args, **kwargs) -> 'WholeImage':
-        """The same with its tensors on another device, as mmengine's preprocessors ask for."""
+        """The same with its tensors moved, as mmengine's preprocessors do with samples."""
         tensors = {'logits': self.logits, 'image': self.image}
         moved = {k: x.to(*args, **kwargs) for k, x in tensors.items() if x is not None}
         return replace(self, **moved)

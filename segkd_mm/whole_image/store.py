@@ -170,7 +170,7 @@ def as_json(tree: Any) -> Any:
 
 
 def _flat(tree: Any, prefix: str = '') -> dict[str, Any]:
-    """The leaves of nested dicts, by dotted key."""
+    """The values of nested dicts, by dotted key."""
     if not isinstance(tree, Mapping):
         return {prefix[:-1]: tree}
     return {k: v for key, node in tree.items() for k, v in _flat(node, f'{prefix}{key}.').items()}

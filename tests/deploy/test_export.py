@@ -26,7 +26,7 @@ from segkd_mm.deploy.export import (
 from segkd_mm.deploy.graph import DeployedGraph, MatmulAdaptiveAvgPool
 from segkd_mm.deploy.images import ModelInputs, images_of_split
 from segkd_mm.deploy.loading import without_auxiliary_heads
-from segkd_mm.deploy.parity import BOUNDS, compare
+from segkd_mm.deploy.parity import BOUNDS, measure_parity
 from segkd_mm.deploy.quantise import quantise
 from segkd_mm.deploy.runtime_segmentor import RuntimeSegmentor
 from segkd_mm.weights import read_state_dict, rename_keys
@@ -273,7 +273,7 @@ def test_bf16_and_int8_of_a_trained_model_on_real_images(real_data, tmp_path):
         metadata = {**graph.describe(), **NAMES, 'precision': precision}
         SAVERS['openvino'](exported, tmp_path / f'{precision}.xml', metadata)
         runtime = load_runtime(tmp_path / f'{precision}.xml')
-        found[precision] = compare(model, runtime, images)
+        found[precision] = measure_parity(model, runtime, images)
     assert found['bf16'].torch_miou > 50
     assert found['bf16'].violations(BOUNDS['bf16']) == []
     assert 0.005 < found['int8'].labels_differ < 0.05

@@ -7,7 +7,7 @@ import torch
 from mmengine.structures import PixelData
 from mmseg.structures import SegDataSample
 
-from segkd_mm.deploy.parity import BOUNDS, Bounds, Parity, compare
+from segkd_mm.deploy.parity import BOUNDS, Bounds, Parity, measure_parity
 
 # Two classes, two images of 2x2; the logits have the size of the images.
 LOGITS = torch.tensor([[[[4.0, 0], [0, 4]], [[0, 2], [2, 0]]]])  # labels 0 1 / 1 0
@@ -48,16 +48,18 @@ def sample(number, truth=None):
 
 
 def test_the_same_model_differs_in_nothing():
-    found = compare(Model([LOGITS]), Runtime([LOGITS.clone()]), [sample(0, [[0, 1], [1, 0]])])
+    found = measure_parity(
+        Model([LOGITS]), Runtime([LOGITS.clone()]), [sample(0, [[0, 1], [1, 0]])]
+    )
     assert found == Parity(1, 0.0, 0.0, 0.0, 4.0, 100.0, 100.0)
-    assert all(found.broken(bounds) == [] for bounds in BOUNDS.values())
+    assert all(found.violations(bounds) == [] for bounds in BOUNDS.values())
 
 
 def test_differences_add_up_over_images():
     changed = LOGITS.clone()
     changed[0, 1, 0, 0] = 5  # class 1 at one pixel of eight; one logit of sixteen, by 5
     truths = [[0, 1], [1, 0]], [[0, 1], [255, 0]]
-    found = compare(
+    found = measure_parity(
         Model([LOGITS, LOGITS]),
         Runtime([LOGITS, changed]),
         [sample(number, truth) for number, truth in enumerate(truths)],
@@ -71,14 +73,16 @@ def test_differences_add_up_over_images():
 
 
 def test_labels_are_compared_where_there_are_no_logits():
-    found = compare(Model([LOGITS]), Runtime([torch.tensor([[[0, 1], [1, 1]]])]), [sample(0)])
+    found = measure_parity(
+        Model([LOGITS]), Runtime([torch.tensor([[[0, 1], [1, 1]]])]), [sample(0)]
+    )
     assert found == Parity(1, 1 / 4, None, None, 4.0, None, None)
 
 
 @pytest.mark.parametrize(('kind', 'dtype'), [('image', torch.uint8), ('normalised', torch.float32)])
 def test_a_model_gets_what_it_takes(kind, dtype):
     runtime = Runtime([LOGITS], kind)
-    compare(Model([LOGITS]), runtime, [sample(0)])
+    measure_parity(Model([LOGITS]), runtime, [sample(0)])
     assert runtime.seen == [dtype]
 
 
@@ -100,7 +104,7 @@ def test_a_model_gets_what_it_takes(kind, dtype):
     ],
 )
 def test_what_lies_outside_the_bounds_is_said(change, bounds, said):
-    assert Parity(**{**vars(SAME), **change}).broken(bounds) == said
+    assert Parity(**{**vars(SAME), **change}).violations(bounds) == said
 
 
 def test_bounds_are_said_in_words():

@@ -8,9 +8,9 @@ from mmengine.config import ConfigDict
 from mmseg.models.decode_heads import FCNHead
 from mmseg.registry import MODELS
 from mmseg.structures import SegDataSample
-from segkd_mm.tools import test as test_tool
 from torch import nn
 
+from segkd_mm.cli import test as test_tool
 from segkd_mm.config import load_config
 from segkd_mm.deploy import without_logits
 

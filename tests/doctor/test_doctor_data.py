@@ -4,7 +4,7 @@ from mmcv.image import imwrite
 
 from segkd_mm.doctor import Experiment, check_data
 from segkd_mm.doctor.data import _judge
-from segkd_mm.doctor.experiment import spread
+from segkd_mm.doctor.experiment import evenly_spaced
 
 
 def found(report, level):
@@ -12,9 +12,9 @@ def found(report, level):
 
 
 def test_indices_are_spread_evenly_and_none_comes_twice():
-    assert spread(10, 5) == [0, 2, 4, 6, 8]
-    assert spread(10, 4) == [0, 2, 5, 7]
-    assert spread(3, 20) == [0, 1, 2]
+    assert evenly_spaced(10, 5) == [0, 2, 4, 6, 8]
+    assert evenly_spaced(10, 4) == [0, 2, 5, 7]
+    assert evenly_spaced(3, 20) == [0, 1, 2]
 
 
 def test_the_shares_are_those_of_the_masks(tiny):

@@ -1,14 +1,17 @@
 """Checks of the teacher, the terms and their pull, and the cost."""
 
+from math import isnan
+
 import numpy as np
 import pytest
 import torch
 from mmengine.runner import Runner
 
 from segkd_mm.doctor import Experiment, check_accuracy, check_cost, check_gradients, check_taps
-from segkd_mm.doctor.accuracy import CONSTANT, STUDENT, _judge, _judge_crops, miou
+from segkd_mm.doctor.accuracy import CONSTANT, STUDENT, _judge, _judge_crops
 from segkd_mm.doctor.finding import Report
 from segkd_mm.doctor.gradients import _judge as judge_pull
+from segkd_mm.evaluation import mean_iou
 
 FEATURE = dict(
     student='backbone.high',
@@ -26,8 +29,8 @@ def found(report, level):
 def test_miou_by_hand():
     # IoU of the classes: 6 / (8 + 7 - 6) and 3 / (4 + 5 - 3); nobody has the third.
     matrix = np.array([[6, 2, 0], [1, 3, 0], [0, 0, 0]])
-    assert miou(matrix) == pytest.approx(100 * (6 / 9 + 3 / 6) / 2)
-    assert miou(np.zeros((2, 2), int)) == 0
+    assert mean_iou(matrix) == pytest.approx(100 * (6 / 9 + 3 / 6) / 2)
+    assert isnan(mean_iou(np.zeros((2, 2), int)))
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import pytest
 import torch
 from mmseg.evaluation import IoUMetric
 
-from segkd_mm.evaluation import ClassIoUMetric, class_scores
+from segkd_mm.evaluation import ClassIoUMetric, class_scores, confusion_matrix, mean_iou
 
 CLASSES = ('sky', 'road', 'car')
 
@@ -109,3 +109,19 @@ def test_an_image_of_void_alone_counts_for_nothing(random_images):
 def test_a_mask_with_a_strange_class_is_an_error():
     with pytest.raises(ValueError, match=r'class ids \[0, 7\], expected 0 to 2 or 255 for void'):
         evaluated(ClassIoUMetric(), [(masks([0, 1]), masks([0, 7]))])
+
+
+def test_classes_in_truth_or_prediction_count_for_the_mean_and_those_in_neither_do_not():
+    # Class 0 is in both, 1 in the truth only, 2 in the prediction only, 3 in neither.
+    confusion = np.array([[6, 0, 2, 0], [2, 0, 0, 0], [0, 0, 0, 0], [0, 0, 0, 0]])
+    assert mean_iou(confusion) == pytest.approx(100 * (6 / 10 + 0 / 2 + 0 / 2) / 3)
+    assert np.isnan(mean_iou(np.zeros((2, 2), int)))
+    areas = [torch.tensor([hits, union, predicted, truth]) for hits, union, predicted, truth in
+             [(6, 10, 8, 8), (0, 2, 0, 2), (0, 2, 2, 0), (0, 0, 0, 0)]]  # fmt: skip
+    metrics = IoUMetric.total_area_to_metrics(*torch.stack(areas).T.double(), metrics=['mIoU'])
+    assert mean_iou(confusion) == pytest.approx(100 * np.nanmean(metrics['IoU']))
+
+
+def test_a_prediction_beyond_the_classes_is_an_error():
+    with pytest.raises(ValueError, match=r'label map with class ids \[4\], expected 0 to 3;'):
+        confusion_matrix(masks([4]), masks([0]), 4)

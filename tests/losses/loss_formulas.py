@@ -1,4 +1,4 @@
-"""The losses once more, in float64 and by loops, as their papers write them.
+"""Reference formulas of the losses in float64, by loops, as their papers write them.
 
 Each takes student and teacher [N, C, H, W] and a mask [N, H, W], or labels with -1 in its place.
 """
@@ -30,7 +30,7 @@ def pearson(a, b):
 
 
 def pixels(x, valid):
-    """Vectors of what counts: [M, C]."""
+    """Vectors of the valid positions: [M, C]."""
     return np.array([x[n, :, i, j] for n, i, j in np.argwhere(valid)])
 
 
@@ -144,7 +144,7 @@ def attention_transfer(s, t, valid):
 
 
 def by_image(x, valid):
-    """Unit vectors of each image of which anything counts."""
+    """Unit vectors of each image with a valid position."""
     return [
         np.array([unit(v) for v in pixels(x[n : n + 1], valid[n : n + 1])])
         for n in range(len(valid))
@@ -201,13 +201,13 @@ def dense_contrast(s, t, valid, groups, patch, temperature):
         for g in range(groups):
             part = s[n, g * width : (g + 1) * width, i, j]
 
-            def alike(k, y, x, n=n, part=part):
+            def similarity(k, y, x, n=n, part=part):
                 other = t[n, k * width : (k + 1) * width, y, x]
                 return math.exp(-np.abs(part - other).sum() / temperature)
 
-            own = alike(g, i, j)
+            own = similarity(g, i, j)
             rest = sum(
-                alike(k, y, x)
+                similarity(k, y, x)
                 for k in range(groups)
                 for y, x in inside
                 if k != g and valid[n, y, x]

@@ -1,3 +1,6 @@
+"""Loss modules: weights, void and arguments of the config reach the functions."""
+
+import re
 from functools import partial
 
 import numpy as np
@@ -95,11 +98,12 @@ def test_the_temperature_is_that_of_the_config(name):
     assert value.item() == pytest.approx(kl(s, t, 2.5, axis).mean(), rel=1e-5)
 
 
-@each_with_temperature
-@pytest.mark.parametrize('temperature', [0, -1.0])
-def test_a_temperature_must_be_positive(name, temperature):
-    with pytest.raises(ValueError, match=f'{name}: temperature is {temperature}'):
-        MODELS.build(dict(type=name, temperature=temperature))
+@pytest.mark.parametrize('weight', [-0.1, float('nan'), float('inf'), '0.5', None])
+def test_a_weight_must_be_a_finite_number_of_zero_or_more(weight):
+    message = f'PixelKLLoss: loss_weight is {weight!r}, must be a finite number >= 0'
+    with pytest.raises(ValueError, match=re.escape(message)):
+        MODELS.build(dict(type='PixelKLLoss', loss_weight=weight))
+    assert MODELS.build(dict(type='PixelKLLoss', loss_weight=0)).loss_weight == 0
 
 
 # Of each module: arguments other than the defaults, the function that it stands for with them,
@@ -110,7 +114,8 @@ MODULES = {
     'ChannelWiseLoss': (dict(temperature=3.0), functional.channel_wise),
     'DKDLoss': (dict(temperature=3.0, alpha=2.0, beta=5.0), functional.dkd),
     'DISTLoss': (dict(temperature=3.0, beta=2.0, gamma=5.0), functional.dist),
-    'SoftJaccardLoss': (dict(temperature=3.0, threshold=0.3), functional.soft_jaccard),
+    'SoftJaccardLoss': (dict(temperature=3.0, threshold=0.3, smooth=1.0), functional.soft_jaccard),
+    'HardJaccardLoss': (dict(smooth=1.0), functional.hard_jaccard),
     'BoundarySplitLoss': (
         dict(temperature=3.0, width=2, edge_weight=2.0, body_weight=5.0),
         functional.boundary_split,
@@ -120,12 +125,15 @@ MODULES = {
     'FitNetLoss': ({}, functional.fitnet),
     'PKDLoss': ({}, functional.pkd),
     'AttentionTransferLoss': ({}, functional.attention_transfer),
-    'PairWiseLoss': (dict(pool=1), functional.pair_wise),
-    'SelfSimilarityLoss': (dict(temperature=0.5, pool=1), functional.self_similarity),
-    'CrossImageLoss': (dict(temperature=0.5, pool=1), functional.cross_image),
+    'PairWiseLoss': (dict(pool=1, max_nodes=4), functional.pair_wise),
+    'SelfSimilarityLoss': (
+        dict(temperature=0.5, pool=1, max_nodes=4),
+        functional.self_similarity,
+    ),
+    'CrossImageLoss': (dict(temperature=0.5, pool=1, max_nodes=4), functional.cross_image),
     'IntraClassLoss': ({}, functional.intra_class),
 }
-LABELLED = ['DKDLoss', 'BoundarySplitLoss', 'IntraClassLoss']
+LABELLED = ['DKDLoss', 'HardJaccardLoss', 'BoundarySplitLoss', 'IntraClassLoss']
 OTHER_CHANNELS = [
     'AttentionTransferLoss', 'PairWiseLoss', 'SelfSimilarityLoss', 'CrossImageLoss',
     'IntraClassLoss',
@@ -176,20 +184,22 @@ def test_a_module_knows_whether_it_needs_the_teachers_channels(name):
 
 
 @pytest.mark.parametrize(
-    'name', [name for name, (kwargs, _) in MODULES.items() if 'temperature' in kwargs]
+    ('name', 'argument'),
+    [
+        (name, argument)
+        for name, (kwargs, _) in MODULES.items()
+        for argument in ('temperature', 'pool', 'max_nodes')
+        if argument in kwargs
+    ],
 )
-def test_each_temperature_must_be_positive(name):
-    with pytest.raises(ValueError, match=f'{name}: temperature is 0, must be > 0'):
-        MODELS.build(dict(type=name, temperature=0))
+def test_temperatures_pools_and_bounds_must_be_positive_numbers(name, argument):
+    for value in (0, '1'):
+        message = f'{name}: {argument} is {value!r}, must be a finite number > 0'
+        with pytest.raises(ValueError, match=message):
+            MODELS.build(dict(type=name, **{argument: value}))
 
 
-@pytest.mark.parametrize('name', [n for n, (kwargs, _) in MODULES.items() if 'pool' in kwargs])
-def test_each_pool_must_be_positive(name):
-    with pytest.raises(ValueError, match=f'{name}: pool is 0, must be > 0'):
-        MODELS.build(dict(type=name, pool=0))
-
-
-def test_what_needs_labels_leaves_photos_without_them_out_and_the_rest_does_not():
+def test_losses_by_class_leave_images_without_labels_out_and_the_others_do_not():
     student, teacher = maps()
     labels = labels_without_the_last_quarter()
     free = torch.where(labels == VOID, 254, labels)

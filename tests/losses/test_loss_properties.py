@@ -1,11 +1,13 @@
-"""What the papers claim of their losses, and values worked out by hand."""
+"""Properties of each loss that its paper claims, and values worked out by hand."""
 
 import math
+from functools import partial
 
 import loss_formulas as formulas
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 
 from segkd_mm.losses import functional
 
@@ -104,6 +106,34 @@ def test_dist_of_opposites_by_hand():
     assert functional.dist(student, teacher, beta=0.5, gamma=2.0).item() == pytest.approx(5)
 
 
+def one_minus_correlation(a, b):
+    """Over the last dimension, mean over the others, without a floor."""
+    a, b = (x - x.mean(-1, keepdim=True) for x in (a, b))
+    return 1 - ((a * b).sum(-1) / (a.norm(dim=-1) * b.norm(dim=-1))).mean()
+
+
+def test_dist_of_nearly_absent_classes_is_that_of_the_formula():
+    # Classes 3 and 4 have a probability of some e^-13 at all pixels.
+    draw = torch.Generator().manual_seed(0)
+    winner = torch.randint(0, 3, (2, 1, 8, 8), generator=draw)
+    sure = torch.zeros(2, 5, 8, 8).scatter(1, winner, 13.0)
+    student, teacher = sure + torch.randn(2, 2, 5, 8, 8, generator=draw)
+    student.requires_grad_()
+    p, q = (x.double().softmax(1).movedim(1, -1).flatten(0, 2) for x in (student, teacher))
+    expected = one_minus_correlation(p, q) + one_minus_correlation(p.T, q.T)
+    value = functional.dist(student, teacher)
+    assert value.item() == pytest.approx(expected.item(), rel=1e-3)
+    slopes = [torch.autograd.grad(x, student)[0].flatten() for x in (value, expected)]
+    assert F.cosine_similarity(*slopes, dim=0) > 0.999
+
+
+def test_dist_counts_a_class_that_is_nowhere_in_both_as_equal():
+    # Classes 0 and 1 are opposite, each 1 - r = 2; class 2 has e^-200, which is 0 in float32.
+    student, teacher = row((5, 1, -200), (1, 5, -200)), row((1, 5, -200), (5, 1, -200))
+    value = functional.dist(student, teacher, beta=0.0).item()
+    assert value == pytest.approx((2 + 2 + 0) / 3, rel=1e-5)
+
+
 def test_soft_jaccard_of_certain_maps_is_one_minus_the_iou():
     # Classes of four pixels: student 0 0 1 1, teacher 0 1 1 1: IoU 1/2 and 2/3; class 2 is nowhere.
     certain = 100 * torch.eye(3)
@@ -119,6 +149,13 @@ def test_soft_jaccard_by_hand():
     # With a threshold above 0.2 class 1 is not there.
     value = functional.soft_jaccard(pixel(0.5, 0.5).log(), pixel(0.8, 0.2).log(), threshold=0.3)
     assert value.item() == pytest.approx(3 / 8, rel=1e-6)
+
+
+def test_soft_jaccard_as_its_authors_released_it_by_hand():
+    # Intersection and union plus one: 1.5 / 1.8, 1.2 / 1.5, and 1 / 1 of class 2, which counts.
+    student, teacher = pixel(0.5, 0.5, 0.0).log(), pixel(0.8, 0.2, 0.0).log()
+    value = functional.soft_jaccard(student, teacher, threshold=None, smooth=1.0).item()
+    assert value == pytest.approx((3 / 18 + 3 / 15 + 0) / 3, rel=1e-6)
 
 
 def test_edges_by_hand():
@@ -217,7 +254,7 @@ def test_a_rotation_of_the_channels_and_a_scale_change_nothing(loss):
 
 
 @each_relation
-def test_nodes_are_averages_of_what_counts(loss):
+def test_nodes_are_averages_of_valid_positions(loss):
     student, teacher = maps()
     valid = torch.ones(2, 4, 6, dtype=torch.bool)
     valid[0, :2, 2:4] = valid[1, 0, :] = False
@@ -234,20 +271,70 @@ def test_nodes_are_averages_of_what_counts(loss):
     assert pooled == pytest.approx(expected, rel=1e-4)
 
 
+KEYS = torch.eye(3)
+BOUNDED = {
+    # Windows of 2 leave 40 x 45 nodes, of 3 27 x 30.
+    'pair_wise': (functional.pair_wise, (80, 90), 3),
+    'self_similarity': (functional.self_similarity, (80, 90), 3),
+    # Windows of 5 leave 16 x 18 nodes, of 6 14 x 15.
+    'cross_image': (functional.cross_image, (80, 90), 6),
+    'memory_affinity': (partial(functional.memory_affinity, keys=KEYS), (80, 90), 6),
+    # Windows of 2 leave 16 x 17 nodes, of 3 11 x 11.
+    'cross_image, odd': (functional.cross_image, (31, 33), 3),
+}
+
+
+@pytest.mark.parametrize(('loss', 'size', 'side'), BOUNDED.values(), ids=list(BOUNDED))
+def test_the_window_grows_until_the_nodes_are_no_more_than_the_bound(loss, size, side):
+    student, teacher = maps(channels=3, size=size)
+    bounded, by_side = (
+        loss(student, teacher, **kw) for kw in ({}, dict(pool=side, max_nodes=None))
+    )
+    assert torch.equal(bounded, by_side)
+
+
+def units(x, pool=1):
+    """Pooled positions as unit vectors in float64, [N, n, C]."""
+    return F.normalize(F.avg_pool2d(x.double(), pool), dim=1).flatten(2).mT
+
+
+def affinity_kl(s, t, s_keys, t_keys, temperature):
+    s, t = (F.log_softmax(x @ keys.T / temperature, 1) for x, keys in ((s, s_keys), (t, t_keys)))
+    return F.kl_div(s, t, reduction='batchmean', log_target=True)
+
+
+def skd_in_cirkds_code(s, t):
+    s, t = units(s, 2), units(t, 2)
+    return (s @ s.mT - t @ t.mT).square().mean()
+
+
+def lightly_train(s, t):
+    pairs = zip(units(s), units(t), strict=True)
+    return torch.stack([affinity_kl(a, b, a, b, 0.07) for a, b in pairs]).mean()
+
+
+def cirkd(s, t):
+    s, t = units(s), units(t)
+    pairs = [(i, j) for i in range(len(s)) for j in range(len(s))]
+    return torch.stack([affinity_kl(s[i], t[i], s[j], t[j], 0.1) for i, j in pairs]).mean()
+
+
+PUBLISHED = {
+    'SKD, 32': (functional.pair_wise, 2, skd_in_cirkds_code, 32, 2),
+    'SKD, 64': (functional.pair_wise, 2, skd_in_cirkds_code, 64, 2),
+    'LightlyTrain, 32': (functional.self_similarity, 1, lightly_train, 32, 2),
+    'CIRKD, 32': (functional.cross_image, 1, cirkd, 32, 2),
+    'CIRKD, 64': (functional.cross_image, 1, cirkd, 64, 1),
+}
+
+
 @pytest.mark.parametrize(
-    ('loss', 'nodes'),
-    [
-        (functional.pair_wise, 1024),
-        (functional.self_similarity, 1024),
-        (functional.cross_image, 256),
-    ],
+    ('loss', 'pool', 'reference', 'side', 'images'), PUBLISHED.values(), ids=list(PUBLISHED)
 )
-def test_a_big_map_is_pooled_to_a_bounded_number_of_nodes(loss, nodes):
-    student, teacher = maps(channels=3, size=(80, 90))
-    side = math.ceil(math.sqrt(80 * 90 / nodes))
-    assert -(-80 // side) * -(-90 // side) <= 1.2 * nodes
-    by_two, by_side = (loss(student, teacher, pool=pool).item() for pool in (2, side))
-    assert by_two == by_side
+def test_without_a_bound_it_is_the_published_loss(loss, pool, reference, side, images):
+    student, teacher = maps(channels=3, size=(side, side))[:, :images]
+    value = loss(student, teacher, pool=pool, max_nodes=None).item()
+    assert value == pytest.approx(reference(student, teacher).item(), rel=1e-5)
 
 
 def test_pair_wise_by_hand():
@@ -321,12 +408,12 @@ def test_dense_contrast_by_hand():
     assert functional.dense_contrast(far, far, **CONTRAST).item() == pytest.approx(0, abs=1e-6)
 
 
-def test_dense_contrast_pools_by_maxima_of_what_counts():
+def test_dense_contrast_pools_by_maxima_of_valid_positions():
     student, teacher, _ = contrast_maps()
     valid = torch.ones(2, 4, 5, dtype=torch.bool)
     valid[0, 0, 0] = False
     student[0, :, 0, 0] = 1e4
-    pooled = [torch.nn.functional.max_pool2d(x, 2) for x in (student, teacher)]
+    pooled = [F.max_pool2d(x, 2) for x in (student, teacher)]
     for x, kept in zip((student, teacher), pooled, strict=True):
         kept[0, :, 0, 0] = x[0, :, :2, :2].flatten(1)[:, 1:].amax(1)
     value = functional.dense_contrast(student, teacher, valid, groups=2, patch=2, pool=2)
@@ -342,7 +429,7 @@ def test_dense_contrast_is_well_behaved():
     student, teacher, valid = contrast_maps()
     # Void changes nothing and gets no gradient; the teacher gets none at all.
     value = functional.dense_contrast(student, teacher, valid, **CONTRAST)
-    noisy = [torch.where(valid[:, None], x, 1e4).requires_grad_() for x in (student, teacher)]
+    noisy = [torch.where(valid[:, None], x, torch.inf).requires_grad_() for x in (student, teacher)]
     same = functional.dense_contrast(*noisy, valid, **CONTRAST)
     same.backward()
     assert torch.equal(same, value)
@@ -411,6 +498,9 @@ def test_hard_jaccard_is_one_minus_the_iou_of_a_sure_prediction_and_void_counts_
     assert functional.hard_jaccard(student, student, torch.full_like(labels, -1)).item() == 0
     right = functional.hard_jaccard(student, student, torch.tensor([[[0, 0, 1, 1]]])).item()
     assert right == pytest.approx(0, abs=1e-6)
+    # Released with a smoothing of one pixel: (1 + 1) / (2 + 1) of both classes.
+    smoothed = functional.hard_jaccard(student, student, labels, smooth=1.0).item()
+    assert smoothed == pytest.approx(1 - 2 / 3, abs=1e-6)
 
 
 def test_hard_jaccard_moves_the_student_towards_the_labels_at_extreme_logits_too():

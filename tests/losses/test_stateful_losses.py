@@ -1,4 +1,4 @@
-"""MGD, Af-DCD and CIRKD's memory: losses that keep parameters or queues."""
+"""Losses with parameters or queues: MGD, Af-DCD and CIRKD's memory."""
 
 import loss_formulas as formulas
 import numpy as np
@@ -9,7 +9,7 @@ from mmseg.registry import MODELS
 from torch import nn
 
 from segkd_mm.losses.modules import memory
-from segkd_mm.losses.modules.memory import ClassQueue, choose
+from segkd_mm.losses.modules.memory import ClassQueue, sample_mask
 
 VOID = 255
 AFDCD = dict(type='AfDCDLoss', channels=4, groups=2, patch=2, pool=1)
@@ -46,18 +46,18 @@ def make_identity(generator):
 # Masked generation.
 
 
-def test_mgd_is_the_squared_distance_of_what_the_shown_positions_regenerate():
+def test_mgd_is_the_squared_distance_of_what_the_kept_positions_regenerate():
     student, teacher = maps()
     loss = MODELS.build(dict(type='MGDLoss', channels=4, mask_ratio=0.5, loss_weight=3.0))
     torch.manual_seed(1)
     value = loss(student, teacher, labels())
     torch.manual_seed(1)
-    counts = labels() != VOID
-    shown = (torch.rand(2, 4, 6) >= 0.5) & counts
-    assert 0 < shown.sum() < counts.sum()
-    made = generated(loss.generator, student * shown[:, None])
-    squared = (made - teacher.double()).square().movedim(1, -1)
-    assert value.item() == pytest.approx(3 * squared[counts].mean().item(), rel=1e-5)
+    valid = labels() != VOID
+    kept = (torch.rand(2, 4, 6) >= 0.5) & valid
+    assert 0 < kept.sum() < valid.sum()
+    output = generated(loss.generator, student * kept[:, None])
+    squared = (output - teacher.double()).square().movedim(1, -1)
+    assert value.item() == pytest.approx(3 * squared[valid].mean().item(), rel=1e-5)
 
 
 def test_afdcd_is_mgd_and_the_contrast_of_the_same_regeneration():
@@ -66,11 +66,12 @@ def test_afdcd_is_mgd_and_the_contrast_of_the_same_regeneration():
     torch.manual_seed(1)
     value = loss(student, teacher, labels())
     torch.manual_seed(1)
-    counts = labels() != VOID
-    made = generated(loss.generator, student * ((torch.rand(2, 4, 6) >= 0.75) & counts)[:, None])
-    made, teacher = made.detach().numpy(), teacher.double().numpy()
-    expected = 2 * formulas.fitnet(made, teacher, counts.numpy()) + 0.3 * formulas.dense_contrast(
-        made, teacher, counts.numpy(), groups=2, patch=2, temperature=1.0
+    valid = labels() != VOID
+    kept = (torch.rand(2, 4, 6) >= 0.75) & valid
+    output = generated(loss.generator, student * kept[:, None]).detach().numpy()
+    teacher, valid = teacher.double().numpy(), valid.numpy()
+    expected = 2 * formulas.fitnet(output, teacher, valid) + 0.3 * formulas.dense_contrast(
+        output, teacher, valid, groups=2, patch=2, temperature=1.0
     )
     assert value.item() == pytest.approx(expected, rel=1e-5)
 
@@ -82,13 +83,13 @@ def test_with_nothing_hidden_and_a_generator_that_copies_mgd_is_zero_at_the_teac
     assert loss(teacher.clone(), teacher).item() == 0
 
 
-def test_the_mask_hides_as_large_a_part_as_it_is_told():
+def test_the_mask_ratio_is_the_masked_part_of_the_positions():
     loss = MODELS.build(dict(type='MGDLoss', channels=1, mask_ratio=0.75))
     make_identity(loss.generator)
     torch.manual_seed(0)
-    shown = loss.regenerate(torch.ones(4, 1, 50, 50), None)
-    assert set(shown.unique().tolist()) == {0.0, 1.0}
-    assert shown.mean().item() == pytest.approx(0.25, abs=0.02)  # 10,000 draws
+    regenerated = loss.regenerate(torch.ones(4, 1, 50, 50), None)
+    assert set(regenerated.unique().tolist()) == {0.0, 1.0}
+    assert regenerated.mean().item() == pytest.approx(0.25, abs=0.02)  # 10,000 draws
 
 
 @each_generator
@@ -102,7 +103,7 @@ def test_a_generated_loss_is_well_behaved(config):
 
     plain = value(student, teacher, labels())
     void = (labels() == VOID)[:, None]
-    noisy = [x.masked_fill(void, 1e4).requires_grad_() for x in (student, teacher)]
+    noisy = [x.masked_fill(void, torch.inf).requires_grad_() for x in (student, teacher)]
     same = value(*noisy, labels())
     same.backward()
     assert torch.equal(same, plain)
@@ -148,30 +149,30 @@ def test_a_queue_keeps_the_last_features_of_each_class():
     queue = ClassQueue(2, 3, 1)
     features = torch.tensor([[1.0, 10], [2, 20], [3, 30], [4, 40]])[:, :, None]
     present = torch.tensor([[1, 1], [1, 0], [1, 0], [1, 1]]).bool()
-    queue.put(features, present)
+    queue.enqueue(features, present)
     assert queue.seen.tolist() == [4, 2]
     assert queue.features[0].flatten().sort()[0].tolist() == [2, 3, 4]
     assert queue.features[1].flatten().tolist() == [10, 40, 0]
-    queue.put(*(x.expand(1, 2, *x.shape[2:]) for x in entries(5)))
+    queue.enqueue(*(x.expand(1, 2, *x.shape[2:]) for x in entries(5)))
     assert queue.features[0].flatten().sort()[0].tolist() == [3, 4, 5]
     assert queue.features[1].flatten().tolist() == [10, 40, 5]
 
 
 def test_a_draw_gives_filled_places_alone_and_each_once():
     queue = ClassQueue(2, 4, 1)
-    assert queue.draw(3).shape == (0, 1)
-    queue.put(torch.tensor([[1.0, 10], [2, 20], [3, 30]])[:, :, None], torch.tensor(
+    assert queue.sample(3).shape == (0, 1)
+    queue.enqueue(torch.tensor([[1.0, 10], [2, 20], [3, 30]])[:, :, None], torch.tensor(
         [[1, 1], [1, 0], [1, 0]]).bool())  # fmt: skip
-    assert sorted(queue.draw(4).flatten().tolist()) == [1, 2, 3, 10]
-    drawn = queue.draw(2).flatten().tolist()
+    assert sorted(queue.sample(4).flatten().tolist()) == [1, 2, 3, 10]
+    drawn = queue.sample(2).flatten().tolist()
     assert len(drawn) == len(set(drawn)) == 3 and 10 in drawn
 
 
-def test_choose_is_at_random_and_among_what_it_is_told():
+def test_sample_mask_is_at_random_and_takes_true_elements_alone():
     torch.manual_seed(0)
-    among = torch.tensor([True, False, True, True]).expand(3000, 4)
-    index, chosen = choose(among, 2)
-    assert chosen.all()
+    mask = torch.tensor([True, False, True, True]).expand(3000, 4)
+    index, sampled = sample_mask(mask, 2)
+    assert sampled.all()
     assert torch.bincount(index.flatten(), minlength=4)[1] == 0
     shares = torch.bincount(index.flatten(), minlength=4)[[0, 2, 3]] / 6000
     assert shares.tolist() == pytest.approx(3 * [1 / 3], abs=0.03)
@@ -181,16 +182,23 @@ def test_all_processes_hold_what_all_of_them_saw(monkeypatch):
     # As gathered from two processes: this one's, then another's.
     monkeypatch.setattr(memory, 'all_gather', lambda x: [x, 2 * x if x.is_floating_point() else x])
     queue = ClassQueue(1, 8, 1)
-    queue.put(*entries(1, 3))
+    queue.enqueue(*entries(1, 3))
     assert queue.features.flatten().tolist() == [1, 3, 2, 6, 0, 0, 0, 0]
     assert queue.seen.tolist() == [4]
 
 
 def memory_loss(**kwargs):
-    return MODELS.build(
-        dict(type='CIRKDMemoryLoss', num_classes=3, channels=4, pixels=64, regions=8, pool=1,
-             pixel_keys=200, region_keys=200, **kwargs)
-    )  # fmt: skip
+    sizes = dict(num_classes=3, channels=4, pixels=64, regions=8, pixel_keys=200, region_keys=200)
+    return MODELS.build({'type': 'CIRKDMemoryLoss', 'pool': 1, **sizes, **kwargs})
+
+
+def test_the_memory_loss_bounds_its_nodes():
+    # Of 4 x 6 positions windows of 3 leave 2 x 2 nodes.
+    bounded, by_three = (
+        memory_loss(**kwargs)(*maps(), labels())
+        for kwargs in (dict(max_nodes=4), dict(pool=3, max_nodes=None))
+    )
+    assert bounded.item() == pytest.approx(by_three.item(), rel=1e-5)
 
 
 def test_the_first_step_compares_with_the_batchs_own_pixels_and_regions():
@@ -260,7 +268,7 @@ def test_the_memory_loss_is_well_behaved():
     student, teacher = maps()
     assert memory_loss()(teacher.clone(), teacher, labels()).item() == pytest.approx(0, abs=1e-5)
     void = (labels() == VOID)[:, None]
-    noisy = [x.masked_fill(void, 1e4).requires_grad_() for x in (student, teacher)]
+    noisy = [x.masked_fill(void, torch.inf).requires_grad_() for x in (student, teacher)]
     value = memory_loss()(*noisy, labels())
     value.backward()
     assert value.item() == pytest.approx(memory_loss()(student, teacher, labels()).item(), rel=1e-5)

@@ -1,4 +1,4 @@
-"""CIRKD: relations of positions across images, in the batch and to remembered ones."""
+"""CIRKD: similarities of positions to those of all images of the batch, and of a memory."""
 
 terms = dict(
     batch=dict(
@@ -15,7 +15,7 @@ terms = dict(
             num_classes=21,
             channels='auto',
             temperature=0.1,
-            # Short recipes on small crops: a tenth of the authors' queues.
+            # A tenth of the authors' queues, for short recipes on small crops.
             pixels=2000,
             regions=200,
             loss_weight=0.1,

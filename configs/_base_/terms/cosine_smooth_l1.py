@@ -1,4 +1,4 @@
-"""Cosine and smooth L1 of the standardised feature, half and half."""
+"""Cosine distance and smooth L1 of the standardised feature, half and half."""
 
 terms = dict(
     context=dict(

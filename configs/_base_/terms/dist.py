@@ -1,4 +1,4 @@
-"""DIST: the student's probabilities correlate with the teacher's, by pixel and by class."""
+"""DIST: correlation of the probabilities with the teacher's, by pixel and by class."""
 
 terms = dict(
     logits=dict(

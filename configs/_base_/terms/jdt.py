@@ -1,4 +1,4 @@
-"""JDT: the regions of each class overlap with the teacher's, and with those of the labels."""
+"""JDT: soft Jaccard distance of each class to the teacher's probabilities and to the labels."""
 
 _base_ = './soft_jaccard.py'
 

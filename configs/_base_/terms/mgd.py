@@ -1,11 +1,12 @@
-"""MGD: the teacher's feature is regenerated from a masked one of the student."""
+"""MGD: regenerate the teacher's feature from the masked feature of the student."""
 
 terms = dict(
     context=dict(
         student='decode_head.aspp',
         teacher='decode_head.aspp',
         adapter='auto',
-        # An untrained generator lets a tenth through of the gradient that FitNet would give.
+        # Between the authors' weights for 512 and for 2048 channels (docs/losses.md). The untrained
+        # generator weakens the gradient to about a quarter of FitNet's.
         loss=dict(type='MGDLoss', channels='auto', loss_weight=50.0),
     )
 )

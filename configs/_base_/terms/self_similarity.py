@@ -1,4 +1,4 @@
-"""Self-similarity: what each position of an image is most alike to."""
+"""Self-similarity: distribution of each position's similarities within its image."""
 
 terms = dict(
     context=dict(

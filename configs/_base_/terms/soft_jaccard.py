@@ -1,4 +1,4 @@
-"""Soft Jaccard: the regions of each class overlap with the teacher's."""
+"""Soft Jaccard distance of each class to the teacher's probabilities."""
 
 terms = dict(
     logits=dict(

@@ -2,22 +2,17 @@
 
 All of them share these properties. Shapes are [N, C, H, W] for ``student`` and ``teacher``, and
 [N, H, W] of bool for ``valid``, which is False at void pixels and padding (None: all count). Those
-that need labels take them in its place: class ids at the map's size, [N, H, W], -1 where nothing
-counts, as :func:`labels_at` makes them. The result is a mean over what counts, so that a weight
-carries from one crop or batch size to another, and zero where nothing counts. They are computed in
+that need labels take them in its place: class ids at the map's size, [N, H, W], -1 at void, as
+:func:`labels_at` makes them. The result is a mean over the valid positions, so that a weight
+carries from one crop or batch size to another, and zero where there are none; relations bound
+their nodes (see :mod:`segkd_mm.losses.functional.relations`), and a smoothed Jaccard counts
+pixels. Void has no influence on value or gradient, be it infinite or NaN. All are computed in
 float32, also under autocast, and no gradient reaches the teacher. Losses of relations and of
 attention allow the student other channels than the teacher's; the rest want one shape.
-:func:`hard_jaccard` alone has nothing to do with the teacher.
+:func:`hard_jaccard` alone does not use the teacher.
 """
 
-from segkd_mm.losses.functional.classes import (
-    boundary_split,
-    dist,
-    dkd,
-    edges,
-    hard_jaccard,
-    soft_jaccard,
-)
+from segkd_mm.losses.functional.boundary import boundary_split, edges
 from segkd_mm.losses.functional.common import (
     class_masks,
     in_float32,
@@ -26,6 +21,8 @@ from segkd_mm.losses.functional.common import (
     valid_pixels,
 )
 from segkd_mm.losses.functional.contrast import dense_contrast
+from segkd_mm.losses.functional.correlation import dist
+from segkd_mm.losses.functional.decoupled_kl import dkd
 from segkd_mm.losses.functional.features import (
     attention_transfer,
     cosine_feature,
@@ -33,7 +30,8 @@ from segkd_mm.losses.functional.features import (
     fitnet,
     pkd,
 )
-from segkd_mm.losses.functional.logits import channel_wise, pixel_kl, standardised_kl
+from segkd_mm.losses.functional.jaccard import hard_jaccard, soft_jaccard
+from segkd_mm.losses.functional.kl import channel_wise, pixel_kl, standardised_kl
 from segkd_mm.losses.functional.relations import (
     cross_image,
     intra_class,

@@ -1,4 +1,4 @@
-"""Losses that compare features position by position or channel by channel."""
+"""Feature losses by position or channel: FitNet, cosine, cosine + smooth L1, PKD, AT."""
 
 import torch
 import torch.nn.functional as F
@@ -6,7 +6,7 @@ from torch import Tensor
 
 from segkd_mm.losses.functional.common import (
     across_channels,
-    everywhere,
+    all_valid,
     in_float32,
     mean_over_valid,
     standardise,
@@ -15,11 +15,11 @@ from segkd_mm.losses.functional.common import (
 
 @in_float32
 def cosine_feature(student: Tensor, teacher: Tensor, valid: Tensor | None = None) -> Tensor:
-    """``mean_v (1 - cos(s, t))`` along channels: 0 for like directions, 2 for opposite ones.
+    """Cosine distance of features along channels, mean over positions.
 
-    Computed as half the squared distance of the unit vectors, which is the same but 0, too, where
-    both are zero, as after a ReLU. Vectors shorter than 1e-4 count as shorter than a unit, lest
-    their gradient explode.
+    ``mean_v (1 - cos(s, t))``: 0 for like directions, 2 for opposite ones. Computed as half the
+    squared distance of the unit vectors, which is the same but 0, too, where both are zero, as
+    after a ReLU. Vectors shorter than 1e-4 are divided by 1e-4, which bounds the gradient.
 
     Source: the feature distillation of the project that this toolbox was conceived from.
 
@@ -34,14 +34,16 @@ def cosine_feature(student: Tensor, teacher: Tensor, valid: Tensor | None = None
 
 @in_float32
 def cosine_smooth_l1(student: Tensor, teacher: Tensor, valid: Tensor | None = None) -> Tensor:
-    """``0.5 · mean_v (1 - cos(s, t)) + 0.5 · mean_{v,C} smoothL1(s - t)`` of standardised features.
+    """Cosine distance and smooth L1 of standardised features, half and half.
 
-    Each channel has zero mean and unit variance over the batch, so that a few loud channels do not
-    drown the others; smoothL1(d) is d² / 2 up to 1 and |d| - 1/2 beyond.
+    ``0.5 · mean_v (1 - cos(s, t)) + 0.5 · mean_{v,C} smoothL1(s - t)``, with s and t of zero mean
+    and unit variance by channel over the batch, so that channels of large values do not dominate;
+    smoothL1(d) is d² / 2 up to 1 and |d| - 1/2 beyond.
 
-    Source: the distillers of foundation models, Theia (arXiv 2407.20179) and UNIC (arXiv
-    2408.05088), which standardise the teacher by running statistics and leave the student as it
-    is; here both are, by those of the batch, so that the loss is 0 where they agree.
+    Source: the distillers of foundation models: UNIC (arXiv 2408.05088), which weighs the two by
+    0.5 and 0.5, as here, and Theia (arXiv 2407.20179), which weighs them by 0.9 and 0.1. Both
+    standardise the teacher by running statistics and leave the student as it is; here both are
+    standardised, by the batch's statistics, so that the loss is 0 where they agree.
 
     Args:
         student: Features, adapted to the teacher's channels.
@@ -56,9 +58,11 @@ def cosine_smooth_l1(student: Tensor, teacher: Tensor, valid: Tensor | None = No
 
 @in_float32
 def fitnet(student: Tensor, teacher: Tensor, valid: Tensor | None = None) -> Tensor:
-    """``mean_{v,C} (s - t)²``.
+    """Mean squared error of features: FitNet.
 
-    Source: FitNets, arXiv 1412.6550.
+    ``mean_{v,C} (s - t)²``.
+
+    Source: FitNets, arXiv 1412.6550; CIRKD's code gives it a weight of 10, which carries over.
 
     Args:
         student: Features, adapted to the teacher's channels.
@@ -90,12 +94,12 @@ def pkd(student: Tensor, teacher: Tensor, valid: Tensor | None = None) -> Tensor
 
 @across_channels
 def attention_transfer(student: Tensor, teacher: Tensor, valid: Tensor | None = None) -> Tensor:
-    """Squared distance of the normalised maps of energy, mean over images: AT.
+    """Squared distance of the normalised attention maps, mean over images: AT.
 
-    ``Σ_v (a(s) - a(t))²`` with a(x) the map ``Σ_C x²``, of unit length over an image's positions
-    that count. That is ``2 - 2 · cos`` of the maps, in [0, 2]. Channels may differ.
+    ``Σ_v (a(s) - a(t))²`` with a(x) the attention map ``Σ_C x²``, of unit length over the valid
+    positions of an image. That is ``2 - 2 · cos`` of the maps, in [0, 2]. Channels may differ.
 
-    Source: arXiv 1612.03928. The code of CIRKD takes the mean over positions, not the sum, which
+    Source: arXiv 1612.03928. CIRKD's code takes the mean over positions, not the sum, which
     shrinks as the map grows: divide its weight by H·W, as 1e4 at 64 x 64 to 2.4.
 
     Args:
@@ -103,7 +107,7 @@ def attention_transfer(student: Tensor, teacher: Tensor, valid: Tensor | None = 
         teacher: Features.
         valid: Which positions count.
     """
-    valid = (everywhere(student) if valid is None else valid).flatten(1)
+    valid = (all_valid(student) if valid is None else valid).flatten(1)
 
     def attention(x: Tensor) -> Tensor:
         energy = torch.where(valid, x.square().mean(dim=1).flatten(1), 0)

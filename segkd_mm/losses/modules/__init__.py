@@ -1,4 +1,4 @@
-"""The functions of ``functional`` as registered modules, for use in configs."""
+"""Loss modules, registered in ``MODELS`` under their class names, over the pure functions."""
 
 from segkd_mm.losses.modules.base import KDLoss, LabelledKDLoss
 from segkd_mm.losses.modules.features import (

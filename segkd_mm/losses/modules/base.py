@@ -1,4 +1,7 @@
-"""What the modules share: a weight, void left out, and labels at the map's size."""
+"""Base classes of the loss modules: weight, void left out, labels at map size."""
+
+from math import isfinite
+from numbers import Real
 
 from torch import Tensor, nn
 
@@ -7,11 +10,14 @@ from segkd_mm.losses import functional
 
 
 class KDLoss(nn.Module):
-    """Base of the modules: a weight, and the void pixels of the labels left out.
+    """Base of the loss modules: a weight, and the void pixels of the labels left out.
 
     Args:
-        loss_weight: Factor of the loss; at 0 the distiller leaves the term out.
+        loss_weight: Factor of the loss, >= 0; at 0 the distiller leaves the term out.
         ignore_index: The id of void in the labels.
+
+    Raises:
+        ValueError: ``loss_weight`` is negative or no finite number.
     """
 
     same_channels = True
@@ -19,6 +25,11 @@ class KDLoss(nn.Module):
 
     def __init__(self, loss_weight: float = 1.0, ignore_index: int = VOID) -> None:
         super().__init__()
+        if not (_is_finite(loss_weight) and loss_weight >= 0):
+            raise ValueError(
+                f'{type(self).__name__}: loss_weight is {loss_weight!r}, must be a finite number '
+                '>= 0.'
+            )
         self.loss_weight = loss_weight
         self.ignore_index = ignore_index
 
@@ -28,28 +39,28 @@ class KDLoss(nn.Module):
         Args:
             student: [N, C, h, w].
             teacher: [N, C, h, w].
-            labels: Class ids of the images, [N, H, W], or ``UNLABELLED`` where a photo without
-                labels counts; None where there are none.
+            labels: Class ids of the images, [N, H, W], or ``UNLABELLED`` at pixels of images
+                without labels, which count; None where there are none.
         """
-        counts = self.counting(labels, student.shape[2:])
-        return self.loss_weight * self.compute(student, teacher, counts)
+        resized = self.resize_labels(labels, student.shape[2:])
+        return self.loss_weight * self.compute(student, teacher, resized)
 
-    def counting(self, labels: Tensor | None, size: tuple[int, int]) -> Tensor | None:
-        """What counts at the size of the map, as ``compute`` is told."""
+    def resize_labels(self, labels: Tensor | None, size: tuple[int, int]) -> Tensor | None:
+        """The third argument of ``compute``: the mask of valid positions, [N, h, w] of bool."""
         if labels is None:
             return None
         return functional.valid_pixels(labels, size, self.ignore_index)
 
-    def compute(self, student: Tensor, teacher: Tensor, counts: Tensor | None) -> Tensor:
-        """The loss without its weight; ``counts`` is [N, h, w] of bool, or None for all."""
+    def compute(self, student: Tensor, teacher: Tensor, valid: Tensor | None) -> Tensor:
+        """The loss without its weight; ``valid`` is [N, h, w] of bool, or None for all."""
         raise NotImplementedError
 
 
 class LabelledKDLoss(KDLoss):
-    """Base of those that need labels: ``compute`` has class ids in place of the mask."""
+    """Base of the loss modules that need labels: ``compute`` takes class ids, not a mask."""
 
-    def counting(self, labels: Tensor | None, size: tuple[int, int]) -> Tensor:
-        """Labels at the size of the map, [N, h, w] of int64, -1 at void.
+    def resize_labels(self, labels: Tensor | None, size: tuple[int, int]) -> Tensor:
+        """The third argument of ``compute``: labels at map size, [N, h, w] of int64, -1 at void.
 
         Raises:
             ValueError: There are no labels.
@@ -60,13 +71,29 @@ class LabelledKDLoss(KDLoss):
         return functional.labels_at(labels, size, self.ignore_index)
 
 
-def positive(loss: nn.Module, **values: float) -> None:
-    """Check arguments of a loss and keep them as its attributes.
+def set_positive(loss: nn.Module, **values: float) -> None:
+    """Check that arguments of a loss are positive and keep them as its attributes.
 
     Raises:
-        ValueError: One of ``values`` is not above 0.
+        ValueError: One of ``values`` is no finite number above 0.
     """
     for name, value in values.items():
-        if value <= 0:
-            raise ValueError(f'{type(loss).__name__}: {name} is {value}, must be > 0.')
+        if not (_is_finite(value) and value > 0):
+            raise ValueError(
+                f'{type(loss).__name__}: {name} is {value!r}, must be a finite number > 0.'
+            )
         setattr(loss, name, value)
+
+
+def set_nodes(loss: nn.Module, pool: int, max_nodes: int | None) -> None:
+    """Check the node arguments of a loss of relations and keep them; no bound if None.
+
+    Raises:
+        ValueError: ``pool`` or ``max_nodes`` is no finite number above 0.
+    """
+    set_positive(loss, pool=pool, **({} if max_nodes is None else {'max_nodes': max_nodes}))
+    loss.max_nodes = max_nodes
+
+
+def _is_finite(value: object) -> bool:
+    return isinstance(value, Real) and isfinite(value)

@@ -1,4 +1,4 @@
-"""Losses of features as registered modules."""
+"""Modules of the losses of features: cosine, cosine with smooth L1, FitNet, PKD, AT."""
 
 from mmseg.registry import MODELS
 from torch import Tensor
@@ -9,7 +9,7 @@ from segkd_mm.losses.modules.base import KDLoss
 
 @MODELS.register_module()
 class CosineFeatureLoss(KDLoss):
-    """:func:`segkd_mm.losses.functional.cosine_feature`."""
+    """Module of :func:`segkd_mm.losses.functional.cosine_feature`."""
 
     def compute(self, student: Tensor, teacher: Tensor, valid: Tensor | None) -> Tensor:
         return functional.cosine_feature(student, teacher, valid)
@@ -17,7 +17,7 @@ class CosineFeatureLoss(KDLoss):
 
 @MODELS.register_module()
 class CosineSmoothL1Loss(KDLoss):
-    """:func:`segkd_mm.losses.functional.cosine_smooth_l1`."""
+    """Module of :func:`segkd_mm.losses.functional.cosine_smooth_l1`."""
 
     def compute(self, student: Tensor, teacher: Tensor, valid: Tensor | None) -> Tensor:
         return functional.cosine_smooth_l1(student, teacher, valid)
@@ -25,7 +25,7 @@ class CosineSmoothL1Loss(KDLoss):
 
 @MODELS.register_module()
 class FitNetLoss(KDLoss):
-    """:func:`segkd_mm.losses.functional.fitnet`."""
+    """Module of :func:`segkd_mm.losses.functional.fitnet`."""
 
     def compute(self, student: Tensor, teacher: Tensor, valid: Tensor | None) -> Tensor:
         return functional.fitnet(student, teacher, valid)
@@ -33,7 +33,7 @@ class FitNetLoss(KDLoss):
 
 @MODELS.register_module()
 class PKDLoss(KDLoss):
-    """:func:`segkd_mm.losses.functional.pkd`."""
+    """Module of :func:`segkd_mm.losses.functional.pkd`."""
 
     def compute(self, student: Tensor, teacher: Tensor, valid: Tensor | None) -> Tensor:
         return functional.pkd(student, teacher, valid)
@@ -41,7 +41,7 @@ class PKDLoss(KDLoss):
 
 @MODELS.register_module()
 class AttentionTransferLoss(KDLoss):
-    """:func:`segkd_mm.losses.functional.attention_transfer` (AT); needs no adapter."""
+    """Module of :func:`segkd_mm.losses.functional.attention_transfer` (AT); needs no adapter."""
 
     same_channels = False
 

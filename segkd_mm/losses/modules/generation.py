@@ -1,22 +1,22 @@
-"""Losses that regenerate the teacher's feature from a masked student's: MGD, Af-DCD."""
+"""Losses with a trained generator from the masked student feature to the teacher's: MGD, Af-DCD."""
 
 import torch
 from mmseg.registry import MODELS
 from torch import Tensor, nn
 
 from segkd_mm.losses import functional
-from segkd_mm.losses.modules.base import KDLoss, positive
+from segkd_mm.losses.modules.base import KDLoss, set_positive
 
 
 @MODELS.register_module()
 class MGDLoss(KDLoss):
-    """Regenerate the teacher's feature from the student's, of which a part is hidden: MGD.
+    """Squared error of the teacher feature regenerated from the masked student feature: MGD.
 
     ``mean_{v,C} (G(m · s) - t)²``, with m 0 at a random part of the positions and G a 3x3 conv, a
     ReLU and a 3x3 conv, which is trained along and kept in the checkpoint as part of the term.
 
-    With s = t it is 0 only if G is; void positions are hidden and not compared, so nothing there
-    changes the value.
+    With s = t it is 0 only if G(m · t) = t; void positions are masked and not compared, so nothing
+    there changes the value.
 
     Source: arXiv 2205.01529. Its code sums over channels and positions and divides by N: multiply
     its weight by C·H·W, as 2e-5 with 2048 channels at 64 x 64 to 168, and then look at the size of
@@ -24,7 +24,7 @@ class MGDLoss(KDLoss):
 
     Args:
         channels: Of both features; ``'auto'`` in the config of a term takes the teacher's.
-        mask_ratio: Part of the positions that is hidden, in [0, 1).
+        mask_ratio: Part of the positions that is masked, in [0, 1).
         kwargs: Of :class:`KDLoss`.
     """
 
@@ -45,11 +45,11 @@ class MGDLoss(KDLoss):
         return functional.fitnet(self.regenerate(student, valid), teacher, valid)
 
     def regenerate(self, student: Tensor, valid: Tensor | None) -> Tensor:
-        """What the generator makes of the student's feature [N, C, H, W] where it is shown."""
-        shown = torch.rand_like(student[:, 0], dtype=torch.float32) >= self.mask_ratio
-        shown = shown if valid is None else shown & valid
+        """The generator's output for the randomly masked student feature, [N, C, H, W]."""
+        kept = torch.rand_like(student[:, 0], dtype=torch.float32) >= self.mask_ratio
+        kept = kept if valid is None else kept & valid
         with torch.autocast(student.device.type, enabled=False):
-            return self.generator(torch.where(shown[:, None], student.float(), 0))
+            return self.generator(torch.where(kept[:, None], student.float(), 0))
 
 
 @MODELS.register_module()
@@ -62,14 +62,15 @@ class AfDCDLoss(MGDLoss):
     Source: NeurIPS 2023, Fan et al., "Augmentation-free dense contrastive knowledge distillation".
     Its code sums the reconstruction over C·H·W, with weights of 1e-6 (VOC) and 8e-6 (CamVid): 8.4
     and 33 in our mean with 2048 channels at 64 x 64 and 45 x 45; and the contrast over groups, with
-    5e-3 and 1e-2: 0.08 and 0.16 in our mean.
+    5e-3 and 1e-2: 0.08 and 0.16 in our mean. ``pool=1`` is its code's on CamVid only: see the
+    memory in :func:`segkd_mm.losses.functional.dense_contrast`.
 
     Args:
         channels: Of both features; ``'auto'`` in the config of a term takes the teacher's.
         reconstruction: Weight of the reconstruction.
         contrast: Weight of the contrast.
         temperature: τ > 0.
-        groups: Of the channels; divides them.
+        groups: Number of groups of channels; divides ``channels``.
         patch: Side of a patch, in pooled positions.
         pool: Side of the max-pooling before.
         kwargs: Of :class:`MGDLoss`.
@@ -94,14 +95,14 @@ class AfDCDLoss(MGDLoss):
             raise ValueError(
                 f'{type(self).__name__}: {channels} channels do not divide into {groups} groups.'
             )
-        positive(self, temperature=temperature, groups=groups, patch=patch, pool=pool)
+        set_positive(self, temperature=temperature, groups=groups, patch=patch, pool=pool)
         self.reconstruction = reconstruction
         self.contrast = contrast
 
     def compute(self, student: Tensor, teacher: Tensor, valid: Tensor | None) -> Tensor:
-        made = self.regenerate(student, valid)
+        generated = self.regenerate(student, valid)
         contrast = functional.dense_contrast(
-            made, teacher, valid, self.temperature, self.groups, self.patch, self.pool
+            generated, teacher, valid, self.temperature, self.groups, self.patch, self.pool
         )
-        reconstruction = functional.fitnet(made, teacher, valid)
+        reconstruction = functional.fitnet(generated, teacher, valid)
         return self.reconstruction * reconstruction + self.contrast * contrast

@@ -1,19 +1,19 @@
-"""Losses of logits as registered modules."""
+"""Modules of the losses of logits: pixel KL, CWD, DKD, DIST, Jaccard, boundary split."""
 
 from mmseg.registry import MODELS
 from torch import Tensor
 
 from segkd_mm.losses import functional
-from segkd_mm.losses.modules.base import KDLoss, LabelledKDLoss, positive
+from segkd_mm.losses.modules.base import KDLoss, LabelledKDLoss, set_positive
 
 
 @MODELS.register_module()
 class PixelKLLoss(KDLoss):
-    """:func:`segkd_mm.losses.functional.pixel_kl` on logits."""
+    """Module of :func:`segkd_mm.losses.functional.pixel_kl` on logits."""
 
     def __init__(self, temperature: float = 1.0, **kwargs) -> None:
         super().__init__(**kwargs)
-        positive(self, temperature=temperature)
+        set_positive(self, temperature=temperature)
 
     def compute(self, student: Tensor, teacher: Tensor, valid: Tensor | None) -> Tensor:
         return functional.pixel_kl(student, teacher, valid, self.temperature)
@@ -21,11 +21,11 @@ class PixelKLLoss(KDLoss):
 
 @MODELS.register_module()
 class StandardisedKLLoss(KDLoss):
-    """:func:`segkd_mm.losses.functional.standardised_kl` (logit standardisation)."""
+    """Module of :func:`segkd_mm.losses.functional.standardised_kl` (logit standardisation)."""
 
     def __init__(self, temperature: float = 2.0, **kwargs) -> None:
         super().__init__(**kwargs)
-        positive(self, temperature=temperature)
+        set_positive(self, temperature=temperature)
 
     def compute(self, student: Tensor, teacher: Tensor, valid: Tensor | None) -> Tensor:
         return functional.standardised_kl(student, teacher, valid, self.temperature)
@@ -33,11 +33,11 @@ class StandardisedKLLoss(KDLoss):
 
 @MODELS.register_module()
 class ChannelWiseLoss(KDLoss):
-    """:func:`segkd_mm.losses.functional.channel_wise` (CWD), on logits or features."""
+    """Module of :func:`segkd_mm.losses.functional.channel_wise` (CWD), on logits or features."""
 
     def __init__(self, temperature: float = 4.0, **kwargs) -> None:
         super().__init__(**kwargs)
-        positive(self, temperature=temperature)
+        set_positive(self, temperature=temperature)
 
     def compute(self, student: Tensor, teacher: Tensor, valid: Tensor | None) -> Tensor:
         return functional.channel_wise(student, teacher, valid, self.temperature)
@@ -45,13 +45,13 @@ class ChannelWiseLoss(KDLoss):
 
 @MODELS.register_module()
 class DKDLoss(LabelledKDLoss):
-    """:func:`segkd_mm.losses.functional.dkd`, for dense labels."""
+    """Module of :func:`segkd_mm.losses.functional.dkd`, for dense labels."""
 
     def __init__(
         self, temperature: float = 4.0, alpha: float = 1.0, beta: float = 8.0, **kwargs
     ) -> None:
         super().__init__(**kwargs)
-        positive(self, temperature=temperature)
+        set_positive(self, temperature=temperature)
         self.alpha = alpha
         self.beta = beta
 
@@ -61,13 +61,13 @@ class DKDLoss(LabelledKDLoss):
 
 @MODELS.register_module()
 class DISTLoss(KDLoss):
-    """:func:`segkd_mm.losses.functional.dist`."""
+    """Module of :func:`segkd_mm.losses.functional.dist`."""
 
     def __init__(
         self, temperature: float = 1.0, beta: float = 1.0, gamma: float = 1.0, **kwargs
     ) -> None:
         super().__init__(**kwargs)
-        positive(self, temperature=temperature)
+        set_positive(self, temperature=temperature)
         self.beta = beta
         self.gamma = gamma
 
@@ -77,28 +77,41 @@ class DISTLoss(KDLoss):
 
 @MODELS.register_module()
 class SoftJaccardLoss(KDLoss):
-    """:func:`segkd_mm.losses.functional.soft_jaccard` (JDT)."""
+    """Module of :func:`segkd_mm.losses.functional.soft_jaccard` (JDT)."""
 
-    def __init__(self, temperature: float = 1.0, threshold: float = 0.01, **kwargs) -> None:
+    def __init__(
+        self,
+        temperature: float = 1.0,
+        threshold: float | None = 0.01,
+        smooth: float = 0.0,
+        **kwargs,
+    ) -> None:
         super().__init__(**kwargs)
-        positive(self, temperature=temperature)
+        set_positive(self, temperature=temperature)
         self.threshold = threshold
+        self.smooth = smooth
 
     def compute(self, student: Tensor, teacher: Tensor, valid: Tensor | None) -> Tensor:
-        return functional.soft_jaccard(student, teacher, valid, self.temperature, self.threshold)
+        return functional.soft_jaccard(
+            student, teacher, valid, self.temperature, self.threshold, self.smooth
+        )
 
 
 @MODELS.register_module()
 class HardJaccardLoss(LabelledKDLoss):
-    """:func:`segkd_mm.losses.functional.hard_jaccard`, the half of JDT that has labels."""
+    """Module of :func:`segkd_mm.losses.functional.hard_jaccard` (the supervised half of JDT)."""
+
+    def __init__(self, smooth: float = 0.0, **kwargs) -> None:
+        super().__init__(**kwargs)
+        self.smooth = smooth
 
     def compute(self, student: Tensor, teacher: Tensor, labels: Tensor) -> Tensor:
-        return functional.hard_jaccard(student, teacher, labels)
+        return functional.hard_jaccard(student, teacher, labels, self.smooth)
 
 
 @MODELS.register_module()
 class BoundarySplitLoss(LabelledKDLoss):
-    """:func:`segkd_mm.losses.functional.boundary_split` (BPKD)."""
+    """Module of :func:`segkd_mm.losses.functional.boundary_split` (BPKD)."""
 
     def __init__(
         self,
@@ -109,7 +122,7 @@ class BoundarySplitLoss(LabelledKDLoss):
         **kwargs,
     ) -> None:
         super().__init__(**kwargs)
-        positive(self, temperature=temperature, width=width)
+        set_positive(self, temperature=temperature, width=width)
         self.edge_weight = edge_weight
         self.body_weight = body_weight
 

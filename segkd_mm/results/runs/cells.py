@@ -63,7 +63,7 @@ class Method:
         and weights may lie elsewhere on another machine.
         """
         decisive = {key: self.config.get(key) for key in DECISIVE}
-        return hash_of(decisive)
+        return tree_hash(decisive)
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ class Cell:
         return self.result.is_file()
 
 
-def cells_of(
+def make_cells(
     methods: Sequence[Method], seeds: Sequence[int], results: Path, work_dirs: Path
 ) -> list[Cell]:
     """All cells, seed by seed: a comparison that is stopped is a fair one as far as it went.
@@ -156,7 +156,7 @@ def lock_file(result: Path) -> Path:
     return folder / f'{result.parent.name}.{result.stem}.lock'
 
 
-def hash_of(tree: Any) -> str:
+def tree_hash(tree: Any) -> str:
     """A sha256 of nested dicts and lists, without what does not decide a result."""
     text = json.dumps(_decisive(tree), sort_keys=True, default=str)
     return sha256(text.encode()).hexdigest()

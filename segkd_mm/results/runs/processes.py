@@ -12,7 +12,7 @@ LAST_LINES = 12
 PATIENCE = 10  # seconds between asking a process to stop and stopping it
 
 
-class ChildFailed(RuntimeError):
+class ProcessFailed(RuntimeError):
     """A process ended with an error; says where its log is and how that ends."""
 
 
@@ -20,7 +20,7 @@ class Stopped(RuntimeError):
     """A process was stopped, or not begun any more."""
 
 
-class Children:
+class Processes:
     """Run commands from any number of threads; :meth:`stop` ends those that run and all to come."""
 
     def __init__(self) -> None:
@@ -37,7 +37,7 @@ class Children:
             variables: Of the environment, beside those of this process.
 
         Raises:
-            ChildFailed: It failed.
+            ProcessFailed: It failed.
             Stopped: It was stopped.
         """
         with log.open('ab') as output:
@@ -50,7 +50,7 @@ class Children:
         if self._stopped:
             raise Stopped
         if code:
-            raise ChildFailed(f'exit code {code}; the end of {log}:\n{_tail(log)}')
+            raise ProcessFailed(f'exit code {code}; the end of {log}:\n{_tail(log)}')
 
     def _start(self, command: Sequence[str], output, environment: dict) -> subprocess.Popen:
         with self._lock:

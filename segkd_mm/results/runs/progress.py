@@ -9,7 +9,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from segkd_mm.results.tables import wide_console
 
 
-class Watch:
+class RunProgress:
     """A bar over the runs with the time left and what is under way; a line as each ends.
 
     Args:
@@ -32,7 +32,7 @@ class Watch:
         )
         self._task = self._progress.add_task('', total=total)
 
-    def __enter__(self) -> 'Watch':
+    def __enter__(self) -> 'RunProgress':
         self._progress.start()
         return self
 

@@ -10,9 +10,9 @@ from queue import SimpleQueue
 import torch
 
 from segkd_mm.results.runs.cells import Cell
-from segkd_mm.results.runs.processes import Children, Stopped
-from segkd_mm.results.runs.progress import Watch
-from segkd_mm.results.runs.training import Execute, RunElsewhere
+from segkd_mm.results.runs.processes import Processes, Stopped
+from segkd_mm.results.runs.progress import RunProgress
+from segkd_mm.results.runs.training import AlreadyRunning, Execute
 
 
 @dataclass
@@ -24,7 +24,7 @@ class Outcome:
 
 
 def run_cells(
-    cells: Sequence[Cell], jobs: int, run: Callable[[Cell, Execute], dict], watch: Watch
+    cells: Sequence[Cell], jobs: int, run: Callable[[Cell, Execute], dict], watch: RunProgress
 ) -> Outcome:
     """Run cells in their order, ``jobs`` at a time.
 
@@ -36,7 +36,7 @@ def run_cells(
         run: Runs a cell, by commands that it gives to its second argument; gives out its result.
         watch: Shows what begins and ends.
     """
-    outcome, children, free = Outcome(), Children(), SimpleQueue()
+    outcome, children, free = Outcome(), Processes(), SimpleQueue()
     for job in range(jobs):
         free.put(variables_of(job, jobs))
 
@@ -49,8 +49,8 @@ def run_cells(
     def _attempt(cell: Cell, execute: Execute) -> str:
         try:
             return f'mIoU {run(cell, execute)["metrics"]["mIoU"]:.2f}'
-        except RunElsewhere:
-            outcome.elsewhere.append(cell.name)
+        except AlreadyRunning:
+            outcome.already_running.append(cell.name)
             return 'another process is at it'
         except Stopped:
             return 'stopped'

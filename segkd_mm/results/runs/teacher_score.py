@@ -18,7 +18,7 @@ from segkd_mm.distill.class_map import ClassMap
 from segkd_mm.distill.teacher import Teacher
 from segkd_mm.evaluation import class_scores, mean_iou
 from segkd_mm.results.files import read_results, write_result
-from segkd_mm.results.runs.cells import hash_of, lock_file
+from segkd_mm.results.runs.cells import lock_file, tree_hash
 from segkd_mm.whole_image.builder import count_pixels
 from segkd_mm.whole_image.cached_teacher import made_from
 from segkd_mm.whole_image.images import WholeImages
@@ -68,7 +68,7 @@ def _kept(given: Mapping, terms: list[dict], config: Config, results: Path) -> d
     # Scores do not depend on how a cache is stored, and older ones stay valid.
     made = {**made_from(teacher, view, stride=1, tap='output'), 'format': 1}
     dataset = config.test_dataloader.dataset
-    file = results / FOLDER / f'{hash_of([made, classes, dataset])[:16]}.json'
+    file = results / FOLDER / f'{tree_hash([made, classes, dataset])[:16]}.json'
     with FileLock(lock_file(file)):
         if not file.is_file():
             about = {'config': config.filename, 'checkpoint': teacher['checkpoint'], **made}

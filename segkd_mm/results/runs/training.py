@@ -20,7 +20,7 @@ Execute = Callable[[Sequence[str], Path], None]
 LOG = 'compare.log'
 
 
-class RunElsewhere(RuntimeError):
+class AlreadyRunning(RuntimeError):
     """Another process runs this cell."""
 
 
@@ -33,7 +33,7 @@ def run_cell(cell: Cell, execute: Execute, teacher: Mapping | None = None) -> di
         teacher: What is known of the teacher, for the record.
 
     Raises:
-        RunElsewhere: Another process is at it.
+        AlreadyRunning: Another process is at it.
     """
     with _locked(cell.result):
         if not cell.is_done:
@@ -41,7 +41,7 @@ def run_cell(cell: Cell, execute: Execute, teacher: Mapping | None = None) -> di
             _cache_teacher(cell, execute)
             _train(cell, execute)
             tested = _test(cell, execute)
-            write_result(cell.result, result_of(cell, tested, teacher))
+            write_result(cell.result, make_result(cell, tested, teacher))
     (result,) = read_results([cell.result])
     return result
 
@@ -50,7 +50,7 @@ def _locked(result: Path) -> AbstractContextManager:
     try:
         return FileLock(lock_file(result), timeout=0).acquire()
     except Timeout:
-        raise RunElsewhere(f'{result}: another process is at it') from None
+        raise AlreadyRunning(f'{result}: another process is at it') from None
 
 
 def _begin(cell: Cell) -> None:
@@ -125,7 +125,7 @@ def _cfg_options(cell: Cell) -> list[str]:
     return ['--cfg-options', *cell.method.cfg_options] if cell.method.cfg_options else []
 
 
-def result_of(cell: Cell, tested: Mapping, teacher: Mapping | None) -> dict:
+def make_result(cell: Cell, tested: Mapping, teacher: Mapping | None) -> dict:
     """The result of a cell: that of the test, and how the training went.
 
     Args:
@@ -138,12 +138,12 @@ def result_of(cell: Cell, tested: Mapping, teacher: Mapping | None) -> dict:
         'test_command': tested['command'],
         'seed': cell.seed,
         'config_hash': cell.method.config_hash,
-        **of_log(read_log(cell.work_dir)),
+        **summarise_log(read_log(cell.work_dir)),
         'teacher': teacher,
     }
 
 
-def of_log(log: TrainingLog) -> dict:
+def summarise_log(log: TrainingLog) -> dict:
     """Scores on the validation split in percent, and what the training took, in seconds.
 
     ``train_seconds`` are those of the iterations, without validation and start, over all

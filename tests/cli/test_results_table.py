@@ -1,18 +1,17 @@
 """tools/results_table.py, run as a user runs it."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-TOOL = Path(__file__).resolve().parents[2] / 'tools' / 'results_table.py'
 README = 'Before\n<!-- table: camvid/*_kd camvid/plain -->\n<!-- /table -->\nafter\n'
 
 
-def run(folder: Path) -> subprocess.CompletedProcess:
-    return subprocess.run([sys.executable, TOOL], cwd=folder, capture_output=True, text=True)
+@pytest.fixture
+def run(script, checkout):
+    """Run the tool in the checkout."""
+    return lambda: script('tools/results_table.py', cwd=checkout)
 
 
 @pytest.fixture
@@ -38,18 +37,18 @@ def checkout(tmp_path):
     return tmp_path
 
 
-def test_a_pattern_that_fits_a_teachers_score_is_refused(checkout):
+def test_a_pattern_that_fits_a_teachers_score_is_refused(run, checkout):
     score = checkout / 'results' / 'camvid' / 'a_kd' / 'ab.json'
     score.parent.mkdir()
     score.write_text(json.dumps({'metrics': {'mIoU': None}}))
-    done = run(checkout)
+    done = run()
     assert done.returncode == 1
     assert f'{score.relative_to(checkout)}: no result of tools/test.py' in done.stderr
     assert text_of(checkout) == README.splitlines()
 
 
-def test_the_results_that_the_pattern_names_are_written(checkout):
-    done = run(checkout)
+def test_the_results_that_the_pattern_names_are_written(run, checkout):
+    done = run()
     assert done.returncode == 0, done.stderr
     assert 'README.md: table camvid/*_kd camvid/plain of 2 rows' in done.stdout
     start, _, *table, end, after = [line for line in text_of(checkout) if line]
@@ -64,13 +63,13 @@ def test_the_results_that_the_pattern_names_are_written(checkout):
     ]
 
 
-def test_a_file_of_the_benchmark_is_a_table_too(checkout):
+def test_a_file_of_the_benchmark_is_a_table_too(run, checkout):
     times = {'median_ms': 4.0, 'p90_ms': 5.0, 'fps': 250.0}
     model = {'config': 'student/a.py', 'mIoU': None, 'mIoU_per_ms': None, 'labels': times,
              'parameters': 1234, 'gmacs': 0.5, 'peak_memory_mib': 6.0}  # fmt: skip
     (checkout / 'results' / 'speed.json').write_text(json.dumps({'models': [model]}))
     (checkout / 'README.md').write_text('<!-- table: speed.json -->\n<!-- /table -->\n')
-    assert run(checkout).returncode == 0
+    assert run().returncode == 0
     cells = [cell.strip() for cell in text_of(checkout)[4].strip('|').split('|')]
     assert cells[0] == 'a'
     assert {'4.00', '250.00', '1,234', '0.50'} <= set(cells)
@@ -80,8 +79,8 @@ def text_of(checkout: Path) -> list[str]:
     return (checkout / 'README.md').read_text().splitlines()
 
 
-def test_a_pattern_without_results_is_an_error(checkout):
+def test_a_pattern_without_results_is_an_error(run, checkout):
     (checkout / 'README.md').write_text('<!-- table: voc/* -->\n<!-- /table -->\n')
-    done = run(checkout)
+    done = run()
     assert done.returncode == 1
     assert 'No result in results fits voc/*' in done.stderr

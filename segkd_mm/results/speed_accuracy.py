@@ -3,7 +3,7 @@
 A row is a dict as tools/benchmark.py writes it: ``config`` (or the exported file), ``parameters``,
 ``gmacs``, ``peak_memory_mib``; ``labels``, ``mmseg`` and ``logits`` with ``median_ms``, ``p90_ms``,
 ``fps``; ``floor_ms``, and as ratios ``x_floor`` of the logits to it and ``speedup``, to mmseg's way
-of the first config. :func:`with_scores` adds ``mIoU`` (a :class:`Score` as a dict, or None),
+of the first config. :func:`join_scores` adds ``mIoU`` (a :class:`Score` as a dict, or None),
 ``mIoU_per_ms`` and ``pareto``. What does not apply to a row is None.
 """
 
@@ -39,7 +39,7 @@ class Score:
             ValueError: two are of one seed, or they were tested on different images.
         """
         seeds = {path: _seed(path, result) for path, result in results.items()}
-        data = {path: tested_on(result) for path, result in results.items()}
+        data = {path: tested_images(result) for path, result in results.items()}
         if len(set(data.values())) > 1:
             raise ValueError(f'{_listed(data)}: expected results on the same images; {LEAVE_OUT}')
         if len(set(seeds.values())) < len(seeds):
@@ -66,13 +66,13 @@ def find_score(config: str | os.PathLike, folders: Iterable[str | os.PathLike]) 
     student's config tests a distilled checkpoint just as well.
 
     Raises:
-        ValueError: as of :meth:`Score.of`, or a file is no result file.
+        ValueError: as of :meth:`Score.from_results`, or a file is no result file.
     """
     found = (_results(Path(config).stem, Path(folder)) for folder in folders)
-    return next((Score.of(results) for results in found if results), None)
+    return next((Score.from_results(results) for results in found if results), None)
 
 
-def tested_on(result: Mapping) -> str:
+def tested_images(result: Mapping) -> str:
     """In words, what a result was measured on: only within that does mIoU compare."""
     return f'{result["dataset"].removesuffix("Dataset")} test, {result["images"]} images'
 
@@ -81,26 +81,26 @@ def find_exported_score(path: str | os.PathLike) -> Score | None:
     """Look for the test result of an exported file, ``PATH.test_test.json``, beside it.
 
     Raises:
-        ValueError: as of :meth:`Score.of`, or the file is no result file.
+        ValueError: as of :meth:`Score.from_results`, or the file is no result file.
     """
     files = [file for file in [Path(f'{path}.test_test.json')] if file.is_file()]
     results = dict(zip(files, read_results(files), strict=True))
-    return Score.of(results) if results else None
+    return Score.from_results(results) if results else None
 
 
-def with_scores(rows: Iterable[Mapping], scores: Mapping[str, Score | None]) -> list[dict]:
+def join_scores(rows: Iterable[Mapping], scores: Mapping[str, Score | None]) -> list[dict]:
     """Join measurements with the scores of their configs, best first.
 
     By mIoU per second within one data set; rows without a score come last, the fastest first.
     """
     joined = [_joined(row, scores.get(row['config'])) for row in rows]
-    for group in by_data(joined).values():
+    for group in group_by_dataset(joined).values():
         for index in pareto_front([trade(row) for row in group]):
             group[index]['pareto'] = True
     return sorted(joined, key=_order)
 
 
-def by_data(rows: Iterable[Mapping]) -> dict[str, list[Mapping]]:
+def group_by_dataset(rows: Iterable[Mapping]) -> dict[str, list[Mapping]]:
     """Rows that have a score, by what they were tested on: only within that does mIoU compare."""
     groups = {}
     for row in rows:
@@ -130,7 +130,7 @@ def table_rows(rows: Sequence[Mapping]) -> list[dict]:
 
     ``ms`` and ``FPS`` are to labels in the fast way, ``mmseg ms`` in mmseg's; ``x`` is ``speedup``.
     """
-    several = len(by_data(rows)) > 1
+    several = len(group_by_dataset(rows)) > 1
     table = [_table_row(row, several) for row in rows]
     used = {key for row in table for key, value in row.items() if value is not None}
     return [{key: value for key, value in row.items() if key in used} for row in table]

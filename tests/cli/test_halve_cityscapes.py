@@ -5,8 +5,8 @@ import sys
 import cv2
 import numpy as np
 import pytest
-from segkd_mm.tools import halve_cityscapes
 
+from segkd_mm.cli import halve_cityscapes
 from segkd_mm.datasets import CityscapesHalfDataset
 
 IMAGES = {'train': 'ulm/ulm_000001_000019', 'val': 'bonn/bonn_2', 'test': 'berlin/berlin_3'}

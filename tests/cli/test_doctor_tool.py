@@ -1,27 +1,18 @@
 import json
-import subprocess
-import sys
 
 import pytest
 
-from segkd_mm.config import config_dir
-
-TOOL = config_dir().parent / 'tools' / 'doctor.py'
-
-
-def doctor(folder, *words):
-    command = [sys.executable, str(TOOL), *map(str, words)]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True)
-
 
 @pytest.mark.slow
-def test_a_user_is_told_what_is_wrong_and_nothing_else_is_written(tmp_path, shapes, teacher_file):
+def test_a_user_is_told_what_is_wrong_and_nothing_else_is_written(
+    script, tmp_path, shapes, teacher_file
+):
     options = [f'data_root={shapes}', 'train_dataloader.batch_size=2',
                'train_dataloader.dataset.num_train=16', 'train_dataloader.dataset.num_val=4',
                'val_dataloader.dataset.num_train=16', 'val_dataloader.dataset.num_val=4',
                f'model.teacher.checkpoint={teacher_file}']  # fmt: skip
-    run = doctor(tmp_path, 'configs/kd/response_kd_shapes.py', '--images', 2, '--cfg-options',
-                 *options)  # fmt: skip
+    words = ['configs/kd/response_kd_shapes.py', '--images', 2, '--cfg-options', *options]
+    run = script('tools/doctor.py', *words, cwd=tmp_path)
     assert run.returncode == 1, run.stderr
     for title in ('Data', 'What the teacher can teach', 'Terms', 'Pull of the terms', 'Cost'):
         assert title in run.stdout
@@ -35,9 +26,9 @@ def test_a_user_is_told_what_is_wrong_and_nothing_else_is_written(tmp_path, shap
 
 
 @pytest.mark.slow
-def test_data_that_are_not_there_are_said_once(tmp_path):
-    run = doctor(tmp_path, 'configs/student/mnv3s_slim_camvid.py', '--cfg-options',
-                 'data_root=/nowhere')  # fmt: skip
+def test_data_that_are_not_there_are_said_once(script, tmp_path):
+    run = script('tools/doctor.py', 'configs/student/mnv3s_slim_camvid.py', '--cfg-options',
+                 'data_root=/nowhere', cwd=tmp_path)  # fmt: skip
     assert run.returncode == 1
     assert run.stdout.count('/nowhere does not exist') == 1
     assert run.stdout.count('Not checked: see Data.') == 2

@@ -9,8 +9,8 @@ import torch
 import torch.nn.functional as F
 from mmengine.registry import init_default_scope
 from mmseg.registry import MODELS
-from segkd_mm.tools import predict
 
+from segkd_mm.cli import predict
 from segkd_mm.config import load_config
 from segkd_mm.weights import WeightsError
 

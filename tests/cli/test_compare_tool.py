@@ -1,8 +1,6 @@
 """tools/compare.py, run as a user runs it."""
 
-import importlib.util
 import json
-import subprocess
 import sys
 from argparse import Namespace
 from pathlib import Path
@@ -10,16 +8,11 @@ from pathlib import Path
 import pytest
 from mmengine.config import Config
 
-from segkd_mm.results.runs.cells import Cell, Method, cells_of
+from segkd_mm.cli import compare
+from segkd_mm.results.runs.cells import Cell, Method, make_cells
 
 REPO = Path(__file__).resolve().parents[2]
-TOOL = REPO / 'tools' / 'compare.py'
 STUDENT = f'{REPO}/configs/student/mnv3s_slim_shapes.py'
-
-
-def run(*words: object, cwd: Path) -> subprocess.CompletedProcess:
-    command = [sys.executable, TOOL, '--results', 'results/shapes', *words]
-    return subprocess.run(list(map(str, command)), cwd=cwd, capture_output=True, text=True)
 
 
 def write_config(path: Path, more: str = '') -> None:
@@ -34,15 +27,16 @@ def write_config(path: Path, more: str = '') -> None:
 
 
 @pytest.mark.slow
-def test_one_method_comes_to_a_result_and_one_fails(shapes, tmp_path):
+def test_one_method_comes_to_a_result_and_one_fails(script, shapes, tmp_path):
     write_config(tmp_path / 'plain.py')
     write_config(tmp_path / 'broken.py', "optim_wrapper = dict(optimizer=dict(type='Adamm'))\n")
     words = ['broken.py', 'plain.py', '--seeds', 5, '--cfg-options', f'data_root={shapes}']
-    done = run(*words, '--jobs', 2, '--name', 'both', cwd=tmp_path)
+    words = ['--results', 'results/shapes', *words, '--jobs', 2, '--name', 'both']
+    done = script('tools/compare.py', *words, cwd=tmp_path)
     assert done.returncode == 1, done.stdout + done.stderr
     assert '0 of 2 results are there.' in done.stdout
     log = 'work_dirs/compare/shapes/broken/5/compare.log'
-    assert f'broken/5 failed: ChildFailed: exit code 1; the end of {log}:' in done.stdout
+    assert f'broken/5 failed: ProcessFailed: exit code 1; the end of {log}:' in done.stdout
     assert 'None is not a callable object' in done.stdout.split(log)[1]
     result = json.loads((tmp_path / 'results/shapes/plain/5.json').read_text())
     assert result['checkpoint'].endswith('plain/5/epoch_1.pth')
@@ -58,10 +52,7 @@ def test_one_method_comes_to_a_result_and_one_fails(shapes, tmp_path):
 
 @pytest.fixture(scope='module')
 def tool():
-    spec = importlib.util.spec_from_file_location('compare', TOOL)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return compare
 
 
 def cells(results: Path, seeds: list[int]) -> list[Cell]:
@@ -69,7 +60,7 @@ def cells(results: Path, seeds: list[int]) -> list[Cell]:
         Method('kd/distilled.py', (), Config({'model': {'type': 'SegDistiller'}})),
         Method('student/plain.py', (), Config({'model': {'type': 'EncoderDecoder'}})),
     ]
-    return cells_of(methods, seeds, results, results / 'work_dirs')
+    return make_cells(methods, seeds, results, results / 'work_dirs')
 
 
 def test_what_is_to_be_run_is_said_with_the_time_it_takes(tool, tmp_path, capsys):
@@ -123,7 +114,7 @@ def test_a_check_runs_nothing_and_makes_the_table_of_what_there_is(
     monkeypatch.chdir(tmp_path)
     write_config(tmp_path / 'plain.py')
     result = {
-        'config_hash': Method.of('plain.py').config_hash,
+        'config_hash': Method.load('plain.py').config_hash,
         'dataset': 'ShapesDataset',
         'images': 4,
         'metrics': {'mIoU': 50.0},

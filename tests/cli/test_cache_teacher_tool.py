@@ -1,15 +1,8 @@
-import subprocess
-import sys
-
 import pytest
-
-from segkd_mm.config import config_dir
-
-TOOL = config_dir().parent / 'tools' / 'cache_teacher.py'
 
 
 @pytest.mark.slow
-def test_a_cache_is_made_once_and_trained_with(tiny, tmp_path):
+def test_a_cache_is_made_once_and_trained_with(script, tiny, tmp_path):
     config = tiny('kd/response_kd_shapes.py')
     cache = str(tmp_path / 'cache')
     config.model.teacher = dict(type='CachedTeacher', cache=cache, teacher=config.model.teacher)
@@ -20,8 +13,7 @@ def test_a_cache_is_made_once_and_trained_with(tiny, tmp_path):
     config.dump(str(tmp_path / 'mine.py'))
 
     def run():
-        command = [sys.executable, str(TOOL), 'mine.py', '--workers', '1']
-        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+        done = script('tools/cache_teacher.py', 'mine.py', '--workers', '1', cwd=tmp_path)
         assert done.returncode == 0, done.stderr
         return ' '.join(done.stdout.split())
 

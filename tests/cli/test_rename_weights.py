@@ -1,14 +1,10 @@
 """tools/rename_weights.py, run as a user runs it, on the real DeepLabV3 and on bad input."""
 
 import json
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 import torch
 
-REPO = Path(__file__).resolve().parents[2]
 CONFIG = 'configs/teacher/deeplabv3_mnv2_voc.py'
 ASPP = 'decode_head.aspp'
 # As docs/systems.md says.
@@ -20,36 +16,31 @@ NAMES = [
 ]  # fmt: skip
 
 
-def run(*words: object) -> subprocess.CompletedProcess:
-    command = [sys.executable, *map(str, words)]
-    return subprocess.run(command, cwd=REPO, capture_output=True, text=True)
-
-
 @pytest.mark.slow
-def test_a_teacher_of_another_code_base_comes_to_know_voc(real_data, tmp_path):
+def test_a_teacher_of_another_code_base_comes_to_know_voc(script, real_data, tmp_path):
     theirs, ours = real_data / 'weights/deeplabv3_mobilenet_v2_voc.pth', tmp_path / 'ours.pth'
-    done = run('tools/rename_weights.py', CONFIG, theirs, ours, *NAMES)
+    done = script('tools/rename_weights.py', CONFIG, theirs, ours, *NAMES)
     assert done.returncode == 0, done.stderr
     assert f'326 tensors in {ours}' in done.stdout
     assert f'python tools/test.py {CONFIG} {ours}' in done.stdout
     few = [f'data_root={real_data}/voc/VOC2012', 'test_dataloader.dataset.indices=20']
     out = tmp_path / 'result.json'
-    done = run('tools/test.py', CONFIG, ours, '--out', out, '--cfg-options', *few)
+    done = script('tools/test.py', CONFIG, ours, '--out', out, '--cfg-options', *few)
     assert done.returncode == 0, done.stderr
     # 92.2 on many more images, says the README of the data.
     assert json.loads(out.read_text())['metrics']['aAcc'] > 85
 
 
-def test_what_does_not_fit_the_model_is_listed_and_nothing_is_written(tmp_path):
+def test_what_does_not_fit_the_model_is_listed_and_nothing_is_written(script, tmp_path):
     theirs, ours = tmp_path / 'theirs.pth', tmp_path / 'ours.pth'
     torch.save({'cls.weight': torch.zeros(21, 256, 1, 1)}, theirs)
-    done = run('tools/rename_weights.py', CONFIG, theirs, ours, 'cls=decode_head.conv_seg')
+    done = script('tools/rename_weights.py', CONFIG, theirs, ours, 'cls=decode_head.conv_seg')
     assert done.returncode == 1
     assert 'missing: backbone.body.0.0.weight' in done.stderr
     assert list(tmp_path.iterdir()) == [theirs]
 
 
-def test_a_pair_without_an_equals_sign_is_an_error(tmp_path):
-    done = run('tools/rename_weights.py', CONFIG, 'a.pth', tmp_path / 'b.pth', 'cls')
+def test_a_pair_without_an_equals_sign_is_an_error(script, tmp_path):
+    done = script('tools/rename_weights.py', CONFIG, 'a.pth', tmp_path / 'b.pth', 'cls')
     assert done.returncode == 2
     assert "'cls', expected OLD=NEW" in done.stderr

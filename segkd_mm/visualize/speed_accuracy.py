@@ -12,7 +12,7 @@ from matplotlib.text import Annotation
 from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 from matplotlib.transforms import Bbox
 
-from segkd_mm.results.efficiency import by_data, short_name, trade
+from segkd_mm.results.speed_accuracy import group_by_dataset, short_name, trade
 from segkd_mm.visualize.overlays import FAINT_INK, INK
 from segkd_mm.visualize.style import COLOURS, MUTED, chart
 
@@ -26,15 +26,15 @@ NEAR, *FURTHER = 14, 32, 55, 85, 120, 160
 ANGLES = (0, 180, 90, 270, 45, 135, 225, 315)
 
 
-def draw_efficiency(path: str | os.PathLike, rows: Sequence[Mapping], title: str) -> None:
-    """Write a PNG of rows of :mod:`segkd_mm.results.efficiency`: a panel for each data set.
+def draw_speed_accuracy(path: str | os.PathLike, rows: Sequence[Mapping], title: str) -> None:
+    """Write a PNG of rows of :mod:`segkd_mm.results.speed_accuracy`: a panel for each data set.
 
     Rows without a score are left out. Bars are one standard deviation over seeds.
 
     Raises:
         ValueError: no row has a score.
     """
-    groups = by_data(rows)
+    groups = group_by_dataset(rows)
     if not groups:
         raise ValueError(f'{path}: no model has an mIoU to draw; test one with tools/test.py')
     with chart(path, WIDTH, HEIGHT * len(groups)) as figure:

@@ -2,7 +2,8 @@ import json
 import sys
 
 import pytest
-from segkd_mm.tools import curves
+
+from segkd_mm.cli import curves
 
 
 @pytest.fixture

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 import torch
 from mmengine.config import ConfigDict
-from segkd_mm.tools import export, test
 from tiny_student import MODEL, tiny_student
 
+from segkd_mm.cli import export, test
 from segkd_mm.deploy import load_runtime
 
 

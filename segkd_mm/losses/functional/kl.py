@@ -1,9 +1,9 @@
-"""KL divergences of what logits say: by pixel, by pixel after standardising, by channel."""
+"""KL divergences of logits: by pixel (response KD), by pixel after standardising, by channel."""
 
 from torch import Tensor
 
 from segkd_mm.losses.functional.common import (
-    everywhere,
+    all_valid,
     in_float32,
     mean_over_valid,
     softmax_kl,
@@ -35,7 +35,7 @@ def pixel_kl(
 def standardised_kl(
     student: Tensor, teacher: Tensor, valid: Tensor | None = None, temperature: float = 2.0
 ) -> Tensor:
-    """:func:`pixel_kl` of logits in their pixel's standard units: logit standardisation.
+    """:func:`pixel_kl` of logits standardised by pixel: logit standardisation.
 
     ``T² · mean_v KL(softmax_C(z(t) / T) ‖ softmax_C(z(s) / T))`` with
     ``z(x) = (x - mean_C x) / std_C x``: a student need only order and space its classes as the
@@ -61,8 +61,8 @@ def channel_wise(
 ) -> Tensor:
     """KL divergence of each channel's distribution over positions: CWD.
 
-    ``T² / C · Σ_c KL(softmax_HW(t_c / T) ‖ softmax_HW(s_c / T))``, mean over the images of which
-    any position counts; positions that do not count have no part in the softmax.
+    ``T² / C · Σ_c KL(softmax_HW(t_c / T) ‖ softmax_HW(s_c / T))``, mean over the images with any
+    valid position; void positions have no part in the softmax.
 
     Source: arXiv 2011.13256, whose code uses T = 4.
 
@@ -72,7 +72,7 @@ def channel_wise(
         valid: Which positions count.
         temperature: T > 0.
     """
-    valid = everywhere(student) if valid is None else valid
+    valid = all_valid(student) if valid is None else valid
     student, teacher = ((x / temperature).flatten(2) for x in (student, teacher))
-    kl = softmax_kl(student, teacher, dim=2, among=valid.flatten(1)[:, None]).mean(dim=1)
+    kl = softmax_kl(student, teacher, dim=2, mask=valid.flatten(1)[:, None]).mean(dim=1)
     return temperature**2 * mean_over_valid(kl, valid.flatten(1).any(dim=1))

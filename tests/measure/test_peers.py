@@ -10,9 +10,9 @@ from mmseg.registry import MODELS
 from torchvision.models.segmentation import lraspp_mobilenet_v3_large
 
 from segkd_mm.config import config_dir
+from segkd_mm.deploy.loading import without_auxiliary_heads
 from segkd_mm.measure.model_cost import count_parameters
-from segkd_mm.results.efficiency import deployed
-from tools import benchmark
+from segkd_mm.measure.peers import build_peers, peer_configs
 
 FILES = {file.stem: file for file in (config_dir() / '_base_' / 'peers').glob('*.py')}
 STRIDES = {
@@ -27,7 +27,7 @@ each_peer = pytest.mark.parametrize('name', STRIDES)
 def build(name):
     if name.endswith('_smp'):
         pytest.importorskip('segmentation_models_pytorch')
-    return deployed(MODELS.build(Config.fromfile(FILES[name]).peer)).eval()
+    return without_auxiliary_heads(MODELS.build(Config.fromfile(FILES[name]).peer)).eval()
 
 
 def test_all_are_there():
@@ -46,7 +46,7 @@ def test_a_peer_has_the_stated_parameters_the_classes_and_a_stride(name):
 
 
 def test_classes_are_given_to_all():
-    models = benchmark.peers(5)
+    models = peer_configs(5)
     assert {model.get('decode_head', model).num_classes for model in models.values()} == {5}
 
 
@@ -61,7 +61,7 @@ def test_torchvisions_lraspp_gives_its_logits():
 
 def test_what_cannot_run_is_named_and_left_out(monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, 'segmentation_models_pytorch', None)
-    found = benchmark.build_peers(4, torch.zeros(1, 3, 64, 64, dtype=torch.uint8))
+    found = build_peers(4, torch.zeros(1, 3, 64, 64, dtype=torch.uint8))
     assert set(found) == {'lraspp_mnv3l_torchvision', 'deeplabv3_mnv3l_torchvision'}
     assert {model.num_classes for model in found.values()} == {4}
     smp, mmseg = sorted(capsys.readouterr().out.splitlines())

@@ -1,8 +1,11 @@
 """The command-line tools, run as a user runs them."""
 
 import json
+import re
 import subprocess
 import sys
+from importlib import import_module
+from inspect import getsource
 from pathlib import Path
 from zipfile import ZipFile
 
@@ -21,41 +24,41 @@ TINY = [
 ]  # fmt: skip
 
 
-def run(*words: object, cwd: Path = REPO, fails: bool = False) -> str:
-    """Run python with these words; give what it printed."""
-    done = subprocess.run(
-        [sys.executable, *map(str, words)], cwd=cwd, capture_output=True, text=True
-    )
-    assert bool(done.returncode) == fails, done.stdout[-3000:] + done.stderr[-3000:]
-    return done.stdout + done.stderr
+@pytest.fixture
+def run(script):
+    """Run a tool in this process; give what it printed."""
+
+    def call(path, *words, fails=False):
+        done = script(path, *words)
+        assert bool(done.returncode) == fails, done.stdout[-3000:] + done.stderr[-3000:]
+        return done.stdout + done.stderr
+
+    return call
 
 
-@pytest.mark.parametrize(
-    'tool',
-    [
-        'train',
-        'test',
-        'benchmark',
-        'quickstart',
-        'halve_cityscapes',
-        'rename_weights',
-        'predict',
-        'curves',
-        'results_table',
-        'export',
-    ],
-)
-def test_help_says_what_the_tool_does(tool):
-    said = run(f'tools/{tool}.py', '--help')
-    assert 'usage:' in said
-    assert 'Traceback' not in said
+def process(*words: object, cwd: Path = REPO) -> str:
+    """Run python in a process of its own; give what it printed."""
+    command = [sys.executable, *map(str, words)]
+    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    return done.stdout
+
+
+@pytest.mark.parametrize('tool', sorted(p.stem for p in (REPO / 'tools').glob('[a-z]*.py')))
+def test_help_shows_what_the_tool_does_and_each_option(run, tool):
+    text = ' '.join(run(f'tools/{tool}.py', '--help').split())
+    module = import_module(f'segkd_mm.cli.{tool}')
+    about = module.__doc__.split('{')[0]  # before what is filled in
+    assert ' '.join(about.split()) in text
+    options = re.findall(r"'(--[a-z][a-z-]+)'", getsource(module))
+    assert [option for option in options if option not in text] == []
 
 
 @pytest.mark.slow
-def test_a_student_is_trained_resumed_and_tested(shapes, tmp_path):
+def test_a_student_is_trained_resumed_and_tested(run, shapes, tmp_path):
     config, work = 'configs/student/mnv3s_slim_shapes.py', tmp_path / 'work'
     options = ['--cfg-options', f'data_root={shapes}', *TINY]
-    said = run('tools/train.py', config, '--work-dir', work, *options)
+    said = process('tools/train.py', config, '--work-dir', work, *options)
     assert f'python tools/test.py {config} {work}/best.pth' in said
     assert json.loads((work / 'train.json').read_text())['seed'] == 0
 
@@ -77,7 +80,7 @@ def test_a_student_is_trained_resumed_and_tested(shapes, tmp_path):
 
 
 @pytest.mark.slow
-def test_the_benchmark_prints_a_table_and_writes_it(tmp_path):
+def test_the_benchmark_prints_a_table_and_writes_it(run, tmp_path):
     out = tmp_path / 'benchmark.json'
     configs = ['configs/student/mnv3s_slim_voc.py', 'kd/feature_kd_voc.py']
     said = run('tools/benchmark.py', *configs, '--size', 64, 96, '--repeats', 10, '--out', out)
@@ -88,7 +91,7 @@ def test_the_benchmark_prints_a_table_and_writes_it(tmp_path):
 
 
 @pytest.mark.slow
-def test_real_images_distilled_tested_and_used_in_another_project(real_data, tmp_path):
+def test_real_images_distilled_tested_and_used_in_another_project(run, real_data, tmp_path):
     torch.manual_seed(0)
     teacher = tmp_path / 'fcn_resnet50.pth'
     torch.save(fcn_resnet50(weights=None, weights_backbone=None, num_classes=21,
@@ -121,11 +124,11 @@ def test_real_images_distilled_tested_and_used_in_another_project(real_data, tmp
         f"result = inference_model(model, '{image}')\n"
         "print('labels', tuple(result.pred_sem_seg.shape), len(model.dataset_meta['classes']))\n"
     )
-    assert '21' in run('-c', program, cwd=tmp_path).split('labels')[-1]
+    assert '21' in process('-c', program, cwd=tmp_path).split('labels')[-1]
 
 
 @pytest.mark.slow
-def test_quickstart_prints_its_table_and_draws_its_picture(tmp_path):
+def test_quickstart_prints_its_table_and_draws_its_picture(run, tmp_path):
     said = run('tools/quickstart.py', '--work-dir', tmp_path / 'quick', '--epochs', 1)
     for name in ('teacher', 'student', 'distilled student'):
         assert name in said
@@ -135,7 +138,7 @@ def test_quickstart_prints_its_table_and_draws_its_picture(tmp_path):
     assert (tmp_path / 'quick/comparison.png').stat().st_size > 50_000
 
 
-def test_a_missing_config_or_data_folder_is_a_clear_error(tmp_path):
+def test_a_missing_config_or_data_folder_is_a_clear_error(run, tmp_path):
     assert "did you mean 'kd/feature_kd_voc.py'" in run(
         'tools/train.py', 'kd/feature_voc.py', fails=True
     )
@@ -147,7 +150,7 @@ def test_a_missing_config_or_data_folder_is_a_clear_error(tmp_path):
 
 @pytest.mark.slow
 def test_the_wheel_has_the_configs_and_the_tools(tmp_path):
-    run('-m', 'pip', 'wheel', '--no-deps', '--no-build-isolation', '-w', tmp_path, REPO)
+    process('-m', 'pip', 'wheel', '--no-deps', '--no-build-isolation', '-w', tmp_path, REPO)
     (wheel,) = tmp_path.glob('*.whl')
     names = ZipFile(wheel).namelist()
     for config in list_configs():

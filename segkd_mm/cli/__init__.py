@@ -1,0 +1,1 @@
+"""The command line: one module a tool; tools/*.py call their ``main``."""

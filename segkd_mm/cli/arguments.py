@@ -1,0 +1,50 @@
+"""Command-line arguments that several tools share."""
+
+from argparse import SUPPRESS, ArgumentParser, RawDescriptionHelpFormatter
+
+from mmengine.config import DictAction
+
+
+def parser(description: str) -> ArgumentParser:
+    """A parser whose help shows a module's docstring as it is."""
+    return ArgumentParser(description=description, formatter_class=RawDescriptionHelpFormatter)
+
+
+def add_config(parser: ArgumentParser) -> None:
+    """The positional argument ``config``."""
+    parser.add_argument('config', help='config file, or a name of `python -m segkd_mm configs`')
+
+
+def add_checkpoint(parser: ArgumentParser, more: str = '') -> None:
+    """The positional argument ``checkpoint``; ``more`` ends its help."""
+    sources = 'file, folder, address, torchvision://MODEL or hf://OWNER/NAME'
+    parser.add_argument('checkpoint', help=sources + more)
+
+
+def add_device(parser: ArgumentParser, default: str = 'cpu') -> None:
+    """``--device``."""
+    text = 'cpu, cuda, cuda:1, ... (default: %(default)s)'
+    parser.add_argument('--device', default=default, help=text)
+
+
+def add_launcher(parser: ArgumentParser) -> None:
+    """``--launcher``, and ``--local-rank``, which torch.distributed may pass."""
+    parser.add_argument(
+        '--launcher',
+        choices=['none', 'pytorch', 'slurm', 'mpi'],
+        default='none',
+        help='how the processes of a distributed run were started (default: none)',
+    )
+    parser.add_argument('--local-rank', type=int, help=SUPPRESS)
+
+
+def add_cfg_options(parser: ArgumentParser, more: str = '') -> None:
+    """``--cfg-options``; ``more`` ends its help."""
+    parser.add_argument(
+        '--cfg-options',
+        nargs='+',
+        action=DictAction,
+        metavar='KEY=VALUE',
+        help='override the config, such as optim_wrapper.optimizer.lr=1e-3; data_root=DIR '
+        f'reaches every data set{more}',
+    )

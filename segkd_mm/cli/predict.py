@@ -1,0 +1,145 @@
+"""Predict images: for each a picture with the image, its label map and an overlay.
+
+Examples:
+  tools/predict.py configs/student/mnv3s_slim_voc.py work_dirs/feature_kd_voc/best.pth cat.jpg
+  tools/predict.py configs/kd/feature_kd_voc.py work_dirs/feature_kd_voc/best.pth images/ more/ \\
+      --out predictions --masks
+  tools/predict.py configs/teacher/fcn_r50_voc.py torchvision://fcn_resnet50 images/
+
+Of a distillation config the student predicts. The config's data need not be at hand: its test
+pipeline prepares the images, and its data set only names the classes. Where there is truth to
+compare with, use tools/test.py --pictures.
+"""
+
+import argparse
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+from mmcv.image import imread, imwrite
+from mmengine.device import get_device
+from mmseg.apis import inference_model
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TimeRemainingColumn,
+)
+from rich.text import Text
+from torch import nn
+
+from segkd_mm.cli import arguments
+from segkd_mm.config import load_config, plain_student
+from segkd_mm.deploy import without_logits
+from segkd_mm.deploy.images import find_images
+from segkd_mm.deploy.loading import class_names, load_model
+from segkd_mm.files import written_aside
+from segkd_mm.visualize.overlays import picture_names, prediction_picture
+
+
+def parse_args() -> argparse.Namespace:
+    """Read the command line."""
+    parser = arguments.parser(__doc__)
+    arguments.add_config(parser)
+    arguments.add_checkpoint(parser)
+    parser.add_argument('paths', nargs='+', metavar='PATH', help='image, or folder of images')
+    parser.add_argument(
+        '--out',
+        default='work_dirs/predictions',
+        metavar='DIR',
+        help='the pictures go here (default: %(default)s)',
+    )
+    parser.add_argument(
+        '--masks',
+        action='store_true',
+        help='write to DIR/masks the predictions alone, as grey PNGs of class ids',
+    )
+    arguments.add_device(parser, get_device())
+    arguments.add_cfg_options(parser)
+    return parser.parse_args()
+
+
+class ImagesPerSecond(ProgressColumn):
+    """A column of a progress bar."""
+
+    def render(self, task: Task) -> Text:
+        return Text(f'{task.finished_speed or task.speed or 0:.1f} images/s')
+
+
+def output_files(images: Sequence[Path], out: Path) -> dict[Path, tuple[Path, Path]]:
+    """Where the picture and the mask of each image go.
+
+    Raises:
+        ValueError: a picture would take the place of an image.
+    """
+    names = zip(images, (f'{name}.png' for name in picture_names(images)), strict=True)
+    files = {image: (out / name, out / 'masks' / name) for image, name in names}
+    written = {os.path.realpath(file) for pair in files.values() for file in pair}
+    for image in images:
+        if os.path.realpath(image) in written:
+            raise ValueError(f'{image} would be overwritten; choose another folder by --out')
+    return files
+
+
+def read_image(path: Path) -> np.ndarray:
+    """Read an image: BGR uint8 [H, W, 3], turned by its EXIF orientation.
+
+    Raises:
+        OSError: the file cannot be read, or is no image.
+    """
+    try:
+        image = imread(path)
+    except cv2.error:  # of an empty file
+        image = None
+    if image is None:
+        raise OSError('damaged, or no image')
+    return image
+
+
+def predict(
+    model: nn.Module, meta: dict, image: np.ndarray, picture: Path, mask: Path | None
+) -> None:
+    """Write the picture of one image, BGR [H, W, 3], and its mask."""
+    labels = inference_model(model, image).pred_sem_seg.data[0].cpu().numpy().astype(np.uint8)
+    prediction_picture(picture, image[..., ::-1], labels, meta['classes'], meta['palette'])
+    if mask:
+        with written_aside(mask) as aside:
+            imwrite(labels, str(aside))
+
+
+def predict_all(
+    model: nn.Module, meta: dict, files: Mapping[Path, tuple[Path, Path]], masks: bool
+) -> dict[Path, OSError]:
+    """Predict all images; return those that could not be read, with the error."""
+    unread = {}
+    columns = BarColumn(), MofNCompleteColumn(), ImagesPerSecond(), TimeRemainingColumn()
+    with Progress(*columns) as progress:
+        for image, (picture, mask) in progress.track(files.items()):
+            try:
+                pixels = read_image(image)
+            except OSError as error:
+                unread[image] = error
+                continue
+            predict(model, meta, pixels, picture, mask if masks else None)
+    return unread
+
+
+def main() -> None:
+    """Run the command line."""
+    args = parse_args()
+    out = Path(os.path.abspath(args.out))
+    files = output_files(find_images(args.paths, out), out)
+    config = plain_student(load_config(args.config, args.cfg_options))
+    model = load_model(config, args.checkpoint, args.device)
+    with without_logits(model):
+        unread = predict_all(model, class_names(config), files, args.masks)
+    print(f'Pictures of {len(files) - len(unread)} images: {args.out}')
+    if args.masks:
+        print(f'Masks: {args.out}/masks')
+    if unread:
+        lines = [f'  {image}: {error}' for image, error in unread.items()]
+        raise SystemExit('\n'.join([f'{len(unread)} of {len(files)} could not be read:', *lines]))

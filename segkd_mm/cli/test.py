@@ -1,0 +1,176 @@
+"""Test a checkpoint: mIoU, scores of each class, pixel accuracy.
+
+Examples:
+  tools/test.py configs/student/mnv3s_slim_voc.py work_dirs/feature_kd_voc/best.pth
+  tools/test.py configs/kd/feature_kd_voc.py work_dirs/feature_kd_voc/best.pth --pictures pictures
+  tools/test.py configs/teacher/fcn_r50_voc.py torchvision://fcn_resnet50
+  tools/test.py configs/student/mnv3s_slim_voc.py work_dirs/feature_kd_voc/best_int8.xml
+
+Students, distilled students and teachers alike; of a distillation config the student is tested,
+and its teacher need not be at hand. The checkpoint must fit exactly, adapters of terms aside. In
+its place a file from tools/export.py is tested itself, by its own runtime.
+Images without truth: tools/predict.py.
+"""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+from mmengine.config import Config
+from mmengine.dist import is_main_process
+from mmengine.model import is_model_wrapper
+from mmengine.runner import Runner
+from rich import print as show
+from torch import nn
+
+from segkd_mm.cli import arguments
+from segkd_mm.config import load_config, plain_student
+from segkd_mm.deploy import Runtime, is_exported_model, without_logits
+from segkd_mm.deploy.loading import without_auxiliary_heads
+from segkd_mm.evaluation.metric import ClassIoUMetric
+from segkd_mm.measure.model_cost import count_parameters
+from segkd_mm.results.files import read_results, write_result
+from segkd_mm.results.tables import console_table
+from segkd_mm.visualize.class_charts import class_chart, confusion_chart
+from segkd_mm.weights import load_strictly, read_state_dict
+
+# Of each class, beside the IoU; see segkd_mm.evaluation.class_scores.
+EXTRA_SCORES = ('recall', 'precision', 'share')
+
+
+def parse_args() -> argparse.Namespace:
+    """Read the command line."""
+    parser = arguments.parser(__doc__)
+    arguments.add_config(parser)
+    arguments.add_checkpoint(parser, '; or .onnx, .xml, .pt2')
+    parser.add_argument('--split', choices=['test', 'val'], default='test', help='default: test')
+    parser.add_argument(
+        '--pictures',
+        metavar='DIR',
+        help='write each image, truth and prediction; to DIR/analysis, charts of the classes and '
+        'of what they are taken for',
+    )
+    parser.add_argument(
+        '--out',
+        metavar='JSON',
+        help='result file (default: test_SPLIT.json beside the checkpoint, or in work_dirs/CONFIG; '
+        'of an exported file, FILE.test_SPLIT.json)',
+    )
+    arguments.add_launcher(parser)
+    arguments.add_cfg_options(parser)
+    args = parser.parse_args()
+    if is_exported_model(args.checkpoint) and args.launcher != 'none':
+        parser.error(f'{args.checkpoint} runs in one process; leave --launcher out')
+    return args
+
+
+def testing_config(args: argparse.Namespace) -> Config:
+    """The plain student's config, to be tested on the chosen split."""
+    config = plain_student(load_config(args.config, args.cfg_options))
+    if is_exported_model(args.checkpoint):
+        config.model = dict(type='RuntimeSegmentor', file=args.checkpoint)
+    config.launcher = args.launcher
+    config.work_dir = str(home(args) / 'log')
+    config.load_from, config.resume = None, False
+    if args.split == 'val':
+        config.test_dataloader = config.val_dataloader
+    config.test_evaluator = dict(type='ClassIoUMetric', iou_metrics=['mIoU'])
+    if args.pictures:
+        pictures = dict(type='PredictionPicturesHook', folder=args.pictures)
+        config.custom_hooks = [*config.get('custom_hooks', []), pictures]
+    return config
+
+
+def home(args: argparse.Namespace) -> Path:
+    """The folder of the checkpoint; for one from the net, that of the config's runs."""
+    checkpoint = Path(args.checkpoint)
+    return checkpoint.parent if checkpoint.is_file() else Path('work_dirs', Path(args.config).stem)
+
+
+def result_file(args: argparse.Namespace) -> Path:
+    """Where the result goes."""
+    of = f'{Path(args.checkpoint).name}.' if is_exported_model(args.checkpoint) else ''
+    return Path(args.out or home(args) / f'{of}test_{args.split}.json')
+
+
+def main() -> None:
+    """Run the command line."""
+    args = parse_args()
+    config = testing_config(args)
+    exported = is_exported_model(args.checkpoint)
+    state = None if exported else read_state_dict(args.checkpoint)
+    runner = Runner.from_cfg(config)
+    model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+    if exported:
+        check_classes(args, model.runtime, runner.test_dataloader.dataset.metainfo['classes'])
+    else:
+        load_strictly(model, state, args.checkpoint, ignore=('terms.',))
+    with without_logits(model):
+        metrics = runner.test()
+    if is_main_process():
+        about = about_runtime(model.runtime) if exported else about_checkpoint(args, model)
+        report(args, runner, metrics, about)
+
+
+def check_classes(args: argparse.Namespace, runtime: Runtime, classes: Sequence[str]) -> None:
+    """Check that a file was exported for the classes of the data."""
+    own = runtime.metadata['classes']
+    if own != list(classes):
+        raise ValueError(f'{args.checkpoint} has the classes {own}; the data have {[*classes]}.')
+
+
+def about_checkpoint(args: argparse.Namespace, model: nn.Module) -> dict:
+    """Facts about the checkpoint for the result file."""
+    record = training_record(args.checkpoint)
+    return {'parameters': count_parameters(without_auxiliary_heads(model)), 'training': record}
+
+
+def about_runtime(runtime: Runtime) -> dict:
+    """Facts about an exported file for the result file."""
+    return {
+        'parameters': runtime.metadata['parameters'],
+        'training': training_record(runtime.metadata['checkpoint']),
+        'artefact': {'engine': runtime.engine, **runtime.metadata},
+    }
+
+
+def training_record(checkpoint: str) -> dict | None:
+    """How the checkpoint was made, where tools/train.py left a record beside it."""
+    record = Path(checkpoint).parent / 'train.json'
+    return read_results([record])[0] if record.is_file() else None
+
+
+def by_class(scores: list[dict], key: str) -> dict[str, float]:
+    """One of the scores, by class."""
+    return {row['class']: row[key] for row in scores}
+
+
+def write_charts(folder: Path, metric: ClassIoUMetric) -> None:
+    """Draw the scores of each class and the confusion matrix."""
+    class_chart(folder / 'classes.png', metric.scores)
+    confusion_chart(folder / 'confusion.png', metric.confusion, list(metric.per_class))
+
+
+def report(
+    args: argparse.Namespace, runner: Runner, metrics: dict[str, float], about: dict
+) -> None:
+    """Print the table, write the result file and the charts; print where they are."""
+    metric = runner.test_evaluator.metrics[0]
+    payload = {
+        'config': args.config,
+        'checkpoint': args.checkpoint,
+        'dataset': type(runner.test_dataloader.dataset).__name__,
+        'split': args.split,
+        'images': len(runner.test_dataloader.dataset),
+        'metrics': metrics,
+        'per_class': metric.per_class,
+        **{f'per_class_{key}': by_class(metric.scores, key) for key in EXTRA_SCORES},
+        **about,
+    }
+    write_result(result_file(args), payload)
+    show(console_table(metric.scores, title=f'{args.config} on {args.split}, percent'))
+    print(' '.join(f'{key} {value:.2f}' for key, value in metrics.items() if 'time' not in key))
+    print(f'Result: {result_file(args)}')
+    if args.pictures:
+        write_charts(Path(args.pictures, 'analysis'), metric)
+        print(f'Pictures: {args.pictures}, with charts of the classes in {args.pictures}/analysis')

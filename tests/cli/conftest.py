@@ -1,0 +1,63 @@
+"""What tests of the tools share: a script run in this process, as its command line runs it."""
+
+import logging
+import os
+import runpy
+import sys
+import traceback
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+import torch
+
+REPO = Path(__file__).resolve().parents[2]
+
+
+class Done(NamedTuple):
+    """How a script ended: its exit code and what it printed."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+@pytest.fixture
+def script(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture) -> Callable[..., Done]:
+    """``script('tools/train.py', *words, cwd=REPO)``, without the seconds that imports take."""
+
+    def run(path: str, *words: object, cwd: Path = REPO) -> Done:
+        command = [str(REPO / path), *map(str, words)]
+        monkeypatch.setattr(sys, 'argv', command)
+        monkeypatch.setattr(sys, 'orig_argv', ['python', *command])
+        monkeypatch.syspath_prepend(REPO / path.split('/')[0])  # as python does
+        monkeypatch.chdir(cwd)
+        capfd.readouterr()
+        code = _run(command[0])
+        return Done(code, *capfd.readouterr())
+
+    threads, disabled = torch.get_num_threads(), logging.root.manager.disable
+    environment = dict(os.environ)
+    with warnings.catch_warnings():
+        yield run
+    # What a process would have taken with it.
+    torch.set_num_threads(threads)
+    logging.disable(disabled)
+    os.environ.clear()
+    os.environ.update(environment)
+
+
+def _run(path: str) -> int:
+    try:
+        runpy.run_path(path, run_name='__main__')
+    except SystemExit as exit_:
+        if exit_.code is None or isinstance(exit_.code, int):
+            return exit_.code or 0
+        print(exit_.code, file=sys.stderr)
+        return 1
+    except Exception:
+        traceback.print_exc()
+        return 1
+    return 0
