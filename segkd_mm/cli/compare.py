@@ -101,8 +101,8 @@ def run_missing(cells: Sequence[Cell], jobs: int) -> Outcome:
         return run_cell(cell, execute, teachers[cell.method.name])
 
     cells = [cell for cell in cells if cell.method.name in teachers]
-    with RunProgress(len(cells), jobs) as watch:
-        outcome = run_cells(cells, jobs, run, watch)
+    with RunProgress(len(cells), jobs) as progress:
+        outcome = run_cells(cells, jobs, run, progress)
     outcome.failed.update(failed)
     return outcome
 

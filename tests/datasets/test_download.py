@@ -237,7 +237,7 @@ def test_another_file_than_expected_is_set_aside_and_fetched_anew(server, folder
     found = md5(server.content).hexdigest()
     with pytest.raises(DownloadError, match=f'is {found}, expected {MD5}: it is damaged') as error:
         get(server, folder)
-    assert f'It is {folder.parent}/{NAME}.wrong now, 38 bytes' in str(error.value)
+    assert f'renamed to {folder.parent}/{NAME}.wrong (38 bytes)' in str(error.value)
     assert things_in(folder.parent) == [f'{NAME}.wrong']
     server.content = TAR
     get(server, folder)
@@ -299,7 +299,7 @@ def test_two_threads_download_once(server, folder, capsys):
         list(pool.map(together, range(2)))
     assert_complete(folder)
     assert (len(server.asked), server.sent) == (1, len(TAR))
-    assert f'Waiting for another process, which is downloading {folder}' in capsys.readouterr().out
+    assert f'Waiting for another process that is downloading {folder}' in capsys.readouterr().out
 
 
 def test_two_processes_download_once(server, folder):

@@ -87,7 +87,7 @@ def test_a_changed_mask_is_counted_again(masks):
 def test_masks_of_void_alone_are_an_error_and_not_remembered(masks, cache):
     for name in ('a.png', 'b.png'):
         imwrite(np.full((2, 2), 255, np.uint8), str(masks / name))
-    with pytest.raises(ValueError, match=r'The 2 training masks, .*a\.png .* of the 3 classes'):
+    with pytest.raises(ValueError, match=r'The 2 training masks, .*a\.png, .* of the 3 classes'):
         count_pixels(dataset(masks))
     assert not cache.exists()
 
