@@ -21,7 +21,7 @@ class TapBackbone(BaseModule):
     """Base of backbones whose output features have names, channels and strides.
 
     Each tap is an ``nn.Identity`` submodule, so that ``backbone.high`` names the feature for
-    forward hooks and in the terms of a distiller, whatever library the trunk comes from.
+    forward hooks and in the terms of a distiller, independent of the library of the trunk.
 
     Args:
         available: All taps of the trunk, from shallow to deep.

@@ -41,9 +41,9 @@ class TorchvisionTapBackbone(TapBackbone):
         taps: Names of the outputs, by default low, mid, high and final. Stages after the
             deepest tap are not built.
         weights: None, ``'hub'`` for torchvision's ImageNet weights, or a file (see
-            :func:`segkd_mm.weights.read_state_dict`) of torchvision's, or a checkpoint of a model
-            with this backbone, whatever its heads. Read by :meth:`init_weights`, that is when
-            training starts; the file's classifier and the stages not built are left out.
+            :func:`segkd_mm.weights.read_state_dict`) of torchvision, or a checkpoint of a model
+            with this backbone and any head. Loaded by :meth:`init_weights`, that is when training
+            starts, without the classifier and the stages that are not built.
 
     Raises:
         ValueError: Unknown ``arch``, ``output_stride`` or tap.

@@ -84,7 +84,7 @@ def openvino_core() -> Any:
 
 
 class OpenVINO(Runtime):
-    """An .xml file with its .bin in OpenVINO on the CPU; bf16 unless the metadata say fp32."""
+    """An .xml file with its .bin in OpenVINO on the CPU; bf16 unless exported as fp32."""
 
     def __init__(self, path: Path, threads: int) -> None:
         core = openvino_core()

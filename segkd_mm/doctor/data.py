@@ -93,9 +93,9 @@ def _balance_findings(rows: Sequence[Mapping]) -> list[Finding]:
             'warning',
             'In val, but in no checked training mask, so not learned',
             only_val,
-            check_more,
+            more,
         ),
-        ('note', 'In no checked mask', absent, check_more),
+        ('note', 'In no checked mask', absent, more),
         ('note', f'Below {RARE} % of the training pixels, so that IoU is noisy', rare, weigh),
     ]
     return [

@@ -40,7 +40,7 @@ class Experiment:
 
     @cached_property
     def model(self) -> nn.Module:
-        """The complete model at the start of training; scheduled terms have their highest weight."""
+        """The complete model at the start of training; scheduled terms at their highest weight."""
         set_random_seed(self.config.get('randomness', {}).get('seed') or 0)
         model = MODELS.build(self.config.model)
         model.init_weights()

@@ -20,7 +20,7 @@ def peer_configs(num_classes: int) -> dict[str, dict]:
 
 @torch.inference_mode()
 def build_peers(num_classes: int, images: Tensor) -> dict[str, nn.Module]:
-    """Build the models whose library is installed and that accept the images; print the others."""
+    """Build the models that are installed and accept the images; print which are left out."""
     models = {}
     for name, model in peer_configs(num_classes).items():
         try:

@@ -10,7 +10,7 @@ from segkd_mm.results.tables import wide_console
 
 
 class RunProgress:
-    """Progress bar of runs with the remaining time and the active runs; a line per start and end.
+    """Progress bar with remaining time and active runs; prints a line per start and end of a run.
 
     Args:
         total: Number of runs.
