@@ -91,26 +91,25 @@ def load(path: str, args: argparse.Namespace, folder: Path) -> Config:
     if config.model.type != 'SegDistiller':
         raise ValueError(f'{path}: the model is {config.model.type}, expected SegDistiller.')
     config.model.student.data_preprocessor.size = tuple(args.size)
-    # TeacherEnsemble alike share a file.
-    model = config.model.teacher.model
+    # Equal teachers share a file.
+    teacher = config.model.teacher.get('teacher', config.model.teacher)
+    model = teacher.model
     file = folder / f'{abs(hash(json.dumps(model, sort_keys=True, default=str)))}.pth'
     if not file.exists():
         init_default_scope(config.default_scope)
         torch.save(MODELS.build(model).state_dict(), file)
-    config.model.teacher.checkpoint = str(file)
+    teacher.checkpoint = str(file)
     if is_cached(config):
         write_cache(config, folder / Path(path).stem)
     return config
 
 
 def write_cache(config: Config, folder: Path) -> None:
-    """Give a config the index of a teacher cache, without images: the batch brings its logits."""
-    given = {key: value for key, value in config.model.teacher.items() if key != 'type'}
-    options = {'view': given.pop('view', None), 'stride': given.pop('stride', STRIDE)}
-    given.pop('cache')
-    tap = config.model.terms.logits.teacher
+    """Give a config the index of a teacher cache, without images: the batch has its logits."""
+    cached, tap = config.model.teacher, config.model.terms.logits.teacher
+    options = {'view': cached.get('view'), 'stride': cached.get('stride', STRIDE)}
     index = {
-        'made_from': made_from(teacher=given, tap=tap, **options),
+        'made_from': made_from(cached.teacher, tap=tap, **options),
         'channels': config.num_classes,
     }
     folder.mkdir()

@@ -12,7 +12,8 @@ COMPONENTS = ['backbones', 'heads', 'losses', 'distill', 'datasets', 'hooks', 's
 SHARED = [
     f'segkd_mm.{name}'
     for name in (
-        'config', 'files', 'hints', 'image_files', 'labels', 'normalisation', 'version', 'weights',
+        'build_hints', 'config', 'files', 'hints', 'image_files', 'labels', 'normalisation',
+        'version', 'weights',
     )
 ]  # fmt: skip
 # What each room of the tools may read beside the components and the shared modules.

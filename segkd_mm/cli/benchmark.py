@@ -35,6 +35,7 @@ from pathlib import Path
 
 import torch
 
+from segkd_mm.build_hints import build_hints
 from segkd_mm.cli import arguments
 from segkd_mm.config import load_config, plain_student
 from segkd_mm.deploy import is_exported_model
@@ -120,6 +121,7 @@ def candidates(args: argparse.Namespace) -> dict[str, Candidate]:
     return found
 
 
+@build_hints()
 def main() -> None:
     """Run the command line."""
     args = parse_args()

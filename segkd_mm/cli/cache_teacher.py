@@ -18,6 +18,7 @@ from time import perf_counter
 import numpy as np
 from rich.progress import track
 
+from segkd_mm.build_hints import build_hints
 from segkd_mm.cli import arguments
 from segkd_mm.config import load_config
 from segkd_mm.evaluation import mean_iou
@@ -53,6 +54,7 @@ def packing(builder: TeacherCacheBuilder, built: Sequence[dict], max_kl: float) 
     return top
 
 
+@build_hints()
 def main() -> None:
     """Run the command line."""
     args = parse_args()

@@ -18,6 +18,7 @@ from dataclasses import asdict
 from pathlib import Path
 from statistics import mean
 
+from segkd_mm.build_hints import build_hints
 from segkd_mm.cli import arguments
 from segkd_mm.results.files import read_results, write_result
 from segkd_mm.results.runs.cells import Cell, Method, check_hashes, make_cells
@@ -152,6 +153,7 @@ def report(cells: Sequence[Cell], baseline: str, out: Path) -> None:
         print(f'Classes: {classes}')
 
 
+@build_hints()
 def main() -> int:
     """Run the command line; gives out 1 where a run failed, 130 when it was stopped."""
     args = parse_args()

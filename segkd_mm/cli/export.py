@@ -29,6 +29,7 @@ import torch
 from rich.console import Console
 from rich.progress import track
 
+from segkd_mm.build_hints import build_hints
 from segkd_mm.cli import arguments
 from segkd_mm.config import load_config, plain_student
 from segkd_mm.deploy.export import (
@@ -188,6 +189,7 @@ def report(args: argparse.Namespace, payload: dict) -> None:
         print(f'Next: python tools/{tool}.py {args.config} {args.out}')
 
 
+@build_hints()
 def main() -> None:
     """Run the command line."""
     args = parse_args()

@@ -32,6 +32,7 @@ from rich.progress import (
 from rich.text import Text
 from torch import nn
 
+from segkd_mm.build_hints import build_hints
 from segkd_mm.cli import arguments
 from segkd_mm.config import load_config, plain_student
 from segkd_mm.deploy import without_logits
@@ -128,6 +129,7 @@ def predict_all(
     return unread
 
 
+@build_hints()
 def main() -> None:
     """Run the command line."""
     args = parse_args()

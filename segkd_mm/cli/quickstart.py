@@ -23,6 +23,7 @@ from mmseg.registry import MODELS
 from rich import print as show
 from torch import nn
 
+from segkd_mm.build_hints import build_hints
 from segkd_mm.cli import arguments
 from segkd_mm.config import load_config, plain_student
 from segkd_mm.deploy import FastLabelMap
@@ -127,6 +128,7 @@ def pictures_of(batch: dict, models: dict[str, nn.Module]) -> list[np.ndarray]:
     return [image, *(mask.data[0].numpy() for mask in masks)]
 
 
+@build_hints()
 def main() -> None:
     """Run the command line."""
     args = parse_args()

@@ -17,6 +17,7 @@ import torch
 from mmengine.registry import init_default_scope
 from mmseg.registry import MODELS
 
+from segkd_mm.build_hints import build_hints
 from segkd_mm.cli import arguments
 from segkd_mm.config import load_config, plain_student
 from segkd_mm.files import written_aside
@@ -43,6 +44,7 @@ def pair(word: str) -> tuple[str, str]:
     return old, new
 
 
+@build_hints()
 def main() -> None:
     """Run the command line."""
     args = parse_args()

@@ -23,6 +23,7 @@ from mmengine.runner import Runner
 from rich import print as show
 from torch import nn
 
+from segkd_mm.build_hints import build_hints
 from segkd_mm.cli import arguments
 from segkd_mm.config import load_config, plain_student
 from segkd_mm.deploy import Runtime, is_exported_model, without_logits
@@ -93,6 +94,7 @@ def result_file(args: argparse.Namespace) -> Path:
     return Path(args.out or home(args) / f'{of}test_{args.split}.json')
 
 
+@build_hints()
 def main() -> None:
     """Run the command line."""
     args = parse_args()

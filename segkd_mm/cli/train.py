@@ -20,6 +20,7 @@ from mmengine.device import get_device
 from mmengine.dist import is_main_process
 from mmengine.runner import Runner
 
+from segkd_mm.build_hints import build_hints
 from segkd_mm.cli import arguments
 from segkd_mm.config import load_config
 from segkd_mm.measure.environment import environment
@@ -72,6 +73,7 @@ def default_work_dir(config: str) -> str:
     return f'work_dirs/{Path(config).stem}'
 
 
+@build_hints()
 def main() -> None:
     """Run the command line."""
     args = parse_args()

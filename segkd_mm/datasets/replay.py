@@ -1,8 +1,8 @@
-"""Random augmentations that depend on the seed and the place in the training stream alone.
+"""Samplers and a transform that make random augmentation reproducible, also after a resume.
 
-A sampler numbers the samples, the number travels with the index into the worker, and the first
-transform of the pipeline seeds from it. So it does not matter how many workers load the data, nor
-whether a run was stopped and resumed.
+The sampler numbers the samples; the number is passed with the index to the worker, where the first
+transform of the pipeline seeds the random generators with it. The augmentation then depends neither
+on the number of workers nor on whether the run was stopped and resumed.
 """
 
 import random
@@ -15,10 +15,10 @@ from mmseg.registry import DATA_SAMPLERS, TRANSFORMS
 
 
 class ReplayIndex(int):
-    """An index into a dataset that knows its place in the training stream.
+    """Index of a sample, with the number of the sample in the training.
 
     Attributes:
-        place: Seed of the run, rank, and number of the sample in the stream of this rank.
+        place: Seed of the run, rank, and number of the sample among all that the rank draws.
     """
 
     place: tuple[int, int, int]
@@ -31,7 +31,7 @@ class ReplayIndex(int):
     def __getnewargs__(self) -> tuple[int, tuple[int, int, int]]:
         return int(self), self.place
 
-    # ConcatDataset subtracts and RepeatDataset takes the remainder; the place has to survive both.
+    # ConcatDataset subtracts and RepeatDataset takes the remainder; both must keep the place.
     def __sub__(self, other: int) -> 'ReplayIndex':
         return ReplayIndex(int(self) - other, self.place)
 
@@ -43,6 +43,9 @@ class ReplayIndex(int):
 class ReplayInfiniteSampler(InfiniteSampler):
     """mmengine's ``InfiniteSampler``, for loops that count iterations; yields ReplayIndex."""
 
+    replays = True
+    """Whether a resumed run gets the same samples; read by ``IterationSeedHook``."""
+
     def _indices_of_rank(self) -> Iterator[ReplayIndex]:
         for number, index in enumerate(super()._indices_of_rank()):
             yield ReplayIndex(index, (self.seed, self.rank, number))
@@ -52,6 +55,9 @@ class ReplayInfiniteSampler(InfiniteSampler):
 class ReplayEpochSampler(DefaultSampler):
     """mmengine's ``DefaultSampler``, for loops that count epochs; yields ReplayIndex."""
 
+    replays = True
+    """Whether a resumed run gets the same samples; read by ``IterationSeedHook``."""
+
     def __iter__(self) -> Iterator[ReplayIndex]:
         for number, index in enumerate(super().__iter__(), self.epoch * self.num_samples):
             yield ReplayIndex(index, (self.seed, self.rank, number))
@@ -59,24 +65,18 @@ class ReplayEpochSampler(DefaultSampler):
 
 @TRANSFORMS.register_module()
 class SeedAugmentation(BaseTransform):
-    """Seed ``numpy.random`` and ``random``, from which mmseg's augmentations draw.
+    """Seed ``numpy.random`` and ``random``, which mmseg's augmentations use, with a ReplayIndex.
 
-    Stands first in the training pipeline and needs a sampler of this module. torch's generator is
-    left alone: without workers it is also the one that dropout draws from.
-
-    Raises:
-        TypeError: The index does not come from such a sampler.
+    It is the first transform of the training pipeline. With a plain index, as in ``dataset[0]``,
+    nothing is seeded and the augmentation is another one each time; a training with a sampler of
+    plain indices is refused by ``IterationSeedHook``. torch's generator is left alone: without
+    workers dropout uses it too.
     """
 
     def transform(self, results: dict) -> dict:
         index = results['sample_idx']
-        if not isinstance(index, ReplayIndex):
-            raise TypeError(
-                f'SeedAugmentation got the plain index {index}, expected a ReplayIndex: write '
-                "train_dataloader.sampler.type='ReplayEpochSampler' (EpochBasedTrainLoop) or "
-                "'ReplayInfiniteSampler' (IterBasedTrainLoop) in the config."
-            )
-        state = np.random.SeedSequence(index.place).generate_state(4)
-        np.random.seed(state)
-        random.seed(state.tobytes())
+        if isinstance(index, ReplayIndex):
+            state = np.random.SeedSequence(index.place).generate_state(4)
+            np.random.seed(state)
+            random.seed(state.tobytes())
         return results

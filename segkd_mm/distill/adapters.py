@@ -1,4 +1,4 @@
-"""Adapters: what brings a student's feature to the teacher's channels and both to one size."""
+"""Adapters from the student's channels to the teacher's, and resizing of both to one size."""
 
 import torch.nn.functional as F
 from mmseg.registry import MODELS
@@ -8,7 +8,7 @@ from torch import Tensor, nn
 def build_adapter(
     config: str | dict | None, student_channels: int, teacher_channels: int
 ) -> nn.Module:
-    """Build the adapter of a term.
+    """Build the module that maps the student's channels to the teacher's.
 
     Args:
         config: None for no adapter, ``'auto'`` for a 1x1 conv where the channels differ and
@@ -31,8 +31,8 @@ def build_adapter(
 def to_common_size(student: Tensor, teacher: Tensor) -> tuple[Tensor, Tensor]:
     """Average the larger of two maps down to the size of the smaller.
 
-    Down rather than up: a term then costs what its coarsest map costs, and neither side is asked
-    for detail that it has not.
+    Down rather than up: the cost of a term is that of its coarsest map, and no detail is compared
+    that one of the maps does not have.
 
     Args:
         student: [N, C, h, w].
@@ -46,5 +46,5 @@ def to_common_size(student: Tensor, teacher: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def average_to(x: Tensor, size: tuple[int, int]) -> Tensor:
-    """Average a map [N, C, H, W] down to ``size``; as it is where it has that size."""
+    """Average a map [N, C, H, W] down to ``size``; unchanged if it has that size."""
     return x if x.shape[2:] == size else F.adaptive_avg_pool2d(x, size)

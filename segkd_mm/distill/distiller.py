@@ -1,16 +1,19 @@
-"""The distiller: a student that learns from its labels and from a teacher."""
+"""The model of a distillation: a student trained by labels and by terms against a teacher."""
 
+import logging
 from collections.abc import Callable, Iterable
 from typing import Any
 
 import torch
+from mmengine.logging import print_log
 from mmengine.model import BaseModel
 from mmseg.registry import MODELS
 from mmseg.utils import OptSampleList, SampleList
 from torch import Tensor, nn
 
+from segkd_mm.build_hints import build_hints
 from segkd_mm.distill.taps import Taps
-from segkd_mm.distill.term import Term
+from segkd_mm.distill.term import Term, check_options
 from segkd_mm.labels import UNLABELLED, VOID
 from segkd_mm.weights import leave_out_of_keys
 
@@ -19,9 +22,9 @@ from segkd_mm.weights import leave_out_of_keys
 class SegDistiller(BaseModel):
     """A student segmentor, a teacher, and named terms which compare them during training.
 
-    Whatever is not training is the student's: prediction, the plain forward, and the checkpoint,
-    whose keys are those of the plain student plus ``terms.*`` for the adapters. The teacher is no
-    submodule, so that no checkpoint, optimizer, moving average or DDP bucket holds it.
+    Prediction, the plain forward and the checkpoint are those of the student; the checkpoint also
+    holds ``terms.*`` for the adapters. The teacher is no submodule, so that no checkpoint,
+    optimizer, moving average or DDP bucket holds it.
 
     Args:
         student: Config of any mmseg segmentor.
@@ -31,28 +34,37 @@ class SegDistiller(BaseModel):
             :class:`segkd_mm.whole_image.CachedTeacher`.
         terms: By name, the config of each :class:`segkd_mm.distill.term.Term`: ``student`` and
             ``teacher`` (names of taps), ``loss``, where channels differ ``adapter``, and more.
+            Without terms the plain student is trained, with a warning in the log.
         init_cfg: Of mmengine's BaseModule.
 
     Raises:
+        BuildError: An unknown type or keyword, or a term without ``student``, ``teacher`` or
+            ``loss``.
         TapError: A tap does not exist.
         ValueError: The channels of two taps do not fit.
         WeightsError: The teacher's weights cannot be had or do not fit.
     """
 
     def __init__(
-        self, student: dict, teacher: dict, terms: dict[str, dict], init_cfg: dict | None = None
+        self,
+        student: dict,
+        teacher: dict,
+        terms: dict[str, dict] | None = None,
+        init_cfg: dict | None = None,
     ) -> None:
         super().__init__(init_cfg=init_cfg)
-        self.student = MODELS.build(student)
+        terms = _checked_terms(terms or {})
+        with build_hints('student'):
+            self.student = MODELS.build(student)
         self.data_preprocessor = self.student.data_preprocessor
         # A student beside a teacher starts from the same random numbers as one alone.
         with torch.random.fork_rng(devices=[]):
-            # Set past nn.Module, which would take the teacher in as a submodule.
-            object.__setattr__(self, 'teacher', MODELS.build(teacher))
+            # Set past nn.Module, which would register the teacher as a submodule.
+            with build_hints('teacher'):
+                object.__setattr__(self, 'teacher', MODELS.build(teacher))
             self._taps = Taps(self.student, {term['student'] for term in terms.values()})
-            # Of a term, the teacher is the name of a tap, or a dict by such names.
-            wanted = {tap for t in terms.values() for tap in _names(t['teacher'])}
-            self.teacher.prepare(wanted, self.data_preprocessor)
+            teacher_taps = {tap for t in terms.values() for tap in _tap_names(t['teacher'])}
+            self.teacher.prepare(teacher_taps, self.data_preprocessor)
             self.terms = self._build_terms(terms)
         leave_out_of_keys(self, 'student', beside=['terms.'])
 
@@ -75,8 +87,8 @@ class SegDistiller(BaseModel):
 
         Args:
             inputs: Images as the student's preprocessor makes them, [N, 3, H, W].
-            data_samples: With the labels in ``gt_sem_seg``; in images without any, what counts for
-                the terms is marked as ``UNLABELLED``, which becomes void for the student.
+            data_samples: With the labels in ``gt_sem_seg``. Pixels of images without labels are
+                marked ``UNLABELLED``: they count for the terms, and are void for the student.
         """
         labels = torch.cat([sample.gt_sem_seg.data for sample in data_samples])
         for sample in data_samples:
@@ -95,16 +107,29 @@ class SegDistiller(BaseModel):
     def forward(
         self, inputs: Tensor, data_samples: OptSampleList = None, mode: str = 'tensor'
     ) -> Any:
-        """As an mmseg segmentor; of the modes only ``loss`` is more than the student's."""
+        """As an mmseg segmentor; all modes but ``loss`` are the student's."""
         if mode == 'loss':
             return self.loss(inputs, data_samples)
         return self.student(inputs, data_samples, mode)
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> 'SegDistiller':
-        # Moves between devices reach the teacher too, which is not among the submodules.
+        # Moves the teacher between devices too, which is not among the submodules.
         self.teacher._apply(fn, recurse)
         return super()._apply(fn, recurse)
 
 
-def _names(teacher: str | dict[str, float]) -> Iterable[str]:
+def _checked_terms(terms: dict[str, dict]) -> dict[str, dict]:
+    for name, term in terms.items():
+        check_options(name, term)
+    if not terms:
+        print_log(
+            'SegDistiller has no terms: it trains the plain student, without distillation.',
+            'current',
+            logging.WARNING,
+        )
+    return terms
+
+
+def _tap_names(teacher: str | dict[str, float]) -> Iterable[str]:
+    """The taps of a term's ``teacher``: one name, or a dict of weights by name."""
     return [teacher] if isinstance(teacher, str) else teacher

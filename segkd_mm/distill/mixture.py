@@ -1,4 +1,4 @@
-"""One target from several teachers: the weighted mean of their probabilities."""
+"""The target of a term: one teacher tap, or the weighted mean of the probabilities of several."""
 
 from collections.abc import Container, Mapping
 from math import log
@@ -11,11 +11,11 @@ from segkd_mm.distill.adapters import average_to
 
 
 class Mixture:
-    """What a term compares the student with, of one tap or of several.
+    """The weighted mean of the probabilities of teacher taps, as logits.
 
-    One tap is given out as it is. Of several, each must be of logits [N, C, H, W] over the same
-    classes; the target is ``log Σ_i w_i softmax_C(t_i)`` at the smallest of their sizes, with
-    weights that sum to 1 over the taps that are there.
+    A single tap is returned unchanged. Several must be logits [N, C, H, W] of the same classes; the
+    target is ``log Σ_i w_i softmax_C(t_i)`` at the smallest of their sizes, with weights that sum
+    to 1 over the taps that have an output.
 
     Args:
         name: The term's key in the config, for messages.
@@ -37,15 +37,15 @@ class Mixture:
     def __str__(self) -> str:
         return f'tap{"s" * (len(self.weights) > 1)} {", ".join(map(repr, self.weights))}'
 
-    def is_in(self, outputs: Container[str]) -> bool:
-        """Whether any of the taps is there."""
+    def is_available(self, outputs: Container[str]) -> bool:
+        """Whether any of the taps has an output."""
         return any(tap in outputs for tap in self.weights)
 
     def target(self, outputs: Mapping[str, Tensor]) -> Tensor:
-        """The target [N, C, h, w] from the outputs of taps; those that are missing are left out.
+        """The target [N, C, h, w] from the outputs of taps; missing ones are left out.
 
         Raises:
-            ValueError: The taps have different numbers of channels.
+            ValueError: The taps differ in their number of channels.
         """
         present = {tap: outputs[tap] for tap in self.weights if tap in outputs}
         if len(self.weights) == 1:

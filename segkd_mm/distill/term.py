@@ -1,12 +1,13 @@
-"""A term of distillation: a student tap, a teacher tap, an adapter between them, a loss."""
+"""A distillation term: a student tap, a teacher tap, an optional adapter and a loss."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import torch
 from mmseg.registry import MODELS
 from torch import Tensor, nn
 
+from segkd_mm.build_hints import BuildError, build_hints, check_keywords, keywords_of
 from segkd_mm.distill.adapters import build_adapter, to_common_size
 from segkd_mm.distill.class_map import ClassMap
 from segkd_mm.distill.mixture import Mixture
@@ -18,19 +19,20 @@ class Term(nn.Module):
     Args:
         name: The term's key in the config, for messages.
         student: Name of the student's tap.
-        teacher: Name of the teacher's tap; or by name the weights of several taps of logits, whose
+        teacher: Name of the teacher's tap; or the weights of several taps of logits, by name, whose
             probabilities are averaged.
         loss: Config of a distillation loss; ``channels='auto'`` in it becomes the teacher's.
-        trial: What the student's tap and all of the teacher's put out in a trial forward.
+        trial: Output of the student's tap and outputs of the teacher's taps in a trial forward.
         adapter: See :func:`segkd_mm.distill.adapters.build_adapter`.
         classes: For logits of other classes than the student's, the arguments of a
             :class:`segkd_mm.distill.class_map.ClassMap`.
-        schedule: Points (part of the training that is done, factor of the loss's weight) in rising
-            order, with straight lines between them and the first and last factors beyond: a warm-up
-            is ``[(0, 0), (0.1, 1)]``, a stop ``[(0.5, 1), (0.5, 0)]``. Set by
+        schedule: Points (completed part of the training, factor of the loss's weight) in rising
+            order, interpolated linearly, with the first and last factors beyond: a warm-up is
+            ``[(0, 0), (0.1, 1)]``, a stop ``[(0.5, 1), (0.5, 0)]``. Set by
             :class:`segkd_mm.hooks.TermScheduleHook`.
 
     Raises:
+        BuildError: A loss, an adapter or ``classes`` has an unknown type or keyword.
         ValueError: A tap is no feature map, the adapted student's channels are not the teacher's,
             or the schedule is no such list.
     """
@@ -50,13 +52,14 @@ class Term(nn.Module):
         self.name = name
         self.student = student
         self.mixture = Mixture(name, {teacher: 1.0} if isinstance(teacher, str) else teacher)
-        self.classes = ClassMap(**classes) if classes else None
-        self.schedule = _checked(name, schedule)
+        self.classes = _class_map(name, classes) if classes else None
+        self.schedule = _checked_schedule(name, schedule)
         self.factor = None if schedule else 1.0
         _check_is_map(name, student, trial[0])
         for tap in self.mixture.weights:
             _check_is_map(name, tap, trial[1][tap])
-        self._build(trial[0], self.mixture.target(trial[1]), adapter, loss)
+        with build_hints(f'Term {name!r}'):
+            self._build(trial[0], self.mixture.target(trial[1]), adapter, loss)
 
     @torch.no_grad()
     def _build(
@@ -80,30 +83,30 @@ class Term(nn.Module):
             )
 
     def _check_classes(self, student: Tensor, teacher: Tensor) -> None:
-        for who, tensor, named in (
+        for model, tensor, channels in (
             ('student', student, self.classes.student_channels),
             ('teacher', teacher, self.classes.teacher_channels),
         ):
-            if tensor.shape[1] != named:
+            if tensor.shape[1] != channels:
                 raise ValueError(
-                    f'Term {self.name!r}: classes names {named} of the {who}, whose tap gives '
+                    f'Term {self.name!r}: classes names {channels} of the {model}, whose tap gives '
                     f'{tensor.shape[1]} channels.'
                 )
 
     def set_progress(self, progress: float) -> None:
-        """Take the schedule's factor at a part of the training, in [0, 1]."""
+        """Set the schedule's factor after a part of the training, in [0, 1]."""
         if self.schedule:
-            # Of two factors at one place the later one holds, which np.interp does not promise.
-            here = [factor for place, factor in self.schedule if place == progress]
-            places, factors = zip(*self.schedule, strict=True)
-            self.factor = here[-1] if here else float(np.interp(progress, places, factors))
+            # Of two factors at one point the later one counts, which np.interp does not promise.
+            exact = [factor for point, factor in self.schedule if point == progress]
+            points, factors = zip(*self.schedule, strict=True)
+            self.factor = exact[-1] if exact else float(np.interp(progress, points, factors))
 
     @property
     def weight(self) -> float:
-        """The loss's weight as it is now.
+        """The current weight of the loss.
 
         Raises:
-            RuntimeError: The term has a schedule, and nothing has said how far the training is.
+            RuntimeError: The term has a schedule, and ``set_progress`` was not called.
         """
         if self.factor is None:
             raise RuntimeError(
@@ -114,19 +117,19 @@ class Term(nn.Module):
 
     @property
     def is_on(self) -> bool:
-        """Whether the term has a weight now, and so needs the teacher."""
+        """Whether the current weight is not 0, so that the teacher is needed."""
         return self.weight != 0
 
     def forward(self, student: Tensor, teacher: dict[str, Tensor], labels: Tensor | None) -> Tensor:
-        """The weighted loss of the tapped tensors, a scalar; 0 of a term without weight or teacher.
+        """The weighted loss of the tapped tensors, a scalar; 0 without a weight or a teacher.
 
         Args:
             student: Output of the student's tap, [N, C, h, w].
-            teacher: Outputs of the teacher's taps by name, [N, C', H, W] each; those that are not
-                there, as of a teacher that was dropped, are left out.
+            teacher: Outputs of the teacher's taps by name, [N, C', H, W] each; missing ones, such
+                as those of a dropped teacher, are left out.
             labels: Class ids, [N, H, W], or None.
         """
-        if not self.is_on or not self.mixture.is_in(teacher):
+        if not self.is_on or not self.mixture.is_available(teacher):
             return self._zero(student)
         target = self.mixture.target(teacher)
         if self.classes:
@@ -134,8 +137,23 @@ class Term(nn.Module):
         return self.factor * self.loss(*to_common_size(self.adapter(student), target), labels)
 
     def _zero(self, student: Tensor) -> Tensor:
-        """0, with the term's parameters in the graph for DDP's sake."""
+        """0, with the term's parameters in the graph, which DDP needs."""
         return sum((p.sum() * 0 for p in self.parameters()), student.new_zeros(()))
+
+
+def check_options(name: str, options: Iterable[str]) -> None:
+    """Check the keywords in the config of a term.
+
+    Raises:
+        BuildError: A keyword does not exist, or one that a term needs is missing.
+    """
+    known = [key for key in keywords_of(Term) if key not in ('name', 'trial')]
+    check_keywords(f'Term {name!r}', options, known)
+    if missing := [key for key in ('student', 'teacher', 'loss') if key not in options]:
+        raise BuildError(
+            f'Term {name!r} has no {" and no ".join(map(repr, missing))}, expected at least '
+            "dict(student='<tap>', teacher='<tap>', loss=dict(type=...))."
+        )
 
 
 def _check_is_map(name: str, tap: str, output: Tensor) -> None:
@@ -146,18 +164,23 @@ def _check_is_map(name: str, tap: str, output: Tensor) -> None:
         )
 
 
-def _checked(
+def _class_map(name: str, classes: dict) -> ClassMap:
+    check_keywords(f'Term {name!r} > classes', classes, keywords_of(ClassMap))
+    return ClassMap(**classes)
+
+
+def _checked_schedule(
     name: str, schedule: Sequence[tuple[float, float]] | None
 ) -> list[tuple[float, float]] | None:
     if schedule is None:
         return None
     points = [tuple(point) for point in schedule]
-    places = [point[0] for point in points]
+    parts = [point[0] for point in points]
     if (
         not points
         or any(len(point) != 2 for point in points)
-        or places != sorted(places)
-        or not 0 <= places[0] <= places[-1] <= 1
+        or parts != sorted(parts)
+        or not 0 <= parts[0] <= parts[-1] <= 1
     ):
         raise ValueError(
             f'Term {name!r}: schedule is {schedule!r}, expected points (part of the training from '

@@ -9,14 +9,30 @@ from mmseg.registry import HOOKS
 
 @HOOKS.register_module()
 class IterationSeedHook(Hook):
-    """Seed torch before every iteration from the run's seed, the iteration and the rank.
+    """Seed torch before every iteration with the run's seed, the iteration and the rank.
 
     Checkpoints do not hold the state of the random generators. With this hook, dropout at iteration
     k depends only on k, so that a resumed run gives the same weights as one without a stop. The
     replay samplers of ``segkd_mm.datasets`` do the same for the data.
+
+    Raises:
+        TypeError: The sampler of the training data is another one, with which a resumed run would
+            get other samples.
     """
 
     priority = 'VERY_HIGH'
+
+    def before_train(self, runner: Runner) -> None:
+        loader = runner.train_dataloader
+        sampler = getattr(loader.batch_sampler, 'sampler', loader.sampler)
+        if not getattr(sampler, 'replays', False):
+            raise TypeError(
+                f'The training data have the sampler {type(sampler).__name__}, with which a '
+                'resumed run differs from one that was never stopped: write '
+                "train_dataloader.sampler.type='ReplayEpochSampler' (EpochBasedTrainLoop) or "
+                "'ReplayInfiniteSampler' (IterBasedTrainLoop) in the config. To train without "
+                'exact resume, remove IterationSeedHook from custom_hooks.'
+            )
 
     def before_train_iter(
         self, runner: Runner, batch_idx: int, data_batch: dict | None = None

@@ -84,13 +84,19 @@ class CachedTeacher(CroppingTeacher):
             data_samples: With the records of ``WithTeacherCache``; None for a trial, which gets 0.
 
         Raises:
-            ValueError: The samples come from another data set.
+            ValueError: The samples come from a data set without this cache.
         """
         crop_size = tuple(inputs.shape[2:])
         if data_samples is None:
             size = (ceil(side / self.stride) for side in crop_size)
             return {self.tap: inputs.new_zeros(len(inputs), self.cache.channels, *size)}
         records = self.whole_images(data_samples)
+        others = {record.cache for record in records} - {None, self.cache.folder}
+        for other in others:
+            raise ValueError(
+                f'The samples come from the teacher cache {other}, the teacher has '
+                f'{self.cache.folder}: name the same folder as `cache` of both.'
+            )
         return self.crop([{self.tap: record.logits} for record in records], records, crop_size)
 
 

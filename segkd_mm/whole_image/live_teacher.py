@@ -1,7 +1,7 @@
 """A teacher that is run on whole images in each training step."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 import torch
@@ -46,16 +46,9 @@ class WholeImageTeacher(CroppingTeacher):
 
         Raises:
             TapError: A tap does not exist.
-            ValueError: Several taps in a view of several inputs: only probabilities are averaged.
         """
-        taps = set(taps)
-        if len(taps) > 1 and (self.view.flip or len(self.view.scales) > 1):
-            raise ValueError(
-                f'{self.view} shows an image several times and averages the probabilities, but '
-                f'features are wanted, too: taps {sorted(taps)}. Show it once.'
-            )
         # A module without a normalisation stands for pixels as they are loaded.
-        self.teacher.prepare(taps, inputs_from=nn.Identity())
+        self.teacher.prepare(set(taps), inputs_from=nn.Identity())
 
     @torch.no_grad()
     def forward(
@@ -73,7 +66,8 @@ class WholeImageTeacher(CroppingTeacher):
                 inputs are the whole images.
 
         Raises:
-            ValueError: The samples come from another data set.
+            ValueError: The samples come from another data set; or a tap of features in a view of
+                several inputs, whose probabilities are averaged.
         """
         crop_size = tuple(inputs.shape[2:])
         if data_samples is None:
@@ -95,10 +89,23 @@ class WholeImageTeacher(CroppingTeacher):
     def _batch_maps(self, images: Tensor) -> dict[str, Tensor]:
         """The maps of images [N, 3, H, W], merged over the view, by tap, [N, C, h, w]."""
         outputs = [self.teacher(resized) for resized in self.view.inputs(images)]
+        if len(outputs) > 1:
+            self._check_are_logits(outputs[0])
         return {
             tap: self.view.merge([one[tap] for one in outputs], images.shape[2:], self.stride)
             for tap in outputs[0]
         }
+
+    def _check_are_logits(self, maps: Mapping[str, Tensor]) -> None:
+        """Only maps of logits can be averaged over several inputs, as probabilities."""
+        classes = self.teacher.model.out_channels
+        for tap, x in maps.items():
+            if x.shape[1] != classes:
+                raise ValueError(
+                    f'{self.view} shows an image several times and averages the probabilities, '
+                    f'but tap {tap!r} has {x.shape[1]} channels, expected the logits of {classes} '
+                    'classes. Show the image once for features.'
+                )
 
 
 def _same_size(images: Sequence[Tensor]) -> Iterator[list[int]]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -25,12 +26,14 @@ class WholeImage:
         affine: From pixel centres (x, y) of the crop to those of the image, float64 [2, 3].
         logits: A teacher's logits on the image, float16 [C, h, w]; None of a live teacher.
         image: The image as it was loaded, uint8 [3, H, W]; None of a cached teacher.
+        cache: The folder that the logits come from.
     """
 
     size: tuple[int, int]
     affine: np.ndarray
     logits: Tensor | None = None
     image: Tensor | None = None
+    cache: Path | None = None
 
     def to(self, *args, **kwargs) -> 'WholeImage':
         """The same with its tensors moved, as mmengine's preprocessors do with samples."""
@@ -50,14 +53,15 @@ def whole_image_of(sample: SegDataSample, needs: str) -> WholeImage | None:
     return None if record is None or getattr(record, needs) is None else record
 
 
-def attach_whole_images(dataset: Any, read: Callable[[dict], dict[str, Tensor]]) -> None:
+def attach_whole_images(dataset: Any, read: Callable[[dict], dict[str, Any]]) -> None:
     """Change the pipelines of a data set so that each sample has a :class:`WholeImage`.
 
     Every transform is tracked (:class:`segkd_mm.whole_image.track.TrackAffine`).
 
     Args:
         dataset: A data set, or one that wraps others.
-        read: From a sample's results at the end of its pipeline to ``logits`` or ``image``.
+        read: From a sample's results at the end of its pipeline to the fields of the record that it
+            fills.
 
     Raises:
         TypeError: The samples are joined from several, so that they do not lie in one image.

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import numpy as np
 import torch
@@ -43,8 +44,9 @@ class WithTeacherCache(RepeatDataset):
         attach_whole_images(self.dataset, partial(_read_logits, store))
 
 
-def _read_logits(store: TeacherCache, results: dict) -> dict[str, Tensor]:
-    return {'logits': store.read(results['img_path'], results['ori_shape'][:2])}
+def _read_logits(store: TeacherCache, results: dict) -> dict[str, Any]:
+    logits = store.read(results['img_path'], results['ori_shape'][:2])
+    return {'logits': logits, 'cache': store.folder}
 
 
 @DATASETS.register_module()

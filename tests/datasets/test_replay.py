@@ -140,6 +140,18 @@ def test_the_place_survives_pickling_and_dataset_wrappers(dataset):
     assert torch.equal(RepeatDataset(dataset, 2)[index]['inputs'], expected)
 
 
-def test_another_sampler_is_an_error(dataset):
-    with pytest.raises(TypeError, match=r'plain index 3.*EpochSampler.*InfiniteSampler'):
-        dataset[3]
+def test_a_plain_index_gives_a_randomly_augmented_sample(dataset):
+    random.seed(0)
+    np.random.seed(0)
+    first, second = dataset[3], dataset[3]
+    assert first['data_samples'].img_path == second['data_samples'].img_path
+    assert first['inputs'].shape == second['inputs'].shape == (3, 64, 64)
+    assert not torch.equal(first['inputs'], second['inputs'])
+
+
+def test_a_plain_index_leaves_the_generators_alone():
+    np.random.seed(7)
+    expected = np.random.rand()
+    np.random.seed(7)
+    SeedAugmentation()({'sample_idx': 3})
+    assert np.random.rand() == expected

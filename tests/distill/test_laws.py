@@ -1,17 +1,20 @@
 """The laws of the design that need a distiller; law 4 (the losses) is held in tests/losses."""
 
 from copy import deepcopy
+from uuid import uuid4
 
 import numpy as np
 import pytest
 import torch
 from mmengine.config import Config
+from mmengine.logging import MMLogger
 from mmengine.runner import Runner
 from mmengine.runner.checkpoint import load_checkpoint
 from mmengine.structures import PixelData
 from mmseg.registry import MODELS
 from mmseg.structures import SegDataSample
 
+from segkd_mm.build_hints import BuildError
 from segkd_mm.config import load_config, plain_student
 from segkd_mm.distill import TapError
 from segkd_mm.labels import UNLABELLED
@@ -140,6 +143,18 @@ def test_law_2_kd_off_is_plain_training_to_the_bit(tiny, off):
     assert_same(plain.model.state_dict(), kd_state)
     losses = [np.array(r.message_hub.get_scalar('train/loss').data[0]) for r in (plain, kd)]
     assert np.array_equal(*losses)
+
+
+@pytest.mark.parametrize('terms', [{}, None])
+def test_law_2_without_terms_the_log_says_that_the_plain_student_is_trained(tiny, terms, caplog):
+    # mmengine's loggers do not propagate to the root logger.
+    MMLogger.get_instance(uuid4().hex).addHandler(caplog.handler)
+    model = tiny('kd/response_kd_shapes.py').model
+    MODELS.build(model)
+    assert 'plain student' not in caplog.text
+    del model['terms']
+    MODELS.build(model if terms is None else {**model, 'terms': terms})
+    assert 'SegDistiller has no terms: it trains the plain student' in caplog.text
 
 
 def test_law_2_a_weight_of_0_does_not_run_the_teacher(build, monkeypatch):
@@ -310,7 +325,19 @@ def compare_flat(terms: dict) -> None:
 
 
 def misspell_a_key(terms: dict) -> None:
-    terms.logits.weight = 1
+    terms.logits.adpter = 'auto'
+
+
+def leave_out_taps(terms: dict) -> None:
+    del terms.logits['student'], terms.logits['teacher']
+
+
+def misspell_a_key_of_a_loss(terms: dict) -> None:
+    terms.feature.loss.loss_wieght = 1.0
+
+
+def misspell_a_loss(terms: dict) -> None:
+    terms.feature.loss.type = 'CosineFeatureLos'
 
 
 @pytest.mark.parametrize(
@@ -319,13 +346,48 @@ def misspell_a_key(terms: dict) -> None:
         (break_student_tap, TapError, 'did you mean .decode_head.conv_seg'),
         (break_teacher_tap, TapError, 'did you mean .backbone.final'),
         (leave_out_adapter, ValueError, r"48 channels.*'backbone.final' 576.*adapter='auto'"),
-        (misspell_a_key, TypeError, "'weight'"),
+        (
+            misspell_a_key,
+            BuildError,
+            r"^Term 'logits': no keyword 'adpter' \(did you mean 'adapter'\?\); those that exist: "
+            'student, teacher, loss, adapter, classes, schedule.$',
+        ),
+        (leave_out_taps, BuildError, "^Term 'logits' has no 'student' and no 'teacher', expected"),
+        (misspell_a_key_of_a_loss, BuildError, "'feature' > CosineFeatureLoss: .*'loss_weight'"),
+        (misspell_a_loss, BuildError, "'feature': no model .*did you mean 'CosineFeatureLoss'"),
     ],
 )
 def test_law_6_a_wrong_name_in_a_term_is_an_error_at_build(tiny, breaks, error, says):
     config = with_feature_term(tiny('kd/response_kd_shapes.py'))
     breaks(config.model.terms)
     with pytest.raises(error, match=says):
+        MODELS.build(config.model)
+
+
+def misspell_the_head(model: dict) -> None:
+    model.student.decode_head.type = 'DepthwiseDecoderHaed'
+
+
+def misspell_a_key_of_the_head(model: dict) -> None:
+    model.student.decode_head.chanels = 3
+
+
+def misspell_a_key_of_the_teacher(model: dict) -> None:
+    model.teacher.input_scael = 2
+
+
+@pytest.mark.parametrize(
+    ('breaks', 'says'),
+    [
+        (misspell_the_head, "^student > EncoderDecoder: no model .*'DepthwiseDecoderHead'"),
+        (misspell_a_key_of_the_head, "^student > EncoderDecoder > DepthwiseDec.* mean 'channels'"),
+        (misspell_a_key_of_the_teacher, "^teacher > Teacher: no keyword .* mean 'input_scale'"),
+    ],
+)
+def test_law_6_a_wrong_name_in_student_or_teacher_is_an_error_at_build(tiny, breaks, says):
+    config = tiny('kd/response_kd_shapes.py')
+    breaks(config.model)
+    with pytest.raises(BuildError, match=says):
         MODELS.build(config.model)
 
 

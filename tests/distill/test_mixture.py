@@ -27,7 +27,7 @@ def test_of_several_the_probabilities_are_averaged_by_weight():
 def test_of_a_teacher_that_is_not_there_the_others_take_the_weight():
     mixture = Mixture('term', {'a': 3, 'b': 1})
     only = {'b': probabilities((0.4, 0.6))}
-    assert mixture.is_in(only) and not mixture.is_in({})
+    assert mixture.is_available(only) and not mixture.is_available({})
     assert mixture.target(only).softmax(1).flatten().tolist() == pytest.approx([0.4, 0.6])
 
 

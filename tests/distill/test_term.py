@@ -4,6 +4,7 @@ import pytest
 import torch
 
 import segkd_mm  # noqa: F401  registers the losses
+from segkd_mm.build_hints import BuildError
 from segkd_mm.distill.term import Term
 from segkd_mm.losses.modules.memory import ClassQueue
 
@@ -43,6 +44,27 @@ def test_a_term_without_weight_keeps_all_its_parameters_in_the_graph():
     gradients = [p.grad for p in term.parameters()]
     assert len(gradients) == 6
     assert all(g is not None and not g.any() for g in gradients)
+
+
+def test_an_unknown_keyword_of_a_loss_names_the_term_and_all_keywords():
+    message = (
+        r"^Term 'name' > PixelKLLoss: no keyword 'temprature' \(did you mean 'temperature'\?\); "
+        r'those that exist: .*\bloss_weight\b.*\.$'
+    )
+    with pytest.raises(BuildError, match=message):
+        build(type='PixelKLLoss', temprature=2.0)
+
+
+def test_an_unknown_loss_or_adapter_names_the_term_and_near_names():
+    with pytest.raises(BuildError, match=r"^Term 'name': no model .*mean 'PixelKLLoss'"):
+        build(type='PixelKLLos')
+    with pytest.raises(BuildError, match=r"^Term 'name': no model .*'ConvModule'"):
+        build(type='FitNetLoss', adapter={'type': 'ConvModul'})
+
+
+def test_an_unknown_keyword_of_the_class_map_is_named():
+    with pytest.raises(BuildError, match=r"^Term 'name' > classes: .*did you mean 'teacher'"):
+        Term('name', 's', 't', {'type': 'PixelKLLoss'}, TRIAL, classes={'techer': 'voc'})
 
 
 def test_a_schedule_is_straight_between_its_points_and_level_beyond():

@@ -19,7 +19,7 @@ from segkd_mm.results.speed_accuracy import (
     pareto_front,
     table_rows,
 )
-from segkd_mm.visualize import efficiency as efficiency_plot
+from segkd_mm.visualize import speed_accuracy as plot
 from segkd_mm.visualize.speed_accuracy import draw_speed_accuracy
 from segkd_mm.visualize.style import COLOURS, MUTED, chart
 
@@ -242,7 +242,7 @@ def draw(monkeypatch, tmp_path):
         assert (tmp_path / 'plot.png').stat().st_size > 5000
         return figures[-1]
 
-    monkeypatch.setattr(efficiency_plot, 'chart', kept)
+    monkeypatch.setattr(plot, 'chart', kept)
     return draw
 
 

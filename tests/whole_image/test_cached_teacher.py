@@ -168,6 +168,16 @@ def test_a_teacher_gives_the_trial_zeros_of_its_channels_and_refuses_other_sampl
         teacher(images, None, first_batch(config)['data_samples'])
 
 
+def test_samples_of_another_cache_are_an_error(cached, tmp_path):
+    config = cached()
+    fill(config)
+    shutil.copytree(tmp_path / 'cache', tmp_path / 'other')
+    config.train_dataloader.dataset.cache = str(tmp_path / 'other')
+    model = MODELS.build(config.model)
+    with pytest.raises(ValueError, match=r'come from the teacher cache .*other, the teacher has'):
+        model.teacher(torch.zeros(4, 3, 96, 96), None, first_batch(config)['data_samples'])
+
+
 def train(config):
     runner = Runner.from_cfg(config)
     runner.train()

@@ -130,8 +130,9 @@ def test_what_does_not_fit_is_an_error(config):
         teacher(torch.zeros(6, 3, 48, 64), None, batch['data_samples'])
     with pytest.raises(TapError, match=r'did you mean .decode_head\.conv_seg'):
         built(config(), taps=('decode_head.conv_sge',))
-    with pytest.raises(ValueError, match='features are wanted, too'):
-        built(config(view={'flip': True}), taps=(TAP, FEATURE))
+    flipped, batch = built(config(view={'flip': True}), taps=(TAP, FEATURE))
+    with pytest.raises(ValueError, match=r'tap .* channels, expected the logits of 8 classes'):
+        flipped(torch.zeros(6, 3, 48, 64), None, batch['data_samples'])
     made.train_dataloader.dataset.dataset.pipeline[1].type = 'LoadImageFromNDArray'
     with pytest.raises(TypeError, match=r"'LoadImageFromNDArray'.* has no LoadImageFromFile"):
         DATASETS.build(made.train_dataloader.dataset)

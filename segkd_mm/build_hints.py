@@ -1,0 +1,125 @@
+"""Errors for unknown types and keywords in configs, with near names and all that exist."""
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from inspect import Parameter, signature
+from itertools import zip_longest
+from traceback import walk_tb
+from types import FrameType
+
+from mmengine.registry import Registry
+
+from segkd_mm.hints import did_you_mean
+
+
+class BuildError(TypeError):
+    """A config names a type or a keyword that does not exist, or lacks one that is needed."""
+
+
+@contextmanager
+def build_hints(where: str = '') -> Iterator[None]:
+    """Context and decorator in which a build with an unknown type or keyword gives a BuildError.
+
+    It applies to all builds by mmengine's registries inside. Other errors pass unchanged.
+
+    Args:
+        where: Place in the config, for the message.
+
+    Raises:
+        BuildError: Names the place, the unknown name, near names, and the keywords that exist.
+    """
+    try:
+        yield
+    except BuildError:
+        raise
+    except (KeyError, TypeError) as error:
+        _explain(error, where)
+        raise
+
+
+def check_keywords(where: str, given: Iterable[str], known: Collection[str]) -> None:
+    """Check that keywords exist.
+
+    Raises:
+        BuildError: One of those given is not known.
+    """
+    for key in given:
+        if key not in known:
+            raise BuildError(
+                f'{where}: no keyword {key!r}{did_you_mean(key, known)}; those that exist: '
+                f'{", ".join(known)}.'
+            )
+
+
+def keywords_of(target: Callable) -> list[str]:
+    """Keywords of a function or class; of a class with ``**kwargs`` also those of its bases."""
+    inits = [vars(c)['__init__'] for c in getattr(target, '__mro__', []) if '__init__' in vars(c)]
+    names = {}
+    for function in inits or [target]:
+        parameters = signature(function).parameters.values()
+        kinds = Parameter.POSITIONAL_OR_KEYWORD, Parameter.KEYWORD_ONLY
+        names |= {p.name: None for p in parameters if p.kind in kinds and p.name != 'self'}
+        if not any(p.kind is Parameter.VAR_KEYWORD for p in parameters):
+            break
+    return list(names)
+
+
+def _explain(error: KeyError | TypeError, where: str) -> None:
+    """Raise a BuildError if the cause of an error in a build is an unknown type or keyword.
+
+    The frames of the traceback tell which configs were being built, by which registry: mmengine
+    has no other place for this, short of changing its registries.
+    """
+    frames = [frame for frame, _ in walk_tb(error.__traceback__)]
+    builds = [frame for frame in frames if _is_build(frame)]
+    if not builds:
+        return
+    configs = [frame.f_locals['cfg'] for frame in builds]
+    # Functions that pass on the same config are one build.
+    path = [_type_name(c) for c, inner in zip_longest(configs, configs[1:]) if c is not inner]
+    if isinstance(error, TypeError):
+        _check_named_keywords(_joined(where, path), builds[-1], str(error))
+    elif builds[-1] is frames[-1]:
+        _check_type(_joined(where, path[:-1]), path[-1], builds[-1].f_locals['registry'])
+
+
+def _check_type(where: str, name: str, registry: Registry) -> None:
+    names = _names_in(registry)
+    if name.rpartition('.')[2] not in names:
+        raise BuildError(
+            f'{where}{": " if where else ""}no {registry.name} is registered as {name!r}'
+            f'{did_you_mean(name, names)}. For a class of your own, add its module to '
+            'custom_imports.'
+        )
+
+
+def _is_build(frame: FrameType) -> bool:
+    """Whether a frame is a build function of mmengine or mmcv, by the names of its arguments."""
+    config, registry = (frame.f_locals.get(name) for name in ('cfg', 'registry'))
+    return isinstance(registry, Registry) and isinstance(config, Mapping) and 'type' in config
+
+
+def _type_name(config: Mapping) -> str:
+    kind = config['type']
+    return kind if isinstance(kind, str) else getattr(kind, '__name__', str(kind))
+
+
+def _check_named_keywords(where: str, build: FrameType, message: str) -> None:
+    """Check those keywords of a failed build that the message of its error names."""
+    config, registry = build.f_locals['cfg'], build.f_locals['registry']
+    kind = config['type']
+    target = registry.get(kind) if isinstance(kind, str) else kind
+    if named := [key for key in config if key != 'type' and repr(key) in message]:
+        check_keywords(where, named, keywords_of(target))
+
+
+def _joined(where: str, path: Iterable[str]) -> str:
+    return ' > '.join([*([where] if where else []), *path])
+
+
+def _names_in(registry: Registry | None) -> set[str]:
+    names = set()
+    while registry is not None:
+        names |= set(registry.module_dict)
+        registry = registry.parent
+    return names
