@@ -32,8 +32,7 @@ def find_images(paths: Iterable[str], out: Path | None = None) -> list[Path]:
     images = list(dict.fromkeys(image for place in places for image in _images_at(place, out)))
     if not images:
         raise FileNotFoundError(
-            f'No images in {", ".join(map(str, places))}; expected files with one of the endings '
-            f'{SUFFIXES}.'
+            f'No images in {", ".join(map(str, places))}; expected files that end in {SUFFIXES}.'
         )
     return images
 

@@ -1,4 +1,4 @@
-"""Latency floor: a lower bound of a model's time from the measured speed of the machine.
+"""Latency floor: estimate of a model's shortest possible time on the measured machine.
 
 The floor is a sum over the convolution and linear layers. The time of a layer is the longer one of
 two: its multiply-adds at the speed of the fastest measured convolution, and one transfer of its

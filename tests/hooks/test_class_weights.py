@@ -106,7 +106,7 @@ def test_a_run_weighs_the_cross_entropy_of_its_student_and_shows_the_weights(nam
     student = getattr(runner.model, 'student', runner.model)
     assert student.decode_head.loss_decode.class_weight == weights
     (log,) = Path(runner.log_dir).glob('*.log')
-    _, shown = log.read_text().split('ClassWeightHook weighs')
+    _, shown = log.read_text().split('ClassWeightHook: share')
     assert 'crescent' in shown
     assert all(f'{weight:.2f}' in shown for weight in weights)
 
