@@ -35,7 +35,7 @@ from torch import nn
 from segkd_mm.config import config_dir, load_config, plain_student
 from segkd_mm.distill.teacher import Teacher
 from segkd_mm.measure.step_cost import (
-    TermsAlone,
+    TermsStep,
     TrainingStep,
     build_model,
     random_batch,
@@ -185,7 +185,7 @@ def measure(configs: dict[str, Config], args: argparse.Namespace) -> dict[str, d
     if run:
         steps[TEACHER] = partial(models[run[0]].teacher, images)
     costs = step_costs(steps, device, args.repeats)
-    terms = {name: TermsAlone(models[name], batch) for name in configs}
+    terms = {name: TermsStep(models[name], batch) for name in configs}
     for name, cost in step_costs(terms, device, 4 * args.repeats).items():
         costs[name]['terms_ms'] = cost['ms']
     return costs

@@ -29,7 +29,7 @@ from segkd_mm.distill import Taps
 from segkd_mm.distill.term import Term
 from segkd_mm.doctor import Experiment
 from segkd_mm.measure.latency import time_in_turn
-from segkd_mm.measure.model_cost import MIB, peak_growth
+from segkd_mm.measure.model_cost import MIB, peak_allocation
 from segkd_mm.results.files import write_result
 from segkd_mm.results.tables import console_table, wide_console
 
@@ -110,7 +110,7 @@ def costs(term: Term, inputs: Inputs, device: torch.device) -> dict[int, tuple[f
 
     runs: dict[int, Callable] = {stride: partial(run, stride) for stride in STRIDES}
     times = time_in_turn(runs, device, warmup=2, repeats=20)
-    return {s: (1000 * median(times[s]), peak_growth(runs[s], device) / MIB) for s in STRIDES}
+    return {s: (1000 * median(times[s]), peak_allocation(runs[s], device) / MIB) for s in STRIDES}
 
 
 def rows(measured: list, cost: dict[int, tuple[float, float]]) -> list[dict]:

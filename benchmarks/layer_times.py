@@ -25,11 +25,11 @@ from mmseg.registry import MODELS
 from torch import Tensor, nn
 
 from segkd_mm.config import load_config, plain_student
-from segkd_mm.deploy import FastLabels, load_runtime
-from segkd_mm.deploy.images import sized
+from segkd_mm.deploy import FastLabelMap, load_runtime
+from segkd_mm.deploy.images import benchmark_batch
 from segkd_mm.deploy.loading import without_auxiliary_heads
 from segkd_mm.deploy.runtime import openvino_core
-from segkd_mm.measure.floor import Machine, layers_of, machine_of, machine_runs
+from segkd_mm.measure.floor import Machine, list_layers, machine_benchmarks, machine_from_times
 from segkd_mm.measure.inference import inference
 from segkd_mm.measure.latency import time_in_turn
 from segkd_mm.results.files import write_result
@@ -105,10 +105,10 @@ class Profiled:
         images: uint8 [N, 3, H, W].
     """
 
-    def __init__(self, fast: FastLabels, images: Tensor) -> None:
+    def __init__(self, fast: FastLabelMap, images: Tensor) -> None:
         self.images, self.notes = images, []
         self.network = fast.segment
-        self.fast = FastLabels(self._segment, fast.normalise, fast.align_corners)
+        self.fast = FastLabelMap(self._segment, fast.normalise, fast.align_corners)
 
     def __call__(self) -> None:
         self.parts = Counter()
@@ -140,7 +140,7 @@ class InTorch(Profiled):
     """A model in torch, whose modules are timed by hooks."""
 
     def __init__(self, model: nn.Module, images: Tensor) -> None:
-        super().__init__(FastLabels.of(model), images)
+        super().__init__(FastLabelMap.from_model(model), images)
         self.starts = {}
         # Leaves alone: mmseg calls a head's forward, so that its hooks do not run.
         modules = dict(model.named_modules())
@@ -166,7 +166,7 @@ class InOpenVINO(Profiled):
 
     def __init__(self, path: str, model: nn.Module, images: Tensor, threads: int) -> None:
         runtime = load_runtime(path, threads)
-        super().__init__(FastLabels.of_runtime(runtime), images)
+        super().__init__(FastLabelMap.from_runtime(runtime), images)
         self.modules = dict(model.named_modules())
         options = {
             'INFERENCE_PRECISION_HINT': runtime._compiled.get_property('INFERENCE_PRECISION_HINT'),
@@ -195,7 +195,7 @@ class InOpenVINO(Profiled):
 def floor_parts(machine: Machine, model: nn.Module, images: Tensor) -> Counter:
     """Milliseconds of the floor by part."""
     parts, modules = Counter(), dict(model.named_modules())
-    for layer in layers_of(model, images):
+    for layer in list_layers(model, images):
         part = layer.name.split('.')[0], kind_of(modules, layer.name)
         parts[part] += machine.floor_ms([layer])
     return parts
@@ -203,15 +203,15 @@ def floor_parts(machine: Machine, model: nn.Module, images: Tensor) -> Counter:
 
 def measure(args: argparse.Namespace) -> tuple[Machine, dict[str, Mapping[Part, float]]]:
     """The machine, and milliseconds by part of the floor and of all that were profiled."""
-    images, floor = sized(args.image, tuple(args.size)), machine_runs(CPU)
+    images, floor = benchmark_batch(args.image, tuple(args.size)), machine_benchmarks(CPU)
     runs = {'torch': InTorch(build(args.config), images)}
     plain = build(args.config)
     for path in args.exported:
         runs[Path(path).name] = InOpenVINO(path, plain, images, args.threads)
     with inference():
         times = time_in_turn(floor | runs, CPU, WARMUP, args.repeats)
-    machine = machine_of({key: times[key] for key in floor})
-    inputs = FastLabels.of(plain).normalise(images)
+    machine = machine_from_times({key: times[key] for key in floor})
+    inputs = FastLabelMap.from_model(plain).normalise(images)
     found = {'floor, fp32': floor_parts(machine, plain, inputs)}
     return machine, found | {name: run.medians() for name, run in runs.items()}
 

@@ -1,4 +1,4 @@
-"""Image files in folders."""
+"""Search for image files in folders."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ SUFFIXES = ', '.join(IMG_EXTENSIONS)
 
 
 def images_in(folder: Path) -> list[Path]:
-    """The image files in a folder and in those below it, sorted; hidden files are left out."""
+    """List the image files in a folder and its subfolders, sorted, without hidden files."""
     return sorted(
         file for file in folder.rglob('*') if is_image_file(file.name) and file.name[0] != '.'
     )

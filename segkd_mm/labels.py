@@ -1,7 +1,7 @@
-"""Ids in masks that are no class."""
+"""Ids in masks that are not classes: void and unlabelled."""
 
 VOID = 255
-"""Void, padding and whatever else counts nowhere."""
+"""Ignore index: void pixels and padding, which no loss or metric counts."""
 
 UNLABELLED = 254
-"""A pixel of an image without labels: it counts for distillation, which needs none."""
+"""Pixel of an unlabelled image: ignored by losses on labels, counted by distillation."""

@@ -1,4 +1,4 @@
-"""The normalisation of a data preprocessor: channel order, mean and std."""
+"""Normalisation of an mmseg data preprocessor: channel order, mean and std."""
 
 from typing import NamedTuple
 
@@ -6,12 +6,12 @@ from torch import nn
 
 
 class Normalisation(NamedTuple):
-    """What mmseg's ``SegDataPreProcessor`` does to the pixels of an image, padding aside.
+    """Normalisation of images in mmseg's ``SegDataPreProcessor``.
 
     Attributes:
-        bgr_to_rgb: Whether it reverses the order of the channels.
-        mean: Of each channel after that, in pixel values of 0 to 255.
-        std: Likewise.
+        bgr_to_rgb: Whether the order of the channels is reversed.
+        mean: Mean of each channel, after that, in pixel values of 0 to 255.
+        std: Standard deviation of each channel, likewise.
     """
 
     bgr_to_rgb: bool
@@ -20,9 +20,9 @@ class Normalisation(NamedTuple):
 
 
 def normalisation_of(preprocessor: nn.Module) -> Normalisation:
-    """Read it from a preprocessor; that of a module without one leaves images as they are."""
-    swaps = getattr(preprocessor, '_channel_conversion', False)
+    """Read the normalisation of a preprocessor; identity if the module has none."""
+    bgr_to_rgb = getattr(preprocessor, '_channel_conversion', False)
     if not getattr(preprocessor, '_enable_normalize', False):
-        return Normalisation(swaps, [0.0] * 3, [1.0] * 3)
+        return Normalisation(bgr_to_rgb, [0.0] * 3, [1.0] * 3)
     mean, std = preprocessor.mean.flatten().tolist(), preprocessor.std.flatten().tolist()
-    return Normalisation(swaps, mean, std)
+    return Normalisation(bgr_to_rgb, mean, std)

@@ -1,4 +1,4 @@
-"""Mixed precision where mmengine has none."""
+"""Optimizer wrapper for mixed-precision training on a CPU."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,12 +12,12 @@ from torch import nn
 
 @OPTIM_WRAPPERS.register_module()
 class CPUAmpOptimWrapper(OptimWrapper):
-    """mmengine's ``AmpOptimWrapper`` for a CPU: the forward in bf16, the weights channels_last.
+    """Mixed precision on a CPU: forward pass in bf16, weights in channels_last.
 
-    Weights, their gradients and the optimizer's state stay float32. bf16 has float32's range, so
-    that no gradient underflows and none need be scaled. It takes a processor with bf16
-    instructions (``lscpu``: avx512_bf16 or amx_bf16) to be faster, and together with channels_last:
-    docs/fast_training.md has both apart.
+    Weights, their gradients and the optimizer's state stay float32. bf16 has the range of float32,
+    so that gradients need no scaling. It is faster only on a processor with bf16 instructions
+    (``lscpu``: avx512_bf16 or amx_bf16) and together with channels_last; docs/fast_training.md has
+    the times.
 
     Args:
         **kwargs: As of ``OptimWrapper``.
@@ -29,7 +29,7 @@ class CPUAmpOptimWrapper(OptimWrapper):
 
     @contextmanager
     def optim_context(self, model: nn.Module) -> Iterator[None]:
-        """Around the forward of a training step."""
+        """Context of the forward pass of a training step."""
         if self._formatted is not model:
             self._formatted = model.to(memory_format=torch.channels_last)
         with super().optim_context(model), autocast('cpu', torch.bfloat16):
@@ -37,5 +37,5 @@ class CPUAmpOptimWrapper(OptimWrapper):
 
 
 def amp_wrapper(device: str) -> str:
-    """The type of optimizer wrapper for mixed precision on a device, such as ``cuda``."""
+    """Name of the optimizer wrapper for mixed precision on a device type, such as ``cuda``."""
     return (CPUAmpOptimWrapper if device == 'cpu' else AmpOptimWrapper).__name__

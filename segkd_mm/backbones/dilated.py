@@ -1,7 +1,7 @@
-"""torchvision's trunks at a chosen output stride: dilation takes the place of stride.
+"""torchvision classifier trunks with a chosen output stride (dilation instead of stride).
 
-torchvision dilates ResNet-50/101 and the last stage of MobileNetV3 only. Here every trunk is built
-with its dilations from the start; keys and, at stride 32, outputs are torchvision's.
+torchvision dilates only ResNet-50/101 and the last stage of MobileNetV3. Here every trunk is built
+with its dilations. The keys and, at stride 32, the outputs are torchvision's.
 """
 
 from collections import OrderedDict
@@ -18,12 +18,12 @@ OUTPUT_STRIDES = (8, 16, 32)
 
 
 def build_trunk(arch: str, output_stride: int) -> nn.Sequential:
-    """The trunk of a torchvision classifier, as a sequence of its stages.
+    """Build the trunk of a torchvision classifier as a sequence of its stages.
 
     Args:
         arch: ``mobilenet_v3_small``, ``mobilenet_v3_large``, ``mobilenet_v2``, ``resnet18``,
             ``resnet50`` or ``resnet101``.
-        output_stride: 8, 16 or 32; stages beyond it keep resolution and dilate.
+        output_stride: 8, 16 or 32; deeper stages dilate instead of striding.
     """
     if output_stride not in OUTPUT_STRIDES:
         raise ValueError(f'output_stride is {output_stride}, expected one of {OUTPUT_STRIDES}.')
@@ -42,17 +42,17 @@ def _mobilenet_v3(arch: str, output_stride: int) -> nn.Sequential:
             dilation *= block.stride
         else:
             stride *= block.stride
-        # As in torchvision's dilated variant the block that gives up its stride dilates at once;
-        # a dilated block drops its stride by itself.
+        # As in torchvision's dilated variant, the block that loses its stride is itself dilated;
+        # a dilated block sets its own stride to 1.
         block.dilation = dilation
-    # torchvision's momentum of 0.01 takes some 500 steps to forget the statistics of the start, so
-    # that validation tells nothing in short trainings. Training itself does not depend on it.
+    # With torchvision's momentum of 0.01 the running statistics keep their initial values for some
+    # 500 steps, so that validation is meaningless in short trainings. Training does not use them.
     norm = partial(nn.BatchNorm2d, eps=0.001, momentum=0.1)
     return MobileNetV3(settings, last_channel, norm_layer=norm).features
 
 
 class _DilatedInvertedResidual(InvertedResidual):
-    """torchvision's MobileNetV2 block with a dilation, which that has not."""
+    """torchvision's MobileNetV2 block, with a dilation argument."""
 
     def __init__(
         self,
@@ -78,23 +78,23 @@ class _DilatedInvertedResidual(InvertedResidual):
 
 
 def _mobilenet_v2(output_stride: int) -> nn.Sequential:
-    now = {'stride': 2, 'dilation': 1}  # after the stem
+    current = {'stride': 2, 'dilation': 1}  # after the stem
 
     def block(
         inp: int, oup: int, stride: int, expand_ratio: int, norm_layer: Callable[..., nn.Module]
     ) -> nn.Module:
-        dilation = now['dilation']  # that of the blocks before, as in DeepLab and torchvision
-        if now['stride'] * stride > output_stride:
-            now['dilation'] *= stride
+        dilation = current['dilation']  # of the previous blocks, as in DeepLab and torchvision
+        if current['stride'] * stride > output_stride:
+            current['dilation'] *= stride
             stride = 1
-        now['stride'] *= stride
+        current['stride'] *= stride
         return _DilatedInvertedResidual(inp, oup, stride, expand_ratio, norm_layer, dilation)
 
     return MobileNetV2(block=block).features
 
 
 class _DilatedBasicBlock(resnet.BasicBlock):
-    """torchvision's BasicBlock, which refuses a dilation, with one."""
+    """torchvision's ResNet BasicBlock, with dilation, which torchvision refuses."""
 
     def __init__(
         self,
@@ -108,11 +108,11 @@ class _DilatedBasicBlock(resnet.BasicBlock):
         norm_layer: Callable[..., nn.Module] | None = None,
     ) -> None:
         super().__init__(inplanes, planes, stride, downsample, groups, base_width, 1, norm_layer)
-        # The first block of a stage is told the dilation before it. Where it gave up its stride,
-        # its second conv would have worked on half the resolution, and dilates as much more.
-        gave_up_stride = downsample is not None and stride == 1
+        # The first block of a stage gets the dilation of the stage before. If it lost its stride,
+        # its second conv would have run at half the resolution: it needs twice the dilation.
+        lost_stride = downsample is not None and stride == 1
         self.conv1 = resnet.conv3x3(inplanes, planes, stride, dilation=dilation)
-        self.conv2 = resnet.conv3x3(planes, planes, dilation=dilation * (1 + gave_up_stride))
+        self.conv2 = resnet.conv3x3(planes, planes, dilation=dilation * (1 + lost_stride))
 
 
 _RESNETS = {
@@ -126,5 +126,5 @@ def _resnet(arch: str, output_stride: int) -> nn.Sequential:
     block, layers = _RESNETS[arch]
     dilate = [False, output_stride <= 8, output_stride <= 16]
     net = resnet.ResNet(block, layers, replace_stride_with_dilation=dilate)
-    stages = list(net.named_children())[:-2]  # less avgpool and fc
+    stages = list(net.named_children())[:-2]  # without avgpool and fc
     return nn.Sequential(OrderedDict(stages))

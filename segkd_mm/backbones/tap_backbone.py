@@ -1,4 +1,4 @@
-"""The one idea of our backbones: a trunk with named taps."""
+"""Base class of backbones with named feature taps."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -10,7 +10,7 @@ from segkd_mm.hints import did_you_mean
 
 
 class Tap(NamedTuple):
-    """A named place in a trunk and what comes out there."""
+    """A named feature of a trunk, with its channels and its stride in pixels."""
 
     name: str
     channels: int
@@ -18,14 +18,14 @@ class Tap(NamedTuple):
 
 
 class TapBackbone(BaseModule):
-    """A backbone whose features have names, with their channels and strides known beside it.
+    """Base of backbones whose output features have names, channels and strides.
 
     Each tap is an ``nn.Identity`` submodule, so that ``backbone.high`` names the feature for
-    forward hooks and in the terms of a distiller, whatever library the trunk comes from.
+    forward hooks and in the terms of a distiller, independent of the library of the trunk.
 
     Args:
         available: All taps of the trunk, from shallow to deep.
-        taps: Names of the taps to give out, in the order of the output.
+        taps: Names of the taps to return, in this order.
 
     Raises:
         ValueError: A name in ``taps`` is not among ``available``.
@@ -38,7 +38,7 @@ class TapBackbone(BaseModule):
             if name not in by_name:
                 raise ValueError(
                     f'{type(self).__name__} has no tap {name!r}{did_you_mean(name, by_name)}; '
-                    f'there are {list(by_name)}.'
+                    f'expected one of {list(by_name)}.'
                 )
         self.taps = tuple(by_name[name] for name in taps)
         for name in taps:
@@ -46,16 +46,16 @@ class TapBackbone(BaseModule):
 
     @property
     def channels(self) -> tuple[int, ...]:
-        """Channels of each output."""
+        """Number of channels of each output."""
         return tuple(tap.channels for tap in self.taps)
 
     @property
     def strides(self) -> tuple[int, ...]:
-        """Stride of each output with respect to the input, in pixels."""
+        """Stride of each output relative to the input image, in pixels."""
         return tuple(tap.stride for tap in self.taps)
 
     def named_features(self, x: Tensor) -> dict[str, Tensor]:
-        """Features by tap name: [N, C_tap, ceil(H / stride), ceil(W / stride)] each.
+        """Compute the features by tap name, each [N, C_tap, ceil(H / stride), ceil(W / stride)].
 
         Args:
             x: Normalised images, [N, 3, H, W].
@@ -63,6 +63,6 @@ class TapBackbone(BaseModule):
         raise NotImplementedError
 
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
-        """The features as mmseg's heads want them: a tuple in the order of ``taps``."""
+        """Compute the features as a tuple in the order of ``taps``, as mmseg's heads expect."""
         features = self.named_features(x)
         return tuple(features[tap.name] for tap in self.taps)

@@ -1,4 +1,4 @@
-"""Feature taps over any timm model that has ``features_only``."""
+"""Backbone with named feature taps over a timm model (``features_only=True``)."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -24,17 +24,17 @@ class TimmTapBackbone(TapBackbone):
 
     Args:
         arch: Name of a timm model.
-        output_stride: Passed to timm where it is not 32; not all models have it.
-        taps: Names of the outputs. Levels behind the deepest are left out if timm can (not in
-            its EfficientNet family, which MobileNetV3 belongs to).
-        weights: None, ``'hub'`` for timm's default weights, or a file in timm's key names
-            (:func:`segkd_mm.weights.read_state_dict`). Read by :meth:`init_weights`, that is when
-            training starts; a file must hold the whole model, its classifier is left out.
-        options: Others of ``timm.create_model``, such as ``dynamic_img_size`` and
+        output_stride: Passed to timm if it is not 32; not all models support it.
+        taps: Names of the outputs. Levels deeper than these are not built, except in timm's
+            EfficientNet family, which includes MobileNetV3.
+        weights: None, ``'hub'`` for timm's default weights, or a file with timm's keys
+            (:func:`segkd_mm.weights.read_state_dict`), which must hold the complete model. Loaded
+            without the classifier by :meth:`init_weights`, that is when training starts.
+        options: Further arguments of ``timm.create_model``, such as ``dynamic_img_size`` and
             ``out_indices`` of a vision transformer, whose levels are its blocks.
 
     Raises:
-        ValueError: Unknown ``arch`` or tap; close matches are shown.
+        ValueError: Unknown ``arch`` or tap; the message names close matches.
     """
 
     def __init__(
@@ -47,7 +47,9 @@ class TimmTapBackbone(TapBackbone):
     ) -> None:
         if not timm.is_model(arch):
             hint = did_you_mean(arch, timm.list_models())
-            raise ValueError(f'timm has no model {arch!r}{hint}.')
+            raise ValueError(
+                f'timm has no model {arch!r}{hint}; expected a name of timm.list_models().'
+            )
         kwargs = {} if output_stride == 32 else {'output_stride': output_stride}
         kwargs |= options or {}
         with torch.device('meta'):
@@ -69,7 +71,7 @@ class TimmTapBackbone(TapBackbone):
         return {tap.name: self.get_submodule(tap.name)(levels[tap.name]) for tap in self.taps}
 
     def init_weights(self) -> None:
-        """Load ``weights``; without them timm's initialisation stands."""
+        """Load ``weights``; without them keep timm's initialisation."""
         if self.weights == 'hub':
             self.body.load_state_dict(self._from_hub().state_dict())
         elif self.weights is not None:
@@ -79,25 +81,25 @@ class TimmTapBackbone(TapBackbone):
         try:
             return timm.create_model(self.arch, features_only=True, pretrained=True, **self._kwargs)
         except (URLError, OSError, RuntimeError) as error:
-            where = timm.get_pretrained_cfg(self.arch)
+            source = timm.get_pretrained_cfg(self.arch)
             raise WeightsError(
-                f'Could not fetch the weights of timm model {self.arch} ({error}). Get them from '
-                f'{where.hf_hub_id or where.url} in another way and pass the file: weights="/path".'
+                f'Could not download the weights of timm model {self.arch} ({error}). Download '
+                f'{source.hf_hub_id or source.url} by hand and pass the file: weights="/path".'
             ) from error
 
     def to_own_keys(self, state: Mapping[str, Tensor], source: str | Path) -> dict[str, Tensor]:
-        """From the weights of the whole timm model those of what is built of it.
+        """Convert the weights of the complete timm model to the keys of this backbone.
 
         Raises:
-            WeightsError: They do not fit the whole model, classifier aside.
+            WeightsError: They do not fit the complete model without its classifier.
         """
-        # timm loads a part of a trunk without complaint, so the file is held against the whole
-        # model, classifier aside, before timm picks what the features need.
+        # timm loads an incomplete trunk without an error. So the file is checked against the
+        # complete model without its classifier, before timm selects what the features need.
         with torch.device('meta'):
-            whole = timm.create_model(self.arch)
+            full_model = timm.create_model(self.arch)
         classifier = timm.get_pretrained_cfg_value(self.arch, 'classifier') or ()
         classifiers = (classifier,) if isinstance(classifier, str) else classifier
-        check_fit(whole, state, source, ignore=classifiers)
+        check_fit(full_model, state, source, ignore=classifiers)
         body = timm.create_model(
             self.arch,
             features_only=True,

@@ -1,4 +1,4 @@
-"""Feature taps over torchvision's MobileNets and ResNets."""
+"""Backbone with named feature taps over torchvision's MobileNets and ResNets."""
 
 from collections.abc import Sequence
 
@@ -9,9 +9,9 @@ from segkd_mm.backbones.dilated import build_trunk
 from segkd_mm.backbones.tap_backbone import Tap, TapBackbone
 from segkd_mm.weights import TORCHVISION, load_strictly, read_state_dict
 
-# For each tap the stage of the trunk after which it sits, its channels, and its stride in the
+# For each tap: the stage of the trunk whose output it is, its channels, and its stride in the
 # classifier. `low` to `high` are the last features at strides 4, 8 and 16; `last` is the last
-# block of a MobileNet, and `final` what the classifier pools.
+# block of a MobileNet, and `final` is the feature that the classifier pools.
 _RESNET = {'low': ('layer1', 64, 4), 'mid': ('layer2', 128, 8), 'high': ('layer3', 256, 16),
            'final': ('layer4', 512, 32)}  # fmt: skip
 _BOTTLENECK = {name: (stage, 4 * channels, s) for name, (stage, channels, s) in _RESNET.items()}
@@ -30,20 +30,20 @@ TAPS = {
 
 @MODELS.register_module()
 class TorchvisionTapBackbone(TapBackbone):
-    """A torchvision classifier's trunk with the taps low, mid, high, (last,) final.
+    """The trunk of a torchvision classifier with the taps low, mid, high, (last,) final.
 
     Source: MobileNetV3 arXiv 1905.02244, MobileNetV2 arXiv 1801.04381, ResNet arXiv 1512.03385,
-    as torchvision builds them; keys below ``body`` are torchvision's.
+    as built by torchvision; keys below ``body`` are torchvision's.
 
     Args:
         arch: One of ``TAPS``.
         output_stride: 8, 16 or 32; deeper stages dilate instead of striding.
-        taps: Names of the outputs, by default low, mid, high and final. Stages behind the
-            deepest of them are not built.
+        taps: Names of the outputs, by default low, mid, high and final. Stages after the
+            deepest tap are not built.
         weights: None, ``'hub'`` for torchvision's ImageNet weights, or a file (see
-            :func:`segkd_mm.weights.read_state_dict`) of torchvision's, or a checkpoint of a model
-            with this backbone, whatever its heads. Read by :meth:`init_weights`, that is when
-            training starts; the file's classifier and the stages not built are left out.
+            :func:`segkd_mm.weights.read_state_dict`) of torchvision, or a checkpoint of a model
+            with this backbone and any head. Loaded by :meth:`init_weights`, that is when training
+            starts, without the classifier and the stages that are not built.
 
     Raises:
         ValueError: Unknown ``arch``, ``output_stride`` or tap.
@@ -58,13 +58,13 @@ class TorchvisionTapBackbone(TapBackbone):
     ) -> None:
         if arch not in TAPS:
             raise ValueError(f'arch is {arch!r}, expected one of {list(TAPS)}.')
-        places = TAPS[arch]
-        available = [Tap(n, c, min(s, output_stride)) for n, (_, c, s) in places.items()]
+        known = TAPS[arch]
+        available = [Tap(n, c, min(s, output_stride)) for n, (_, c, s) in known.items()]
         super().__init__(available, taps)
         self.arch = arch
         self.weights = weights
         trunk = build_trunk(arch, output_stride)
-        self._tap_after = {places[name][0]: name for name in taps}
+        self._tap_after = {known[name][0]: name for name in taps}
         stages = list(dict(trunk.named_children()))
         self._unbuilt = stages[1 + max(stages.index(stage) for stage in self._tap_after) :]
         self.body = trunk[: len(stages) - len(self._unbuilt)]
@@ -79,18 +79,18 @@ class TorchvisionTapBackbone(TapBackbone):
         return features
 
     def init_weights(self) -> None:
-        """Load ``weights``; without them the initialisation by torchvision's builder stands."""
+        """Load ``weights``; without them keep torchvision's initialisation."""
         if self.weights is None:
             return
         source = TORCHVISION + self.arch if self.weights == 'hub' else self.weights
-        state = _of_trunk(read_state_dict(source))
-        left_out = ('classifier', 'fc', *self._unbuilt)
-        state = {k: v for k, v in state.items() if k.split('.')[0] not in left_out}
+        state = _trunk_weights(read_state_dict(source))
+        excluded = ('classifier', 'fc', *self._unbuilt)
+        state = {k: v for k, v in state.items() if k.split('.')[0] not in excluded}
         load_strictly(self.body, state, source)
 
 
-def _of_trunk(state: dict[str, Tensor]) -> dict[str, Tensor]:
-    """The trunk's weights in a segmentor's checkpoint, else all, as of a classifier."""
-    inside = 'backbone.body.'
-    own = {k.removeprefix(inside): v for k, v in state.items() if k.startswith(inside)}
-    return own or {k.removeprefix('features.'): v for k, v in state.items()}
+def _trunk_weights(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Trunk weights from a segmentor's checkpoint; all weights of a classifier's."""
+    prefix = 'backbone.body.'
+    trunk = {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}
+    return trunk or {k.removeprefix('features.'): v for k, v in state.items()}

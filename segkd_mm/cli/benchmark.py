@@ -38,22 +38,22 @@ import torch
 from segkd_mm.build_hints import build_hints
 from segkd_mm.cli import arguments
 from segkd_mm.config import load_config, plain_student
-from segkd_mm.deploy import is_artefact
-from segkd_mm.deploy.images import sized
+from segkd_mm.deploy import is_exported_model
+from segkd_mm.deploy.images import benchmark_batch
 from segkd_mm.measure.candidate import Candidate, build_deployed, measure
 from segkd_mm.measure.floor import Machine
 from segkd_mm.measure.peers import build_peers
-from segkd_mm.results.efficiency import (
-    by_data,
+from segkd_mm.results.files import write_result
+from segkd_mm.results.speed_accuracy import (
     find_exported_score,
     find_score,
+    group_by_dataset,
+    join_scores,
     table_rows,
-    with_scores,
 )
-from segkd_mm.results.files import write_result
 from segkd_mm.results.tables import console_table, wide_console
-from segkd_mm.visualize.efficiency import draw_efficiency
 from segkd_mm.visualize.latency import draw_latency
+from segkd_mm.visualize.speed_accuracy import draw_speed_accuracy
 
 
 def parse_args() -> argparse.Namespace:
@@ -96,28 +96,28 @@ def parse_args() -> argparse.Namespace:
     args = parser.parse_args()
     if Path(args.out).suffix != '.json':
         parser.error(f'--out {args.out}: expected a name that ends in .json')
-    if is_artefact(args.models[0]):
+    if is_exported_model(args.models[0]):
         parser.error(f'{args.models[0]}: expected a config first, with which others are compared')
     return args
 
 
 def candidates(args: argparse.Namespace) -> dict[str, Candidate]:
     """The models to measure, by name."""
-    images = sized(args.image, tuple(args.size), args.batch).to(args.device)
+    images = benchmark_batch(args.image, tuple(args.size), args.batch).to(args.device)
     device = images.device
-    named = [name for name in args.models if not is_artefact(name)]
+    named = [name for name in args.models if not is_exported_model(name)]
     configs = {name: plain_student(load_config(name, args.cfg_options)) for name in named}
     # One measurement for a student and its distilled versions: else noise alone would rank them.
     keys = {name: json.dumps(c.model, sort_keys=True, default=str) for name, c in configs.items()}
     models = {key: build_deployed(configs[name].model, device) for name, key in keys.items()}
-    distinct = {key: Candidate.of(model, images) for key, model in models.items()}
+    distinct = {key: Candidate.from_model(model, images) for key, model in models.items()}
     found = {name: distinct[key] for name, key in keys.items()}
-    for path in filter(is_artefact, args.models):
-        found[path] = Candidate.of_exported(path, images, args.threads)
+    for path in filter(is_exported_model, args.models):
+        found[path] = Candidate.from_exported(path, images, args.threads)
     if args.peers:
         classes = models[keys[args.models[0]]].num_classes
         others = build_peers(classes, images)
-        found |= {name: Candidate.of(model, images) for name, model in others.items()}
+        found |= {name: Candidate.from_model(model, images) for name, model in others.items()}
     return found
 
 
@@ -129,12 +129,12 @@ def main() -> None:
         torch.set_num_threads(args.threads)
     # Read results first: a broken file is an error before minutes of measuring.
     scores = {
-        m: find_exported_score(m) if is_artefact(m) else find_score(m, args.results)
+        m: find_exported_score(m) if is_exported_model(m) else find_score(m, args.results)
         for m in args.models
     }
     device = torch.device(args.device)
     machine, rows = measure(candidates(args), device, args.batch, args.repeats)
-    report(args, machine, with_scores(rows, scores))
+    report(args, machine, join_scores(rows, scores))
 
 
 def report(args: argparse.Namespace, machine: Machine, rows: Sequence[dict]) -> None:
@@ -149,7 +149,7 @@ def report(args: argparse.Namespace, machine: Machine, rows: Sequence[dict]) -> 
     result = {**setting, 'machine': asdict(machine), 'ratios': ratios, 'models': rows}
     write_result(args.out, result)
     title = '{batch} x {size[0]}x{size[1]} on {device}, threads: {threads}'.format(**setting)
-    tested = list(by_data(rows))
+    tested = list(group_by_dataset(rows))
     whole_title = f'{tested[0]}; {title}' if len(tested) == 1 else title
     wide_console().print(console_table(table_rows(rows), title=whole_title))
     speeds = ', '.join(f'{speed:.0f} GFLOP/s in {kind}' for kind, speed in machine.gflops.items())
@@ -164,8 +164,8 @@ def report_plots(stem: Path, rows: Sequence[dict], title: str) -> None:
     times, trades = stem.with_name(f'{stem.name}_ms.png'), stem.with_name(f'{stem.name}.png')
     draw_latency(times, rows, title)
     print(f'Times: {times}')
-    if by_data(rows):
-        draw_efficiency(trades, rows, title)
+    if group_by_dataset(rows):
+        draw_speed_accuracy(trades, rows, title)
         print(f'Plot: {trades}')
     else:
         trades.unlink(missing_ok=True)

@@ -20,7 +20,7 @@ from torch.utils.data import Dataset
 from segkd_mm.build_hints import build_hints
 from segkd_mm.cli import arguments
 from segkd_mm.config import load_config
-from segkd_mm.doctor.experiment import Experiment, spread
+from segkd_mm.doctor.experiment import Experiment, evenly_spaced
 from segkd_mm.labels import UNLABELLED
 from segkd_mm.visualize.overlays import WIDE_COLUMN, image_grid, overlay
 
@@ -77,7 +77,7 @@ def main() -> None:
     """Run the command line."""
     args = parse_args()
     dataset = Experiment(load_config(args.config, args.cfg_options)).dataset(args.split)
-    indices = spread(len(dataset), args.count)
+    indices = evenly_spaced(len(dataset), args.count)
     for index in track(indices, f'Drawing samples of {args.split}'):
         draw_sample(dataset, index, args.out)
     print(

@@ -20,14 +20,14 @@ from statistics import mean
 
 from segkd_mm.build_hints import build_hints
 from segkd_mm.cli import arguments
-from segkd_mm.results.efficiency import tested_on
 from segkd_mm.results.files import read_results, write_result
-from segkd_mm.results.runs.cells import Cell, Method, cells_of, check_hashes
-from segkd_mm.results.runs.progress import Watch, clock
+from segkd_mm.results.runs.cells import Cell, Method, check_hashes, make_cells
+from segkd_mm.results.runs.progress import RunProgress, clock
 from segkd_mm.results.runs.scheduler import Outcome, cuda_devices, run_cells
 from segkd_mm.results.runs.teacher_score import test_teacher
 from segkd_mm.results.runs.training import Execute, run_cell
-from segkd_mm.results.statistics import compare, table_rows
+from segkd_mm.results.speed_accuracy import tested_images
+from segkd_mm.results.statistics import leaderboard_rows, table_rows
 from segkd_mm.results.tables import console_table, wide_console
 from segkd_mm.visualize.leaderboard import draw_class_gains, draw_leaderboard
 
@@ -102,8 +102,8 @@ def run_missing(cells: Sequence[Cell], jobs: int) -> Outcome:
         return run_cell(cell, execute, teachers[cell.method.name])
 
     cells = [cell for cell in cells if cell.method.name in teachers]
-    with Watch(len(cells), jobs) as watch:
-        outcome = run_cells(cells, jobs, run, watch)
+    with RunProgress(len(cells), jobs) as progress:
+        outcome = run_cells(cells, jobs, run, progress)
     outcome.failed.update(failed)
     return outcome
 
@@ -126,8 +126,8 @@ def report_missing(outcome: Outcome) -> None:
     """Print which runs have no result, and why."""
     for name, why in outcome.failed.items():
         print(f'\n{name} failed: {why}')
-    if outcome.elsewhere:
-        print(f'\nAnother process runs {", ".join(outcome.elsewhere)}; start again later.')
+    if outcome.already_running:
+        print(f'\nAnother process runs {", ".join(outcome.already_running)}; start again later.')
 
 
 def report(cells: Sequence[Cell], baseline: str, out: Path) -> None:
@@ -136,11 +136,11 @@ def report(cells: Sequence[Cell], baseline: str, out: Path) -> None:
     for cell in cells:
         if cell.is_done:
             (results[cell.method.name][cell.seed],) = read_results([cell.result])
-    rows = compare(results, baseline)
+    rows = leaderboard_rows(results, baseline)
     if not rows:
         print('There is no result yet.')
         return
-    data = tested_on(next(result for found in results.values() for result in found.values()))
+    data = tested_images(next(result for found in results.values() for result in found.values()))
     table = table_rows(rows)
     written = {'data': data, 'baseline': baseline, 'rows': [*map(asdict, rows)], 'table': table}
     write_result(out, written)
@@ -159,9 +159,9 @@ def main() -> int:
     args = parse_args()
     logging.disable(logging.WARNING)  # mmengine writes a page on how each weight was made
     stop_cleanly()
-    methods = [Method.of(path, args.cfg_options) for path in args.configs]
+    methods = [Method.load(path, args.cfg_options) for path in args.configs]
     baseline = baseline_of(args, methods)
-    cells = cells_of(methods, args.seeds, args.results, WORK_DIRS)
+    cells = make_cells(methods, args.seeds, args.results, WORK_DIRS)
     check_hashes(cells)
     missing = [cell for cell in cells if not cell.is_done]
     print(f'{len(cells) - len(missing)} of {len(cells)} results are there.')

@@ -67,13 +67,13 @@ def checks(experiment: Experiment, args: argparse.Namespace) -> dict[str, Callab
     """The checks by title, in order; the last one trains a few steps."""
     found = {
         'Data': partial(check_data, experiment, args.masks),
-        'What the teacher can teach': partial(check_accuracy, experiment, args.images),
+        'Accuracy of the teacher': partial(check_accuracy, experiment, args.images),
         'Terms': partial(check_taps, experiment),
-        'Pull of the terms': partial(check_gradients, experiment),
+        'Gradients of the terms': partial(check_gradients, experiment),
         'Cost': partial(check_cost, experiment),
     }
     if not experiment.is_distilled:
-        del found['Terms'], found['Pull of the terms']
+        del found['Terms'], found['Gradients of the terms']
     return found
 
 

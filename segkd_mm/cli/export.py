@@ -36,15 +36,15 @@ from segkd_mm.deploy.export import (
     PRECISIONS,
     SAVERS,
     SUFFIXES,
-    kept_if_good,
-    metadata_of,
-    needed,
+    export_libraries,
+    export_metadata,
     to_format,
+    written_if_valid,
 )
 from segkd_mm.deploy.graph import DeployedGraph
-from segkd_mm.deploy.images import Inputs, paths_of, select_images
+from segkd_mm.deploy.images import ModelInputs, image_paths, select_images
 from segkd_mm.deploy.loading import load_model, without_auxiliary_heads
-from segkd_mm.deploy.parity import BOUNDS, INT8_WITHOUT_TRUTH, Bounds, Parity, measure_parity
+from segkd_mm.deploy.parity import BOUNDS, INT8_WITHOUT_MASKS, Bounds, Parity, measure_parity
 from segkd_mm.deploy.quantise import layer_errors, quantise, worst_layers
 from segkd_mm.deploy.runtime import load_runtime
 from segkd_mm.measure.model_cost import MIB
@@ -61,7 +61,7 @@ TORCH_BF16 = ('torch-export', 'bf16')  # the graph itself is in bf16; OpenVINO c
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
     bounds = [f'  {precision}: {bounds}' for precision, bounds in BOUNDS.items()]
-    bounds[-1] += f'; without truth {INT8_WITHOUT_TRUTH}'
+    bounds[-1] += f'; without truth {INT8_WITHOUT_MASKS}'
     parser = argparse.ArgumentParser(
         description=__doc__.format(bounds='\n'.join(bounds)),
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -145,15 +145,15 @@ def bounds_of(args: argparse.Namespace, parity: Parity) -> Bounds:
     """The bounds of the difference from PyTorch."""
     if args.precision != 'int8':
         return BOUNDS[args.precision]
-    return INT8_WITHOUT_TRUTH if parity.miou is None else Bounds(drop=args.max_drop)
+    return INT8_WITHOUT_MASKS if parity.miou is None else Bounds(drop=args.max_drop)
 
 
 def judge(args: argparse.Namespace, parity: Parity) -> list[str]:
     """Print the differences; return those outside the bounds."""
     bounds = bounds_of(args, parity)
     title = f'{args.to} {args.precision} against PyTorch; allowed: {bounds}'
-    wide_console().print(console_table([parity.row()], title=title))
-    return parity.broken(bounds)
+    wide_console().print(console_table([parity.table_row()], title=title))
+    return parity.violations(bounds)
 
 
 def refusal(args: argparse.Namespace, broken: Sequence[str], errors: Mapping[str, float]) -> str:
@@ -194,7 +194,7 @@ def main() -> None:
     """Run the command line."""
     args = parse_args()
     logging.disable(logging.WARNING)  # mmengine writes a page on how each weight was made
-    needed(args.to, args.precision)
+    export_libraries(args.to, args.precision)
     config = plain_student(load_config(args.config, args.cfg_options))
     model = without_auxiliary_heads(load_model(config, args.checkpoint))
     images = select_images(config, args.images, 'val', args.num_images or IMAGES[args.precision])
@@ -205,17 +205,17 @@ def main() -> None:
     record = {}
     if args.precision == 'int8':
         calibration = select_images(config, args.calibration, 'train', args.num_calibration, SEED)
-        inputs = Inputs(calibration, model.data_preprocessor, args.image_in)
+        inputs = ModelInputs(calibration, model.data_preprocessor, args.image_in)
         exported = quantise(in_float, inputs, args.keep_float)
-        record = {'calibration': paths_of(calibration), 'keep_float': args.keep_float}
-    with kept_if_good(args.out) as aside:
-        metadata = metadata_of(graph, config, args.to, args.precision)
+        record = {'calibration': image_paths(calibration), 'keep_float': args.keep_float}
+    with written_if_valid(args.out) as aside:
+        metadata = export_metadata(graph, config, args.to, args.precision)
         metadata |= {'config': args.config, 'checkpoint': args.checkpoint}
         SAVERS[args.to](exported, aside, metadata)
         runtime = load_runtime(aside)
         parity = measure_parity(model, runtime, track(images, 'Comparing'))
         if broken := judge(args, parity):
-            few = islice(Inputs(images, model.data_preprocessor, args.image_in), LAYER_IMAGES)
+            few = islice(ModelInputs(images, model.data_preprocessor, args.image_in), LAYER_IMAGES)
             errors = layer_errors(in_float, exported, [*few]) if args.precision == 'int8' else {}
             raise SystemExit(refusal(args, broken, errors))
     record |= {'comparison': asdict(parity), 'bounds': asdict(bounds_of(args, parity))}

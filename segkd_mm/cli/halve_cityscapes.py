@@ -21,7 +21,7 @@ from rich.filesize import decimal
 from rich.progress import track
 
 from segkd_mm.cli import arguments
-from segkd_mm.datasets.cityscapes_half import IMAGE_SUFFIX, LABEL_SUFFIX, halve_image, halve_label
+from segkd_mm.datasets.cityscapes_half import IMAGE_SUFFIX, LABEL_SUFFIX, halve_image, halve_mask
 from segkd_mm.files import written_aside
 
 IDS_SUFFIX = '_gtFine_labelIds.png'
@@ -83,7 +83,7 @@ def halve_image_file(source: Path, target: Path) -> None:
 
 def halve_label_file(source: Path, target: Path) -> None:
     """Read, halve, write; see :func:`halve_image_file`."""
-    _write(target, halve_label(_read(source, cv2.IMREAD_GRAYSCALE)))
+    _write(target, halve_mask(_read(source, cv2.IMREAD_GRAYSCALE)))
 
 
 def _read(path: Path, flag: int) -> np.ndarray:

@@ -35,7 +35,7 @@ from torch import nn
 from segkd_mm.build_hints import build_hints
 from segkd_mm.cli import arguments
 from segkd_mm.config import load_config, plain_student
-from segkd_mm.deploy import labels_only
+from segkd_mm.deploy import without_logits
 from segkd_mm.deploy.images import find_images
 from segkd_mm.deploy.loading import class_names, load_model
 from segkd_mm.files import written_aside
@@ -137,7 +137,7 @@ def main() -> None:
     files = output_files(find_images(args.paths, out), out)
     config = plain_student(load_config(args.config, args.cfg_options))
     model = load_model(config, args.checkpoint, args.device)
-    with labels_only(model):
+    with without_logits(model):
         unread = predict_all(model, class_names(config), files, args.masks)
     print(f'Pictures of {len(files) - len(unread)} images: {args.out}')
     if args.masks:

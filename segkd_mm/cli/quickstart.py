@@ -26,7 +26,7 @@ from torch import nn
 from segkd_mm.build_hints import build_hints
 from segkd_mm.cli import arguments
 from segkd_mm.config import load_config, plain_student
-from segkd_mm.deploy import FastLabels
+from segkd_mm.deploy import FastLabelMap
 from segkd_mm.measure.latency import measure_latency
 from segkd_mm.measure.model_cost import count_gmacs, count_parameters
 from segkd_mm.results.files import write_result
@@ -95,7 +95,7 @@ def trained_model(config: Config) -> nn.Module:
 def table(models: dict[str, nn.Module], miou: dict[str, float]) -> list[dict]:
     """Rows with the mIoU and the costs of each model."""
     images = torch.randint(0, 256, (1, 3, *SIZE), dtype=torch.uint8)
-    runs = {name: FastLabels.of(model) for name, model in models.items()}
+    runs = {name: FastLabelMap.from_model(model) for name, model in models.items()}
     latency = measure_latency(runs, images)
     return [
         {

@@ -11,8 +11,8 @@ import argparse
 from pathlib import Path
 
 from segkd_mm.cli import arguments
-from segkd_mm.results.efficiency import table_rows
 from segkd_mm.results.files import read_results
+from segkd_mm.results.speed_accuracy import table_rows
 from segkd_mm.results.tables import markdown_table, replace_table, table_names
 
 RESULTS = Path('results')

@@ -26,7 +26,7 @@ from torch import nn
 from segkd_mm.build_hints import build_hints
 from segkd_mm.cli import arguments
 from segkd_mm.config import load_config, plain_student
-from segkd_mm.deploy import Runtime, is_artefact, labels_only
+from segkd_mm.deploy import Runtime, is_exported_model, without_logits
 from segkd_mm.deploy.loading import without_auxiliary_heads
 from segkd_mm.evaluation.metric import ClassIoUMetric
 from segkd_mm.measure.model_cost import count_parameters
@@ -60,7 +60,7 @@ def parse_args() -> argparse.Namespace:
     arguments.add_launcher(parser)
     arguments.add_cfg_options(parser)
     args = parser.parse_args()
-    if is_artefact(args.checkpoint) and args.launcher != 'none':
+    if is_exported_model(args.checkpoint) and args.launcher != 'none':
         parser.error(f'{args.checkpoint} runs in one process; leave --launcher out')
     return args
 
@@ -68,8 +68,8 @@ def parse_args() -> argparse.Namespace:
 def testing_config(args: argparse.Namespace) -> Config:
     """The plain student's config, to be tested on the chosen split."""
     config = plain_student(load_config(args.config, args.cfg_options))
-    if is_artefact(args.checkpoint):
-        config.model = dict(type='RuntimeSegmentor', artefact=args.checkpoint)
+    if is_exported_model(args.checkpoint):
+        config.model = dict(type='RuntimeSegmentor', file=args.checkpoint)
     config.launcher = args.launcher
     config.work_dir = str(home(args) / 'log')
     config.load_from, config.resume = None, False
@@ -90,7 +90,7 @@ def home(args: argparse.Namespace) -> Path:
 
 def result_file(args: argparse.Namespace) -> Path:
     """Where the result goes."""
-    of = f'{Path(args.checkpoint).name}.' if is_artefact(args.checkpoint) else ''
+    of = f'{Path(args.checkpoint).name}.' if is_exported_model(args.checkpoint) else ''
     return Path(args.out or home(args) / f'{of}test_{args.split}.json')
 
 
@@ -99,7 +99,7 @@ def main() -> None:
     """Run the command line."""
     args = parse_args()
     config = testing_config(args)
-    exported = is_artefact(args.checkpoint)
+    exported = is_exported_model(args.checkpoint)
     state = None if exported else read_state_dict(args.checkpoint)
     runner = Runner.from_cfg(config)
     model = runner.model.module if is_model_wrapper(runner.model) else runner.model
@@ -107,7 +107,7 @@ def main() -> None:
         check_classes(args, model.runtime, runner.test_dataloader.dataset.metainfo['classes'])
     else:
         load_strictly(model, state, args.checkpoint, ignore=('terms.',))
-    with labels_only(model):
+    with without_logits(model):
         metrics = runner.test()
     if is_main_process():
         about = about_runtime(model.runtime) if exported else about_checkpoint(args, model)

@@ -1,4 +1,4 @@
-"""Datasets, samplers and transforms that mmseg lacks; the import registers them."""
+"""Data sets, samplers and transforms for mmseg; importing them registers them."""
 
 from segkd_mm.datasets.camvid import CamVidDataset
 from segkd_mm.datasets.cityscapes_half import CityscapesHalfDataset

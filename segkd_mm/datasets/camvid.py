@@ -1,4 +1,4 @@
-"""CamVid with the 11 classes of SegNet."""
+"""CamVid data set with the 11 classes of SegNet."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,12 +14,12 @@ FILE_VOID = 11
 
 @DATASETS.register_module()
 class CamVidDataset(CheckedLayout, BaseSegDataset):
-    """CamVid in the SegNet release: 11 classes; the files' void, 11, becomes 255.
+    """CamVid in the SegNet release: 11 classes; the void id of the files, 11, becomes 255.
 
-    Images are ``.png`` as released or ``.jpg``, whichever the folder holds.
+    Images are ``.png`` as released, or ``.jpg`` if the folder holds any.
 
     Source: Brostow et al., Pattern Recognition Letters 2009; Badrinarayanan et al.,
-    arXiv 1511.00561, for the classes and the split 367 / 101 / 233.
+    arXiv 1511.00561, for the classes and the split of 367 / 101 / 233 images.
 
     Raises:
         DataLayoutError: See :class:`CheckedLayout`.
@@ -46,7 +46,7 @@ camvid/
 
     @classmethod
     def get_label_map(cls, new_classes: Sequence[str] | None = None) -> dict[int, int]:
-        """File value to class index, of all classes or of a subset; void to 255."""
+        """Map file ids to class indices, for all classes or a subset; void to 255."""
         return {**(super().get_label_map(new_classes) or {}), FILE_VOID: VOID}
 
     def load_data_list(self) -> list[dict]:

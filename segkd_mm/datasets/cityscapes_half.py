@@ -1,4 +1,4 @@
-"""Cityscapes at half size, and how a full-size pair is halved."""
+"""Cityscapes data set at half size, and the functions that halve images and masks."""
 
 import cv2
 import numpy as np
@@ -19,10 +19,10 @@ _TRAIN_ID_OF[list(LABEL_IDS)] = np.arange(len(LABEL_IDS))
 
 @DATASETS.register_module()
 class CityscapesHalfDataset(CheckedLayout, BaseSegDataset):
-    """Cityscapes at 1024 x 512: the 19 classes that are scored, void is 255.
+    """Cityscapes at 1024 x 512 pixels: the 19 evaluated classes, void is 255.
 
-    Made once, by ``tools/halve_cityscapes.py``, which spares every epoch the reading of images of
-    four times the size.
+    Made once by ``tools/halve_cityscapes.py``, so that training does not read images of four times
+    the size.
 
     Source: Cordts et al., arXiv 1604.01685.
 
@@ -47,26 +47,25 @@ cityscapes_half/
 
 
 def halve_image(image: np.ndarray) -> np.ndarray:
-    """Half the size: each pixel is the mean of a block of 2 x 2.
+    """Halve an image: each pixel is the mean of a block of 2 x 2.
 
     Args:
-        image: H x W x 3, uint8, H and W even.
+        image: [H, W, 3], uint8, H and W even.
     """
     height, width = image.shape[:2]
     return cv2.resize(image, (width // 2, height // 2), interpolation=cv2.INTER_AREA)
 
 
-def halve_label(label_ids: np.ndarray) -> np.ndarray:
-    """Half the size, in train ids: each pixel is the top left one of the block of 2 x 2.
+def halve_mask(label_ids: np.ndarray) -> np.ndarray:
+    """Halve a mask and convert it to train ids: the top left pixel of each block of 2 x 2.
 
-    The centre of the block, where the pixel of :func:`halve_image` lies, is equally far from its
-    four pixels, so that none is nearer than another. The top left one is what mmseg's nearest
-    resizing takes in training, too.
+    All four pixels are equally far from the centre of the block, where the pixel of
+    :func:`halve_image` is. mmseg's nearest-neighbour resizing also takes the top left one.
 
     Args:
-        label_ids: H x W, uint8, H and W even; the ids of ``*_gtFine_labelIds.png``.
+        label_ids: [H, W], uint8, H and W even; the ids of ``*_gtFine_labelIds.png``.
 
     Returns:
-        H / 2 x W / 2, uint8: 0 to 18, or 255 for what is not scored.
+        [H / 2, W / 2], uint8: 0 to 18, or 255 for classes that are not evaluated.
     """
     return _TRAIN_ID_OF[label_ids[::2, ::2]]

@@ -1,4 +1,4 @@
-"""Data from the net: fetched once, checked, unpacked in one piece."""
+"""Download of data: fetched once, verified by checksum and unpacked atomically."""
 
 import shutil
 import tarfile
@@ -17,62 +17,59 @@ from rich.filesize import decimal
 from rich.progress import BarColumn, DownloadColumn, TimeRemainingColumn, TransferSpeedColumn
 from torchvision.datasets.utils import calculate_md5
 
-PAUSES = (1, 2, 4, 8)  # seconds, before each further try
+from segkd_mm.datasets.layout import holds_files
+
+PAUSES = (1, 2, 4, 8)  # seconds before each retry
 TIMEOUT = 60  # seconds without a byte
 BLOCK = 1 << 18
 
 
 class DownloadError(RuntimeError):
-    """Data that could not be fetched, are not what they should be, or find no room."""
+    """Error of data that could not be downloaded, verified, unpacked or stored."""
 
 
 def download_folder(folder: str | Path, url: str, md5: str, inside: str) -> None:
-    """Fill ``folder`` with a folder of a tar from the net; does nothing where that is filled.
+    """Download a tar and unpack a folder of it, unless ``folder`` already holds files.
 
-    The folder appears complete or not at all, and several processes download once. A connection
-    that breaks is taken up again; what came by then is kept, also for the next run. The tar is
-    deleted in the end.
+    The folder appears complete or not at all, and several processes download only once. A broken
+    connection is resumed, also by the next run. The tar is deleted at the end.
 
     Args:
-        folder: Where the data go. The tar lies beside it meanwhile.
-        url: Address of a tar, not compressed. A file of its name beside ``folder`` serves as well.
+        folder: Destination. The tar is stored beside it during the download.
+        url: Address of an uncompressed tar. A file of its name beside ``folder`` is used instead.
         md5: Checksum of the tar.
-        inside: The wanted folder in the tar.
+        inside: Path of the folder inside the tar.
 
     Raises:
-        DownloadError: The server cannot be reached, the tar is another one or holds members that
-            lead out of it, the disk is too full, or Python is too old to unpack safely.
+        DownloadError: The server cannot be reached, the checksum differs, the tar has members
+            outside of its folder, the disk is too full, or Python is too old to unpack safely.
     """
     folder = Path(folder).resolve()
-    if _filled(folder):
+    if holds_files(folder):
         return
     _require_safe_unpacking()
     folder.parent.mkdir(parents=True, exist_ok=True)
-    with _alone(folder):
-        # Another process may have been faster.
-        if not _filled(folder):
+    with _locked(folder):
+        # Another process may have downloaded it in the meantime.
+        if not holds_files(folder):
             _download(folder, url, md5, inside)
-
-
-def _filled(folder: Path) -> bool:
-    return folder.is_dir() and any(folder.iterdir())
 
 
 def _require_safe_unpacking() -> None:
     if not hasattr(tarfile, 'data_filter'):
         raise DownloadError(
-            'This Python cannot unpack safely: 3.10.12, 3.11.4 or a later one is needed. Or '
-            'download and unpack by hand.'
+            'This Python cannot unpack archives safely: install 3.10.12, 3.11.4 or a later one, '
+            'or download and unpack by hand.'
         )
 
 
 @contextmanager
-def _alone(folder: Path) -> Iterator[None]:
+def _locked(folder: Path) -> Iterator[None]:
     lock = FileLock(folder.with_name(f'.{folder.name}.lock'))
     try:
         lock.acquire(timeout=0)
     except Timeout:
-        print(f'Waiting for another process, which is downloading {folder} ...')
+        print(f'Waiting for another process that is downloading {folder} ...')
         lock.acquire()
     try:
         yield
@@ -106,32 +103,32 @@ def _fetch(url: str, part: Path, tar: Path) -> None:
 
 
 def _fetch_rest(url: str, part: Path) -> None:
-    """Add to ``part`` what it lacks; all, where the server cannot send a rest."""
-    have = _size(part)
+    """Download the rest of ``part``, or all if the server does not support ranges."""
+    present = _size(part)
     try:
-        response = urlopen(Request(url, headers={'Range': f'bytes={have}-'}), timeout=TIMEOUT)
+        response = urlopen(Request(url, headers={'Range': f'bytes={present}-'}), timeout=TIMEOUT)
     except HTTPError as error:
-        if have and error.code == 416:
-            return  # nothing is left to send
+        if present and error.code == 416:
+            return  # the file is complete
         raise
     with response:
         if response.status != 206:
             part.unlink(missing_ok=True)
-            have = 0
+            present = 0
         length = response.headers['Content-Length']
-        total = have + int(length) if length else None
-        _require_space(part.parent, 2 * (total or 0) - have)
-        _append(response, part, have, total)
+        total = present + int(length) if length else None
+        _require_space(part.parent, 2 * (total or 0) - present)
+        _append(response, part, present, total)
     if total and _size(part) < total:
         raise ConnectionError(f'the connection broke at {decimal(_size(part))} of {decimal(total)}')
 
 
-def _append(response: HTTPResponse, part: Path, have: int, total: int | None) -> None:
+def _append(response: HTTPResponse, part: Path, present: int, total: int | None) -> None:
     progress = rich.progress.Progress(
         BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn()
     )
     with part.open('ab') as file, progress:
-        task = progress.add_task('', completed=have, total=total)
+        task = progress.add_task('', completed=present, total=total)
         while block := response.read(BLOCK):
             file.write(block)
             progress.advance(task, len(block))
@@ -142,12 +139,12 @@ def _size(file: Path) -> int:
 
 
 def _download_error(url: str, part: Path, tar: Path, error: Exception) -> DownloadError:
-    kept = f'{decimal(_size(part))} are in {part}; the same command goes on from there.\n'
+    resume = f'{decimal(_size(part))} are in {part}; the same command resumes the download.\n'
     return DownloadError(
         f'Could not download {url} ({error}).\n'
-        f'{kept if _size(part) else ""}'
-        f'Without this server: put the file in {tar.parent}, or name a folder that holds the '
-        'data already: --cfg-options data_root=/path/to/it'
+        f'{resume if _size(part) else ""}'
+        f'Without this server: put the file in {tar.parent}, or give a folder that already '
+        'holds the data: --cfg-options data_root=/path/to/it'
     )
 
 
@@ -158,8 +155,8 @@ def _require_md5(tar: Path, md5: str) -> None:
         wrong = tar.replace(tar.with_name(f'{tar.name}.wrong'))
         raise DownloadError(
             f'The MD5 checksum of {tar} is {found}, expected {md5}: it is damaged, or another '
-            f'file. It is {wrong} now, {decimal(_size(wrong))}. Run the same command again to '
-            'download it anew.'
+            f'file. It was renamed to {wrong} ({decimal(_size(wrong))}). Run the same command '
+            'again to download it again.'
         )
 
 

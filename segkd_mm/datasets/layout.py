@@ -1,31 +1,32 @@
-"""Data that is missing or laid out wrongly: an error at the start that says what to do."""
+"""Checks of the folder layout of a data set, with errors that say how to get the data."""
 
 import os
 from collections.abc import Iterable
+from pathlib import Path
 from textwrap import indent
 
 
 class DataLayoutError(FileNotFoundError):
-    """A data folder that is absent, or not laid out as its dataset expects."""
+    """Error of a data folder that is missing or has another layout than its data set expects."""
 
 
 class CheckedLayout:
-    """Mixin of a ``BaseSegDataset``, before it in the bases: checks the data when they are listed.
+    """Mixin of a ``BaseSegDataset`` (before it in the bases) that checks the files at the start.
 
     Attributes:
-        LAYOUT: The expected folders, as a small tree.
-        SOURCE: Where the data come from, in words.
+        LAYOUT: The expected folders and files, as a tree.
+        SOURCE: How to get the data, for the message.
     """
 
     LAYOUT: str
     SOURCE: str
 
     def load_data_list(self) -> list[dict]:
-        """List the samples as mmseg does, with one look into each folder.
+        """List the samples as mmseg does and check that their files exist.
 
         Raises:
             DataLayoutError: A folder, a split file, an image or a mask is missing; names the
-                first, shows ``LAYOUT`` and ``SOURCE``.
+                first, and shows ``LAYOUT`` and ``SOURCE``.
         """
         for path in filter(None, (self.data_root, *self.data_prefix.values(), self.ann_file)):
             if not os.path.exists(path):
@@ -34,7 +35,7 @@ class CheckedLayout:
         if not samples:
             raise self._layout_error(f'{self.ann_file or self.data_prefix["img_path"]} is empty.')
         self._require('images', [sample['img_path'] for sample in samples])
-        # A test set may come without masks.
+        # A test set may have no masks.
         self._require('masks', [s['seg_map_path'] for s in samples if 'seg_map_path' in s])
         return samples
 
@@ -52,8 +53,13 @@ class CheckedLayout:
             f'{found}\n{type(self).__name__} expects (data_root is {root}):\n'
             f'{indent(self.LAYOUT.strip(), "    ")}\n'
             f'To get the data: {self.SOURCE}\n'
-            'If they are in another place: --cfg-options data_root=/path/to/it'
+            'If they are elsewhere: --cfg-options data_root=/path/to/it'
         )
+
+
+def holds_files(folder: Path) -> bool:
+    """Whether a folder exists and is not empty."""
+    return folder.is_dir() and any(folder.iterdir())
 
 
 def _files_in(folders: Iterable[str]) -> set[str]:

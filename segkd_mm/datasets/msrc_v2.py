@@ -1,4 +1,4 @@
-"""MSRC-v2, with a split that is written down."""
+"""MSRC-v2 data set with a fixed split."""
 
 from pathlib import Path
 
@@ -15,13 +15,13 @@ class MSRCv2Dataset(CheckedLayout, BaseSegDataset):
     """MSRC-v2: 591 images, 23 classes, void is 255.
 
     The authors give no split; the usual sizes are 276 / 59 / 256. The files in ``splits/msrc_v2``
-    hold ours. They were made so: in each of the 20 scenes (the number before the first ``_`` of
-    a name) order the names by the SHA-256 of the name, take the first for train, the next for
-    val, the rest for test. A scene of n images owes n * 276 / 591 images to train and
-    n * 59 / 591 to val: rounded down, and up in the scenes with the largest remainders (of equal
-    ones the lower scene number) until the sizes are met.
+    hold ours. They were made as follows: in each of the 20 scenes (the number before the first
+    ``_`` of a name) order the names by their SHA-256; the first go to train, the next to val, the
+    rest to test. Of a scene with n images, n * 276 / 591 go to train and n * 59 / 591 to val,
+    rounded down, but up in the scenes with the largest remainders (of equal ones the lower scene
+    number) until the sizes are reached.
 
-    horse (3 images) and mountain (26) are too rare to score and usually left out: name the other
+    horse (3 images) and mountain (26) are too rare to evaluate and usually left out: list the other
     classes in ``metainfo=dict(classes=...)``.
 
     Source: Shotton et al., TextonBoost, IJCV 2009.
@@ -30,7 +30,7 @@ class MSRCv2Dataset(CheckedLayout, BaseSegDataset):
         split: ``'train'``, ``'val'`` or ``'test'``.
 
     Raises:
-        ValueError: Another ``split``.
+        ValueError: Unknown ``split``.
         DataLayoutError: See :class:`CheckedLayout`.
     """
 

@@ -1,4 +1,4 @@
-"""mmseg's random resize, crop and flip in one, which resizes no more than the crop shows."""
+"""mmseg's random resize, crop and flip in one transform that resizes only the crop."""
 
 import cv2
 import numpy as np
@@ -6,7 +6,7 @@ from mmcv.image import rescale_size
 from mmcv.transforms import BaseTransform
 from mmseg.registry import TRANSFORMS
 
-from segkd_mm.datasets.resized_window import image_window, nearest
+from segkd_mm.datasets.resized_window import image_window, nearest_indices
 from segkd_mm.labels import VOID
 
 TRIES = 10  # as mmseg's RandomCrop
@@ -15,23 +15,23 @@ Window = tuple[slice, slice]
 
 @TRANSFORMS.register_module()
 class RandomResizeCropFlip(BaseTransform):
-    """``RandomResize`` that keeps the ratio, ``RandomCrop`` and ``RandomFlip``, but faster.
+    """Fast ``RandomResize`` with fixed aspect ratio, ``RandomCrop`` and ``RandomFlip`` in one.
 
-    It draws the same numbers from ``numpy.random``: after the same seed it gives the same mask as
-    the three do, the same image but for a few grey levels where edges are sharp, and leaves the
-    generator as they do. An image smaller than the crop is left so; the preprocessor pads it.
+    It draws the same numbers from ``numpy.random`` as the three transforms: with the same seed it
+    gives the same mask, the same image up to a few grey levels at sharp edges, and the same state
+    of the generator. An image smaller than the crop stays smaller; the preprocessor pads it.
 
     It also sets ``results['crop_to_image']``, float64 [2, 3]: the affine map from pixel centres
     (x, y) of the augmented image to those of the loaded one, at which a teacher's map of the whole
-    image is sampled. Transforms that move pixels afterwards have to update it.
+    image is sampled. Later transforms that move pixels must update it.
 
     Args:
-        scale: Long and short side, in any order, between which images of ratio 1 just fit.
+        scale: Long and short side, in any order, into which an image is fitted at ratio 1.
         ratio_range: Lowest and highest factor of ``scale``.
         crop_size: Height and width.
-        cat_max_ratio: Another crop is tried, ten times, while one class has this share or more of
-            the pixels that are not void. 1 takes the first.
-        prob: Of a horizontal flip.
+        cat_max_ratio: While one class has this share or more of the pixels that are not void,
+            another crop is drawn, up to ten times. 1 takes the first.
+        prob: Probability of a horizontal flip.
     """
 
     def __init__(
@@ -51,7 +51,7 @@ class RandomResizeCropFlip(BaseTransform):
     def transform(self, results: dict) -> dict:
         height, width = results['img'].shape[:2]
         size = self._draw_size(width, height)
-        rows, columns = nearest(height, size[1]), nearest(width, size[0])
+        rows, columns = nearest_indices(height, size[1]), nearest_indices(width, size[0])
         window = self._draw_window(results, rows, columns)
         flip = bool(np.random.random_sample() < self.prob)
         image = image_window(results['img'], size, window)
@@ -65,7 +65,8 @@ class RandomResizeCropFlip(BaseTransform):
             scale_factor=zoom,
             flip=flip,
             flip_direction='horizontal' if flip else None,
-            crop_to_image=results.get('crop_to_image', np.eye(2, 3)) @ _before(zoom, window, flip),
+            crop_to_image=results.get('crop_to_image', np.eye(2, 3))
+            @ _to_original(zoom, window, flip),
         )
         return results
 
@@ -82,7 +83,7 @@ class RandomResizeCropFlip(BaseTransform):
         return window
 
     def _too_uniform(self, mask: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> bool:
-        # A sixteenth of the pixels settles most cases.
+        # A sixteenth of the pixels is enough in most cases.
         share = _largest_share(mask[rows[::4]][:, columns[::4]])
         if abs(share - self.cat_max_ratio) < 0.05:
             share = _largest_share(mask[rows][:, columns])
@@ -98,17 +99,17 @@ def _draw_slices(size: tuple[int, int], crop_size: tuple[int, int]) -> Window:
 
 
 def _largest_share(mask: np.ndarray) -> float:
-    """Of the pixels that are not void, the share of the commonest class; 1 where all are void."""
+    """Share of the most frequent class among pixels that are not void; 1 if all are void."""
     counts = cv2.calcHist([mask], [0], None, [256], [0, 256]).ravel()
     counts[VOID] = 0
     return float(counts.max()) / float(counts.sum()) if counts.any() else 1.0
 
 
-def _before(zoom: tuple[float, float], window: Window, flip: bool) -> np.ndarray:
-    """The map [3, 3] from pixel centres (x, y, 1) to those before the transform."""
+def _to_original(zoom: tuple[float, float], window: Window, flip: bool) -> np.ndarray:
+    """Affine map [3, 3] from pixel centres (x, y, 1) to those of the image before the transform."""
     rows, columns = window
     x = columns.stop - 1 if flip else columns.start
-    # A pixel's centre lies half a pixel from its border, before resizing as after.
+    # The centre of a pixel is half a pixel from its border, before and after resizing.
     return np.array(
         [
             [(-1 if flip else 1) / zoom[0], 0, (x + 0.5) / zoom[0] - 0.5],

@@ -1,4 +1,4 @@
-"""A data set that makes itself: for first steps, tests and demonstrations without a download."""
+"""Synthetic data set that is generated on first use, for tests and demonstrations."""
 
 import json
 from pathlib import Path
@@ -10,19 +10,19 @@ from mmseg.datasets import BaseSegDataset
 from mmseg.registry import DATASETS
 from rich.progress import track
 
-from segkd_mm.datasets.layout import CheckedLayout
+from segkd_mm.datasets.layout import CheckedLayout, holds_files
 from segkd_mm.datasets.shapes_scene import OUTLINES, draw_scene
 
 MARKER = 'shapes.json'
-# Raise it with any change to the scenes, so that folders of older ones are told apart.
+# Increase it with any change to the scenes, to detect folders with older ones.
 VERSION = 2
 
 
 def make_shapes(root: str | Path, num_train: int = 400, num_val: int = 100, seed: int = 0) -> None:
-    """Fill ``root`` with scenes in the layout of PASCAL VOC; does nothing where that is done.
+    """Generate scenes in ``root`` in the layout of PASCAL VOC, unless they are already there.
 
     The folder appears complete or not at all, also when several processes start together. An
-    image depends on the seed, the split and its number alone.
+    image depends only on the seed, the split and its number.
 
     Args:
         root: A folder that does not exist, is empty, or was made by this function.
@@ -31,17 +31,13 @@ def make_shapes(root: str | Path, num_train: int = 400, num_val: int = 100, seed
         seed: Seed of the scenes, 0 or more.
 
     Raises:
-        ValueError: The folder holds something else, or scenes made with other arguments.
+        ValueError: The folder holds other files, or scenes made with other arguments.
     """
     root = Path(root).resolve()
     wanted = {'version': VERSION, 'num_train': num_train, 'num_val': num_val, 'seed': seed}
-    if not _filled(root):
+    if not holds_files(root):
         _make_aside(root, wanted)
     _check_marker(root, wanted)
-
-
-def _filled(folder: Path) -> bool:
-    return folder.is_dir() and any(folder.iterdir())
 
 
 def _make_aside(root: Path, wanted: dict) -> None:
@@ -53,8 +49,8 @@ def _make_aside(root: Path, wanted: dict) -> None:
         try:
             folder.rename(root)
         except OSError:
-            # Another process may have been faster; what it made is checked next.
-            if not _filled(root):
+            # Another process may have made it in the meantime; its files are checked next.
+            if not holds_files(root):
                 raise
 
 
@@ -68,9 +64,9 @@ def _write_scenes(folder: Path, wanted: dict) -> None:
         for number in range(wanted[f'num_{split}'])
     ]
     for split, number, name in track(scenes, f'Making the shapes in {folder.name}', transient=True):
-        image, label = draw_scene(np.random.default_rng([wanted['seed'], split == 'val', number]))
+        image, mask = draw_scene(np.random.default_rng([wanted['seed'], split == 'val', number]))
         cv2.imwrite(str(folder / 'JPEGImages' / f'{name}.jpg'), image)
-        cv2.imwrite(str(folder / 'SegmentationClass' / f'{name}.png'), label)
+        cv2.imwrite(str(folder / 'SegmentationClass' / f'{name}.png'), mask)
     for split in ('train', 'val'):
         names = [name for part, _, name in scenes if part == split]
         (splits / f'{split}.txt').write_text('\n'.join(names) + '\n')
@@ -88,9 +84,9 @@ def _check_marker(root: Path, wanted: dict) -> None:
 
 @DATASETS.register_module()
 class ShapesDataset(CheckedLayout, BaseSegDataset):
-    """Drawn scenes, 160 x 160: seven outlines and background, void is 255.
+    """Synthetic scenes of 160 x 160 pixels: seven shapes and background, void is 255.
 
-    Made in ``data_root`` on first use, which takes a few seconds.
+    They are generated in ``data_root`` on first use, which takes a few seconds.
 
     Args:
         data_root: Folder of the scenes.
@@ -115,7 +111,7 @@ shapes/
 ├── ImageSets/Segmentation/{train,val}.txt
 └── shapes.json
 """
-    SOURCE = 'delete the folder; it is made anew.'
+    SOURCE = 'delete the folder; it is then generated again.'
 
     def __init__(
         self, data_root: str, num_train: int = 400, num_val: int = 100, seed: int = 0, **kwargs

@@ -1,4 +1,4 @@
-"""Synthetic scenes: the outline of an object tells its class, and its colour hints at it."""
+"""Drawing of synthetic scenes in which the outline of an object determines its class."""
 
 from collections.abc import Sequence
 
@@ -35,7 +35,7 @@ def _crescent(x: float = 0.55, radius: float = 0.8) -> np.ndarray:
     return np.concatenate([_arc(1, outer, 2 * np.pi - outer), inside[::-1]])
 
 
-# Contours in the unit circle; where two overlap there is a hole.
+# Contours in the unit circle; an overlap of two is a hole.
 OUTLINES = {
     'disc': [_arc(1)],
     'square': [_polygon([1] * 4, np.pi / 4)],
@@ -47,7 +47,7 @@ OUTLINES = {
 }
 
 
-# A colour (BGR) which the objects of each outline tend to; others tend to it by chance.
+# The usual colour (BGR) of the objects of each outline; other objects have it by chance.
 _TINTS = np.float32(
     [[60, 60, 220], [60, 200, 60], [220, 90, 60], [60, 210, 220], [210, 60, 200], [215, 205, 60],
      [40, 130, 235]]
@@ -56,41 +56,41 @@ _TINT_SHARE = 0.8
 
 
 def draw_scene(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Draw 3 to 6 objects, which may hide one another, over a cluttered background.
+    """Draw 3 to 6 objects, which may overlap, over a cluttered background.
 
-    Texture, size and place are drawn alike for all classes and for the background; colour is in
-    part (``_TINT_SHARE``) the class's own, so that a small network learns within minutes.
+    Texture, size and position have the same distribution for all classes and the background; a part
+    of the colour (``_TINT_SHARE``) depends on the class, so that a small network learns in minutes.
 
     Returns:
-        The image (160, 160, 3), uint8, BGR; and the label (160, 160), uint8: 0 is background,
-        1 to 7 the place in ``OUTLINES``, 255 a void border of 2 px round each object.
+        The image [160, 160, 3], uint8, BGR; and the mask [160, 160], uint8: 0 is background,
+        1 to 7 the position in ``OUTLINES``, 255 a void border of 2 pixels around each object.
     """
     image = _texture(rng)
-    label = np.zeros((SIZE, SIZE), np.uint8)
+    mask = np.zeros((SIZE, SIZE), np.uint8)
     for _ in range(rng.integers(2, 7)):
         _blend(image, _texture(rng), _blob(rng) if rng.random() < 0.6 else _line(rng))
     for _ in range(rng.integers(3, 7)):
         index = rng.integers(len(OUTLINES))
-        mask = _fill(list(OUTLINES.values())[index], rng)
-        _blend(image, _texture(rng, _TINTS[index]), mask)
-        solid = (mask > 127).astype(np.uint8)
-        label[cv2.dilate(solid, _EDGE) > 0] = VOID
-        label[cv2.erode(solid, _EDGE) > 0] = index + 1
-    return _light(image, rng), label
+        opacity = _fill(list(OUTLINES.values())[index], rng)
+        _blend(image, _texture(rng, _TINTS[index]), opacity)
+        solid = (opacity > 127).astype(np.uint8)
+        mask[cv2.dilate(solid, _EDGE) > 0] = VOID
+        mask[cv2.erode(solid, _EDGE) > 0] = index + 1
+    return _light(image, rng), mask
 
 
-def _blend(image: np.ndarray, paint: np.ndarray, mask: np.ndarray) -> None:
-    image += (paint - image) * (mask / np.float32(255))
+def _blend(image: np.ndarray, texture: np.ndarray, opacity: np.ndarray) -> None:
+    image += (texture - image) * (opacity / np.float32(255))
 
 
 def _fill(contours: Sequence[np.ndarray], rng: np.random.Generator) -> np.ndarray:
-    """A mask (160, 160), uint8, anti-aliased, of contours turned, stretched, scaled, moved."""
+    """Opacity [160, 160], uint8, of randomly rotated, stretched, scaled and shifted contours."""
     angle, stretch = rng.uniform(0, 2 * np.pi), rng.uniform(0.8, 1.25)
-    turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
-    move = turn @ np.diag([stretch, 1 / stretch]) * rng.uniform(16, 44)
+    rotation = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    linear = rotation @ np.diag([stretch, 1 / stretch]) * rng.uniform(16, 44)
     centre = rng.uniform(10, SIZE - 10, 2)
-    # cv2 takes fixed-point coordinates: `shift` bits are behind the point.
-    fixed = [np.round((points @ move.T + centre) * 16).astype(np.int32) for points in contours]
+    # cv2 takes fixed-point coordinates with `shift` fractional bits.
+    fixed = [np.round((points @ linear.T + centre) * 16).astype(np.int32) for points in contours]
     return cv2.fillPoly(np.zeros((SIZE, SIZE), np.uint8), fixed, 255, cv2.LINE_AA, shift=4)
 
 
@@ -102,12 +102,12 @@ def _blob(rng: np.random.Generator) -> np.ndarray:
 
 def _line(rng: np.random.Generator) -> np.ndarray:
     corners = rng.integers(-20, SIZE + 20, (1, rng.integers(2, 5), 2))
-    mask = np.zeros((SIZE, SIZE), np.uint8)
-    return cv2.polylines(mask, corners, False, 255, int(rng.integers(1, 6)), cv2.LINE_AA)
+    opacity = np.zeros((SIZE, SIZE), np.uint8)
+    return cv2.polylines(opacity, corners, False, 255, int(rng.integers(1, 6)), cv2.LINE_AA)
 
 
 def _texture(rng: np.random.Generator, tint: np.ndarray | None = None) -> np.ndarray:
-    """Paint (3, 160, 160), float32, 0 to 255: two colours mixed by a random pattern."""
+    """Texture [3, 160, 160], float32, 0 to 255: two colours mixed by a random pattern."""
     pattern = (_stripes, _checks, _clouds)[rng.integers(3)](rng)
     first = rng.uniform(25, 230, (3, 1, 1)).astype(np.float32)
     if tint is not None:
@@ -117,8 +117,8 @@ def _texture(rng: np.random.Generator, tint: np.ndarray | None = None) -> np.nda
 
 
 def _waves(rng: np.random.Generator, angle: float, length: float) -> np.ndarray:
-    way = _X * np.float32(np.cos(angle)) + _Y * np.float32(np.sin(angle))
-    return np.sin(way * np.float32(2 * np.pi / length) + np.float32(rng.uniform(0, 7)))
+    distance = _X * np.float32(np.cos(angle)) + _Y * np.float32(np.sin(angle))
+    return np.sin(distance * np.float32(2 * np.pi / length) + np.float32(rng.uniform(0, 7)))
 
 
 def _stripes(rng: np.random.Generator) -> np.ndarray:
@@ -137,7 +137,7 @@ def _clouds(rng: np.random.Generator) -> np.ndarray:
 
 
 def _light(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Light that falls off across the scene, blur, and the noise of a sensor."""
+    """Apply a linear change of brightness, blur and sensor noise."""
     angle, (near, far) = rng.uniform(0, 2 * np.pi), rng.uniform(0.5, 1.3, 2)
     across = ((_X - SIZE / 2) * np.cos(angle) + (_Y - SIZE / 2) * np.sin(angle)) / SIZE + 0.5
     image = np.moveaxis(image * (near + (far - near) * across.clip(0, 1)), 0, -1)

@@ -1,4 +1,4 @@
-"""Images without labels beside a labelled data set, for distillation, which needs none."""
+"""A labelled data set extended by unlabelled images, for distillation."""
 
 from collections.abc import Callable, Sequence
 from copy import copy
@@ -10,50 +10,43 @@ from mmengine.dataset import BaseDataset, ConcatDataset
 from mmseg.datasets.transforms import RandomCrop
 from mmseg.registry import DATASETS
 
+from segkd_mm.datasets.image_dataset import ImageFiles
 from segkd_mm.datasets.layout import DataLayoutError
 from segkd_mm.datasets.resize_crop_flip import RandomResizeCropFlip
-from segkd_mm.datasets.wrapped import walk
+from segkd_mm.datasets.wrapped import iterate_wrapped
 from segkd_mm.image_files import SUFFIXES, images_in
 from segkd_mm.labels import UNLABELLED
 
 
 @DATASETS.register_module()
 class WithUnlabelled(ConcatDataset):
-    """A labelled data set and images without labels, through one pipeline.
+    """A labelled data set concatenated with unlabelled images, with the same pipeline.
 
-    In the place of its ``LoadAnnotations`` the images get a mask of ``UNLABELLED``, which crops,
-    flips and rotates with them, so that padding is void as ever. Samples are drawn from both alike:
-    where the images are many times more, wrap the labelled set in a ``RepeatDataset``, lest most
-    batches hold hardly a label.
+    Instead of by ``LoadAnnotations``, the images get a mask of ``UNLABELLED``, which is cropped,
+    flipped and rotated with them, so that padding is void. Samples are drawn from both with equal
+    probability: if there are many more unlabelled images, wrap the labelled set in a
+    ``RepeatDataset``, or most batches hold few labels.
 
     Args:
-        labelled: Config of a data set of mmseg's, also in a ``RepeatDataset`` or ``ConcatDataset``,
-            the pipeline of whose first data set is taken.
-        images: Folder of images, or several; those in folders below are taken too.
+        labelled: Config of an mmseg data set, possibly in a ``RepeatDataset`` or ``ConcatDataset``;
+            the pipeline of the first data set inside is used.
+        images: Folder of images, or several; subfolders are included.
 
     Raises:
-        DataLayoutError: A folder does not exist, or holds no image.
+        DataLayoutError: A folder does not exist or holds no image.
         ValueError: The pipeline has no ``LoadAnnotations``.
     """
 
     def __init__(self, labelled: dict, images: str | Sequence[str]) -> None:
         labelled = DATASETS.build(labelled)
         folders = [images] if isinstance(images, str) else images
-        super().__init__([_Images(folders, _without_labels(labelled))], lazy_init=True)
-        # Given with the images, a RepeatDataset, which is no BaseDataset, would be refused.
+        files = [file for folder in folders for file in _images_in(Path(folder))]
+        unlabelled = ImageFiles(files, _unlabelled_pipeline(labelled))
+        super().__init__([unlabelled], lazy_init=True)
+        # ConcatDataset's constructor refuses a RepeatDataset, which is no BaseDataset.
         self.datasets.insert(0, labelled)
         self._metainfo = labelled.metainfo
         self.full_init()
-
-
-class _Images(BaseDataset):
-    def __init__(self, folders: Sequence[str], pipeline: Sequence[Callable]) -> None:
-        self._folders = folders
-        super().__init__(pipeline=pipeline)
-
-    def load_data_list(self) -> list[dict]:
-        files = [file for folder in self._folders for file in _images_in(Path(folder))]
-        return [{'img_path': str(file), 'seg_fields': []} for file in files]
 
 
 def _images_in(folder: Path) -> list[Path]:
@@ -62,14 +55,14 @@ def _images_in(folder: Path) -> list[Path]:
     found = 'holds no images' if folder.is_dir() else 'does not exist'
     raise DataLayoutError(
         f'{folder} {found} (looked in {folder.resolve()}).\n'
-        'WithUnlabelled expects a folder of images, at any depth, which end in '
+        'WithUnlabelled expects a folder of images, at any depth, with one of the endings '
         f'{SUFFIXES}.\n'
-        'If they are in another place: --cfg-options train_dataloader.dataset.images=/path/to/them'
+        'If they are elsewhere: --cfg-options train_dataloader.dataset.images=/path/to/them'
     )
 
 
 class MarkUnlabelled(BaseTransform):
-    """In the place of labels, a mask of ``UNLABELLED``."""
+    """Transform that sets a mask of ``UNLABELLED`` instead of loading one."""
 
     def transform(self, results: dict) -> dict:
         results['gt_seg_map'] = np.full(results['img'].shape[:2], UNLABELLED, np.uint8)
@@ -77,24 +70,24 @@ class MarkUnlabelled(BaseTransform):
         return results
 
 
-def _without_labels(labelled: BaseDataset) -> list[Callable]:
-    """The data set's pipeline, with a mask of ``UNLABELLED`` in the place of labels."""
-    labelled = next(part for part in walk(labelled) if hasattr(part, 'pipeline'))
-    # Of mmseg's MultiImageMixDataset the pipeline is a plain list.
+def _unlabelled_pipeline(labelled: BaseDataset) -> list[Callable]:
+    """The pipeline of a data set with ``MarkUnlabelled`` instead of ``LoadAnnotations``."""
+    labelled = next(part for part in iterate_wrapped(labelled) if hasattr(part, 'pipeline'))
+    # The pipeline of mmseg's MultiImageMixDataset is a list.
     transforms = getattr(labelled.pipeline, 'transforms', labelled.pipeline)
     if not any(isinstance(transform, LoadAnnotations) for transform in transforms):
         raise ValueError(
-            f'WithUnlabelled: the pipeline of {type(labelled).__name__} has no LoadAnnotations for '
-            f'the images to leave out, but {[type(t).__name__ for t in transforms]}.'
+            f'WithUnlabelled: the pipeline of {type(labelled).__name__} has no LoadAnnotations to '
+            f'replace, but {[type(t).__name__ for t in transforms]}; add LoadAnnotations to it.'
         )
-    return [_for_images(transform) for transform in transforms]
+    return [_without_mask(transform) for transform in transforms]
 
 
-def _for_images(transform: Callable) -> Callable:
+def _without_mask(transform: Callable) -> Callable:
     if isinstance(transform, LoadAnnotations):
         return MarkUnlabelled()
     if isinstance(transform, RandomCrop | RandomResizeCropFlip):
-        # A mask of one id never passes cat_max_ratio, and ten tries of it cost as much as the rest.
+        # A mask with a single id never passes cat_max_ratio, and ten crops would double the time.
         transform = copy(transform)
         transform.cat_max_ratio = 1.0
     return transform

@@ -1,4 +1,4 @@
-"""PASCAL VOC 2012."""
+"""PASCAL VOC 2012 data set."""
 
 from mmseg.datasets import BaseSegDataset, PascalVOCDataset
 from mmseg.registry import DATASETS
@@ -10,7 +10,7 @@ from segkd_mm.datasets.layout import CheckedLayout
 TAR = DATASET_YEAR_DICT['2012']
 
 
-# mmseg's PascalVOCDataset adds to its base only an assertion without a message.
+# mmseg's PascalVOCDataset only adds an assertion without a message to its base.
 @DATASETS.register_module()
 class VOC2012Dataset(CheckedLayout, BaseSegDataset):
     """PASCAL VOC 2012: 20 classes and background, void is 255.
@@ -18,8 +18,8 @@ class VOC2012Dataset(CheckedLayout, BaseSegDataset):
     Source: http://host.robots.ox.ac.uk/pascal/VOC/voc2012
 
     Args:
-        download: Download the data (2 GB) to ``data_root`` where that does not exist; the masks
-            of SBD are not among them.
+        download: Download the data (2 GB) to ``data_root`` if that does not exist; the masks of
+            SBD are not included.
 
     Raises:
         DataLayoutError: See :class:`CheckedLayout`.
@@ -37,7 +37,7 @@ VOC2012/
     └── aug.txt                         (voc_aug.py only)
 """
     SOURCE = (
-        'add --cfg-options download=True, which downloads them (2 GB) to data_root where that '
+        'add --cfg-options download=True, which downloads them (2 GB) to data_root if that '
         f'does not exist; or unpack {TAR["url"]} in data/. SegmentationClassAug and aug.txt are '
         "not in it: they are made from SBD by mmseg's tools/dataset_converters/voc_aug.py."
     )

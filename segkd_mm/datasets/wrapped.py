@@ -1,4 +1,4 @@
-"""Data sets that wrap others, and the data sets with files inside of them."""
+"""Traversal of data sets that wrap other data sets."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -6,32 +6,33 @@ from typing import Any
 from mmengine.dataset import BaseDataset
 
 
-def walk(dataset: Any) -> Iterator[Any]:
-    """A data set and all that it wraps, the outer ones first."""
+def iterate_wrapped(dataset: Any) -> Iterator[Any]:
+    """Iterate over a data set and all data sets that it wraps, the outer ones first."""
     yield dataset
     inner = [dataset.dataset] if hasattr(dataset, 'dataset') else getattr(dataset, 'datasets', [])
     for part in inner:
-        yield from walk(part)
+        yield from iterate_wrapped(part)
 
 
 def base_datasets(dataset: Any) -> Iterator[BaseDataset]:
-    """The data sets with files that a data set is made of, each sample of which is one of theirs.
+    """Iterate over the unwrapped data sets of files whose samples a data set consists of.
 
     Raises:
-        TypeError: A wrapper joins samples, as a mosaic does, or is not known.
+        TypeError: A wrapper combines samples, such as a mosaic, or is unknown.
     """
-    for part in walk(dataset):
+    for part in iterate_wrapped(dataset):
         if isinstance(part, BaseDataset):
             yield part
         elif hasattr(part, 'pipeline') or not {'dataset', 'datasets'} & set(dir(part)):
             raise TypeError(
-                f'{type(part).__name__} is not known as a data set whose samples each lie in one '
-                "image, so that a teacher's logits cannot follow them."
+                f'{type(part).__name__} is not known as a data set whose samples come from one '
+                "image each, so that a teacher's logits cannot be matched to them; expected a "
+                'BaseDataset, RepeatDataset or ConcatDataset.'
             )
 
 
 def base_configs(dataset: dict) -> Iterator[dict]:
-    """As :func:`base_datasets`, of the config of a data set."""
+    """Iterate over the configs of the unwrapped data sets in the config of a data set."""
     inner = [dataset[key] for key in ('dataset', 'labelled') if key in dataset]
     inner += dataset.get('datasets', [])
     for part in inner:

@@ -1,18 +1,18 @@
-"""Deployment: fast label maps, export, quantisation and runtimes."""
+"""Deployment: fast label maps, model export, int8 quantisation and runtimes."""
 
-from segkd_mm.deploy.from_images import FastLabels, MMSegLabels
+from segkd_mm.deploy.image_to_label_map import FastLabelMap, MMSegLabelMap
 from segkd_mm.deploy.label_map import upsampled_label_map
-from segkd_mm.deploy.prediction import labels_only
-from segkd_mm.deploy.runtime import Runtime, is_artefact, load_runtime
+from segkd_mm.deploy.prediction import without_logits
+from segkd_mm.deploy.runtime import Runtime, is_exported_model, load_runtime
 from segkd_mm.deploy.runtime_segmentor import RuntimeSegmentor
 
 __all__ = [
-    'FastLabels',
-    'MMSegLabels',
+    'FastLabelMap',
+    'MMSegLabelMap',
     'Runtime',
     'RuntimeSegmentor',
-    'is_artefact',
-    'labels_only',
+    'is_exported_model',
     'load_runtime',
     'upsampled_label_map',
+    'without_logits',
 ]

@@ -1,4 +1,4 @@
-"""A graph to a file of ONNX, OpenVINO or torch.export, with its metadata inside."""
+"""Export of a model graph to ONNX, OpenVINO or torch.export, with metadata in the file."""
 
 import json
 import logging
@@ -19,7 +19,7 @@ from segkd_mm.deploy.graph import DeployedGraph
 from segkd_mm.deploy.layers import name_nodes
 from segkd_mm.deploy.loading import class_names
 from segkd_mm.deploy.runtime import EXTRA, METADATA, openvino_core
-from segkd_mm.segmentors.libraries import library
+from segkd_mm.segmentors.libraries import import_library
 
 SUFFIXES = {'onnx': '.onnx', 'openvino': '.xml', 'torch-export': '.pt2'}
 PRECISIONS = {
@@ -27,7 +27,7 @@ PRECISIONS = {
     'openvino': ('fp32', 'bf16', 'int8'),
     'torch-export': ('fp32', 'bf16'),
 }
-"""What goes together; ONNX Runtime has no fast bf16 on CPUs, torch.export no int8."""
+"""Precisions of each format: ONNX Runtime has no fast bf16 on CPUs, torch.export no int8."""
 
 LIBRARIES = {
     'onnx': ('onnx', 'onnxscript', 'onnxruntime'),
@@ -35,30 +35,30 @@ LIBRARIES = {
     'torch-export': (),
 }
 INT8_LIBRARIES = 'onnxruntime', 'nncf'
-# The graph holds at any size: this one is small, and its sides differ.
-TRACED = 2, 3, 64, 96
+# Small, with different sides; the graph holds for any size.
+EXAMPLE_SHAPE = 2, 3, 64, 96
 
 
-def needed(to: str, precision: str) -> tuple[ModuleType, ...]:
-    """Import what an export needs.
+def export_libraries(to: str, precision: str) -> tuple[ModuleType, ...]:
+    """Import the libraries that an export to a format and precision needs.
 
     Raises:
-        ImportError: Some of it is not installed; the message says how to install it.
+        ImportError: One is not installed; the message says how to install it.
     """
     names = dict.fromkeys((*LIBRARIES[to], *(INT8_LIBRARIES if precision == 'int8' else ())))
-    return tuple(library(name, EXTRA) for name in names)
+    return tuple(import_library(name, EXTRA) for name in names)
 
 
 def to_format(graph: DeployedGraph, to: str) -> Any:
-    """The graph in a format of ``SUFFIXES``, in float: a program, or an ``onnx.ModelProto``."""
+    """Convert a graph to a format of ``SUFFIXES``, in float: a program or ``onnx.ModelProto``."""
     program = to_program(graph, graph.image_in)
     return program if to == 'torch-export' else to_onnx(program, graph.labels_out)
 
 
-def metadata_of(graph: DeployedGraph, config: Config, to: str, precision: str) -> dict:
-    """The metadata of an exported file: see ``Runtime.metadata``."""
+def export_metadata(graph: DeployedGraph, config: Config, to: str, precision: str) -> dict:
+    """Metadata of an exported file (see ``Runtime.metadata``)."""
     names = class_names(config)
-    libraries = {module.__name__: module.__version__ for module in needed(to, precision)}
+    libraries = {module.__name__: module.__version__ for module in export_libraries(to, precision)}
     return {
         **graph.describe(),
         'classes': list(names['classes']),
@@ -69,23 +69,23 @@ def metadata_of(graph: DeployedGraph, config: Config, to: str, precision: str) -
 
 
 def to_program(graph: nn.Module, image_in: bool = False) -> torch.export.ExportedProgram:
-    """The graph of torch.export, for any batch and any size of the images.
+    """Trace a graph with torch.export, for any batch size and image size.
 
     Raises:
-        RuntimeError: Something in the graph holds at one size only.
+        RuntimeError: The graph has an operation that depends on the size.
     """
     images = _example(image_in)
     any_size = {'images': dict.fromkeys((0, 2, 3), torch.export.Dim.DYNAMIC)}
     with torch.no_grad(), _quiet():
-        # Not strict is the default of newer torch alone; strict, batch norms cannot change modes.
+        # In strict mode, older torch's default, batch norms cannot change modes.
         return torch.export.export(graph, (images,), dynamic_shapes=any_size, strict=False)
 
 
 def to_onnx(program: torch.export.ExportedProgram, labels_out: bool = False) -> Any:
-    """The ``onnx.ModelProto`` of a program; its nodes are named by the modules they come from.
+    """Convert a program to an ``onnx.ModelProto`` whose nodes are named after their modules.
 
     Raises:
-        RuntimeError: This torch cannot write the program as ONNX.
+        RuntimeError: The installed torch cannot convert the program to ONNX.
     """
     output = 'labels' if labels_out else 'logits'
     try:
@@ -95,35 +95,35 @@ def to_onnx(program: torch.export.ExportedProgram, labels_out: bool = False) -> 
             )
     except torch.onnx.OnnxExporterError as error:
         raise RuntimeError(
-            f'torch {torch.__version__} cannot write this model as ONNX, from which OpenVINO is '
-            'made, too. For models of ours torch 2.15 can, 2.6 cannot: take a newer torch, or '
-            'tools/export.py --to torch-export.'
+            f'torch {torch.__version__} cannot write this model as ONNX, which OpenVINO needs too. '
+            'For the models of this project torch 2.15 can, 2.6 cannot: install a newer torch, or '
+            'use tools/export.py --to torch-export.'
         ) from error
     return name_nodes(exported.model_proto)
 
 
 def save_program(program: torch.export.ExportedProgram, path: Path, metadata: dict) -> None:
-    """Write a .pt2 file."""
+    """Write a torch.export program as a .pt2 file."""
     torch.export.save(program, path, extra_files={METADATA: json.dumps(metadata)})
 
 
 def save_onnx(model: Any, path: Path, metadata: dict) -> None:
-    """Write an .onnx file."""
-    onnx = library('onnx', EXTRA)
+    """Write an ``onnx.ModelProto`` as an .onnx file."""
+    onnx = import_library('onnx', EXTRA)
     onnx.helper.set_model_props(model, {METADATA: json.dumps(metadata)})
     onnx.save(model, path)
 
 
 def save_openvino(model: Any, path: Path, metadata: dict) -> None:
-    """Write an .xml file, its .bin beside it, of an ``onnx.ModelProto``."""
-    openvino = library('openvino', EXTRA)
+    """Write an ``onnx.ModelProto`` as an OpenVINO .xml file with its .bin file."""
+    openvino = import_library('openvino', EXTRA)
     with TemporaryDirectory() as folder:
         source = Path(folder, 'model.onnx')
-        library('onnx', EXTRA).save(model, source)
-        # openvino.convert_model would report to its makers, by a process that it forks.
+        import_library('onnx', EXTRA).save(model, source)
+        # openvino.convert_model would send telemetry, in a process that it forks.
         converted = openvino_core().read_model(source)
     converted.set_rt_info(json.dumps(metadata), METADATA)
-    # The weights stay as they are; OpenVINO would store halves.
+    # By default OpenVINO would compress the weights to fp16.
     openvino.save_model(converted, path, compress_to_fp16=False)
 
 
@@ -135,30 +135,30 @@ SAVERS: dict[str, Callable[[Any, Path, dict], None]] = {
 
 
 @contextmanager
-def kept_if_good(path: Path) -> Iterator[Path]:
-    """Give a file to write to, in a folder of its own; it goes to ``path`` when all went well.
+def written_if_valid(path: Path) -> Iterator[Path]:
+    """Yield a path in a temporary folder; its files are moved beside ``path`` at the end.
 
-    What lies beside it goes beside ``path``. After an error all is as it was.
+    After an error in the block nothing is moved, and files of an earlier export stay.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(prefix=f'.{path.name}.', dir=path.parent) as folder:
         yield Path(folder, path.name)
-        for file in sorted(Path(folder).iterdir()):  # .bin before .xml
+        for file in sorted(Path(folder).iterdir()):  # the .bin before its .xml
             file.replace(path.parent / file.name)
 
 
 def _example(image_in: bool) -> Tensor:
-    return torch.zeros(TRACED, dtype=torch.uint8 if image_in else torch.float32)
+    return torch.zeros(EXAMPLE_SHAPE, dtype=torch.uint8 if image_in else torch.float32)
 
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """The exporters write notes for their developers."""
+    """Suppress the log messages and warnings of the exporters."""
     with warnings.catch_warnings():
         warnings.simplefilter('ignore')
-        before = logging.root.manager.disable
+        previous_level = logging.root.manager.disable
         logging.disable(logging.WARNING)
         try:
             yield
         finally:
-            logging.disable(before)
+            logging.disable(previous_level)

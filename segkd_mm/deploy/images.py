@@ -1,4 +1,4 @@
-"""Images, of a config's data or of anywhere, as a model sees them when it is tested."""
+"""Images of a data set or of files, loaded through a config's test pipeline."""
 
 import os
 from collections.abc import Iterable, Sequence
@@ -8,77 +8,85 @@ import numpy as np
 import torch
 from mmcv.image import imread, imresize
 from mmengine.config import Config
-from mmengine.dataset import BaseDataset, ConcatDataset
+from mmengine.dataset import ConcatDataset
 from mmseg.registry import DATASETS
 from torch import Tensor, nn
 from torch.utils.data import Subset
 
+from segkd_mm.datasets.image_dataset import ImageFiles
 from segkd_mm.datasets.wrapped import base_configs
 from segkd_mm.image_files import SUFFIXES, images_in
 
 
 def find_images(paths: Iterable[str], out: Path | None = None) -> list[Path]:
-    """The images that the paths name and those in folders that they name, each once.
+    """List the image files among paths and in folders, each once.
 
     Args:
         paths: Files and folders.
-        out: A folder of pictures of an earlier run, which are left out.
+        out: Output folder of an earlier run, whose pictures are left out.
 
     Raises:
-        FileNotFoundError: a path does not exist, or there is no image.
+        FileNotFoundError: A path does not exist, or there is no image.
     """
     places = [Path(os.path.abspath(path)) for path in paths]
     images = list(dict.fromkeys(image for place in places for image in _images_at(place, out)))
     if not images:
         raise FileNotFoundError(
-            f'No images in {", ".join(map(str, places))}; expected files that end in {SUFFIXES}'
+            f'No images in {", ".join(map(str, places))}; expected files that end in {SUFFIXES}.'
         )
     return images
 
 
-def of_files(config: Config, files: Sequence[Path]) -> Subset:
-    """Images through the config's test pipeline, without truth."""
+def images_of_files(config: Config, files: Sequence[Path]) -> Subset:
+    """Image files through the config's test pipeline, without masks."""
     steps = config.test_dataloader.dataset.pipeline
-    images = _Files(files, [step for step in steps if 'Annotations' not in step['type']])
+    images = ImageFiles(files, [step for step in steps if 'Annotations' not in step['type']])
     return Subset(images, range(len(images)))
 
 
-def of_split(config: Config, split: str, count: int, seed: int | None = None) -> Subset:
-    """Images of a split with their truth, through the config's test pipeline.
+def images_of_split(config: Config, split: str, count: int, seed: int | None = None) -> Subset:
+    """Labelled images of a split through the config's test pipeline, with their masks.
 
-    Wrapped data sets are looked into; images without labels beside them are left out.
+    Data sets inside wrappers are used; images without labels are left out.
 
     Args:
-        config: With ``{split}_dataloader``.
+        config: A config with ``{split}_dataloader``.
         split: 'train', 'val' or 'test'.
-        count: At most so many.
-        seed: Of a random choice; without, they lie evenly in the split.
+        count: Maximal number of images.
+        seed: Seed of a random choice; if None, the images are evenly spaced.
     """
     pipeline = config.test_dataloader.dataset.pipeline
     bases = base_configs(config[f'{split}_dataloader'].dataset)
-    whole = ConcatDataset([DATASETS.build({**base, 'pipeline': pipeline}) for base in bases])
-    count = min(count, len(whole))
+    dataset = ConcatDataset([DATASETS.build({**base, 'pipeline': pipeline}) for base in bases])
+    count = min(count, len(dataset))
     if seed is None:
-        chosen = np.linspace(0, len(whole) - 1, count).astype(int)
+        chosen = np.linspace(0, len(dataset) - 1, count).astype(int)
     else:
-        chosen = np.sort(np.random.default_rng(seed).permutation(len(whole))[:count])
-    return Subset(whole, chosen.tolist())
+        chosen = np.sort(np.random.default_rng(seed).permutation(len(dataset))[:count])
+    return Subset(dataset, chosen.tolist())
 
 
 def select_images(
     config: Config, paths: Sequence[str], split: str, count: int, seed: int | None = None
 ) -> Subset:
-    """The images at ``paths``; without paths, some of a split (see :func:`of_split`)."""
-    return of_files(config, find_images(paths)) if paths else of_split(config, split, count, seed)
+    """The images at ``paths``; without paths, some of a split (see :func:`images_of_split`)."""
+    if paths:
+        return images_of_files(config, find_images(paths))
+    return images_of_split(config, split, count, seed)
 
 
-def paths_of(images: Subset) -> list[str]:
-    """The files of images from :func:`of_files` or :func:`of_split`."""
+def image_paths(images: Subset) -> list[str]:
+    """Paths of the images of :func:`images_of_files` or :func:`images_of_split`."""
     return [images.dataset.get_data_info(index)['img_path'] for index in images.indices]
 
 
-def sized(path: str | None, size: tuple[int, int], count: int = 1) -> Tensor:
-    """The image ``count`` times, resized to (height, width), to measure on; without one, noise.
+def benchmark_batch(path: str | None, size: tuple[int, int], count: int = 1) -> Tensor:
+    """A batch for measurements: ``count`` copies of a resized image, or noise if path is None.
+
+    Args:
+        path: The image file.
+        size: Height and width, H and W.
+        count: Number of images in the batch.
 
     Returns:
         uint8 [count, 3, H, W], BGR.
@@ -91,21 +99,21 @@ def sized(path: str | None, size: tuple[int, int], count: int = 1) -> Tensor:
     return image.permute(2, 0, 1).repeat(count, 1, 1, 1)
 
 
-def input_of(sample: dict, preprocessor: nn.Module, image_in: bool) -> Tensor:
-    """What a model takes of a sample, [1, 3, H, W]: the image, uint8, or normalised, float32."""
+def model_input(sample: dict, preprocessor: nn.Module, image_in: bool) -> Tensor:
+    """Model input [1, 3, H, W] of a sample: the uint8 image, or normalised float32."""
     if image_in:
         return sample['inputs'][None]
     batch = {'inputs': [sample['inputs']], 'data_samples': [sample['data_samples']]}
     return preprocessor(batch, False)['inputs']
 
 
-class Inputs(Sequence):
-    """What a model takes of each image, as of :func:`input_of`, as an array.
+class ModelInputs(Sequence):
+    """Sequence of the :func:`model_input` arrays of images.
 
     Args:
-        images: From :func:`of_files` or :func:`of_split`.
-        preprocessor: The model's.
-        image_in: Whether it takes images as they are.
+        images: From :func:`images_of_files` or :func:`images_of_split`.
+        preprocessor: The model's data preprocessor.
+        image_in: Whether the model takes uint8 images.
     """
 
     def __init__(self, images: Subset, preprocessor: nn.Module, image_in: bool) -> None:
@@ -119,23 +127,14 @@ class Inputs(Sequence):
     def __getitem__(self, number: int) -> np.ndarray:
         if number >= len(self):
             raise IndexError(number)
-        return input_of(self.images[number], self.preprocessor, self.image_in).numpy()
-
-
-class _Files(BaseDataset):
-    def __init__(self, files: Sequence[Path], pipeline: Sequence[dict]) -> None:
-        self._files = files
-        super().__init__(pipeline=pipeline)
-
-    def load_data_list(self) -> list[dict]:
-        return [{'img_path': str(file), 'seg_fields': []} for file in self._files]
+        return model_input(self.images[number], self.preprocessor, self.image_in).numpy()
 
 
 def _images_at(place: Path, out: Path | None) -> list[Path]:
-    """The image itself, or all below the folder; pictures of an earlier run are none."""
+    """A file itself, or the image files below a folder, without those below ``out``."""
     if place.is_file():
         return [place]
     if not place.is_dir():
-        raise FileNotFoundError(f'{place} does not exist; expected an image or a folder of images')
-    earlier = out if out and place in out.parents else None
-    return [file for file in images_in(place) if earlier not in file.parents]
+        raise FileNotFoundError(f'{place} does not exist; expected an image or a folder of images.')
+    excluded = out if out and place in out.parents else None
+    return [file for file in images_in(place) if excluded not in file.parents]

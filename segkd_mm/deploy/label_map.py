@@ -1,11 +1,11 @@
-"""Label maps straight from low-resolution logits, without logits at the size of the image.
+"""Label maps from low-resolution logits, without storing logits at the size of the image.
 
-Upsampling and argmax pass C x H x W numbers through memory to keep H x W of them. On a CPU three
-things save most of that. A class that another one exceeds at all four corners of a cell of the
-low-resolution grid wins nowhere in the cell, since bilinear interpolation is a convex combination;
-in an image few classes are left, in most places one. Columns are upsampled before rows, as torch
-does, but once and not for every row. And class by class only the highest score so far and its label
-are kept, for so few rows at a time that they stay in the cache.
+Upsampling all logits and taking the argmax moves C x H x W numbers through memory for H x W labels.
+On a CPU three things avoid most of that. First, a class that has a lower logit than another at all
+four corners of a cell of the low-resolution grid is nowhere the argmax in that cell, since bilinear
+interpolation is a convex combination: few classes remain in an image, in most places one. Second,
+columns are upsampled before rows, once for all rows. Third, classes are compared one by one for a
+few rows at a time, so that the highest scores and their labels stay in the cache.
 """
 
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-# Pixels that are worked on at once: their scores, a few times over, fit in a core's L2 cache.
+# Pixels per block: a few times their scores fit in the L2 cache of a core.
 BLOCK = 2**15
 
 
@@ -22,15 +22,15 @@ BLOCK = 2**15
 def upsampled_label_map(
     logits: Tensor, size: tuple[int, int], align_corners: bool = False
 ) -> Tensor:
-    """The best class of each pixel: ``F.interpolate(logits, size, mode='bilinear').argmax(1)``.
+    """Compute ``F.interpolate(logits, size, mode='bilinear').argmax(1)`` fast.
 
-    Where two classes are equal within the rounding of the interpolation, either may be the label.
-    Logits of half precision are interpolated in float32; ``F.interpolate`` would round the result,
-    so that classes tie. On other devices than a CPU the two steps run as they are.
+    If two classes are equal within the rounding of the interpolation, either may be the label.
+    Half-precision logits are interpolated in float32; ``F.interpolate`` would round the result so
+    that classes tie. On devices other than a CPU this is the expression above.
 
     Args:
-        logits: Finite, [N, C, h, w].
-        size: Height and width of the labels, H and W; they may be less than h and w.
+        logits: Finite logits [N, C, h, w].
+        size: Height and width of the label map, H and W; they may be less than h and w.
         align_corners: As of ``F.interpolate``.
 
     Returns:
@@ -46,65 +46,65 @@ def upsampled_label_map(
 
 
 def _fill(labels: Tensor, logits: Tensor, align_corners: bool) -> None:
-    """Write the labels [H, W] of logits [C, h, w]."""
+    """Write the label map [H, W] of logits [C, h, w] into ``labels``."""
     height, width = labels.shape
     candidates = _candidates(logits)
     classes = candidates.any(1).nonzero().flatten()
     size = logits.shape[1], width
-    wide = F.interpolate(logits[classes][None], size, None, 'bilinear', align_corners)[0]
-    rows = _Rows(logits.shape[1], height, align_corners, logits.dtype)
+    wide_logits = F.interpolate(logits[classes][None], size, None, 'bilinear', align_corners)[0]
+    rows = _RowUpsampler(logits.shape[1], height, align_corners, logits.dtype)
     step = max(1, BLOCK // width)
     for start in range(0, height, step):
         block = slice(start, start + step)
-        here = candidates[:, rows.cells(block)].any(1)[classes].nonzero().flatten()
-        scores = (rows.upsampled(wide[number], block) for number in here.tolist())
-        labels[block] = _argmax(scores, classes[here].tolist())
+        local = candidates[:, rows.cells(block)].any(1)[classes].nonzero().flatten()
+        scores = (rows.upsampled(wide_logits[index], block) for index in local.tolist())
+        labels[block] = _argmax(scores, classes[local].tolist())
 
 
 def _candidates(logits: Tensor) -> Tensor:
-    """Which class [C] may win in which row of cells [max(h - 1, 1)] of logits [C, h, w]; bool."""
+    """Whether a class may be the argmax in a row of cells: bool [C, max(h - 1, 1)]."""
     lowest = torch.minimum(*_neighbours(torch.minimum(*_neighbours(logits, 2)), 1))
     highest = torch.maximum(*_neighbours(torch.maximum(*_neighbours(logits, 2)), 1))
     return (highest - lowest.amax(0)).amax(2) >= 0
 
 
 def _neighbours(logits: Tensor, dim: int) -> tuple[Tensor, Tensor]:
-    """All but the last along ``dim``, and all but the first; of one, that one twice."""
+    """All but the last and all but the first slice along ``dim``; a single slice twice."""
     length = logits.shape[dim]
     cells = max(length - 1, 1)
     return logits.narrow(dim, 0, cells), logits.narrow(dim, length - cells, cells)
 
 
-class _Rows:
-    """Bilinear upsampling of h rows to ``height``, as torch does it, some of them at a time."""
+class _RowUpsampler:
+    """Bilinear upsampling of h rows to ``height`` rows as in torch, in blocks of rows."""
 
     def __init__(self, h: int, height: int, align_corners: bool, dtype: torch.dtype) -> None:
-        at = torch.arange(height, dtype=dtype)
+        position = torch.arange(height, dtype=dtype)
         if align_corners:
-            at *= (h - 1) / max(height - 1, 1)
+            position *= (h - 1) / max(height - 1, 1)
         else:
-            at = ((at + 0.5) * (h / height) - 0.5).clamp(min=0)
-        self.upper = at.long().clamp(max=h - 1)
+            position = ((position + 0.5) * (h / height) - 0.5).clamp(min=0)
+        self.upper = position.long().clamp(max=h - 1)
         self.lower = (self.upper + 1).clamp(max=h - 1)
-        self.weight = (at - self.upper).clamp(0, 1)[:, None]  # of the lower one
+        self.weight = (position - self.upper).clamp(0, 1)[:, None]  # of the lower row
         self.last_cell = max(h - 2, 0)
 
     def cells(self, block: slice) -> slice:
-        """The rows of cells that a block of upsampled rows lies in."""
+        """The rows of cells that contain a block of upsampled rows."""
         first, last = self.upper[block][[0, -1]].clamp(max=self.last_cell).tolist()
         return slice(first, last + 1)
 
     def upsampled(self, logits: Tensor, block: slice) -> Tensor:
-        """A block of the upsampled rows [rows, W] of logits [h, W]."""
+        """Upsample a block of rows [rows, W] of logits [h, W]."""
         upper, lower, weight = self.upper[block], self.lower[block], self.weight[block]
         scores = logits.index_select(0, lower).mul_(weight)
         return scores.addcmul_(logits.index_select(0, upper), 1 - weight)
 
 
 def _argmax(scores: Iterator[Tensor], classes: list[int]) -> Tensor:
-    """The class of the highest score, the first of equal ones; of ascending classes."""
+    """The class of the highest score, the first if several are equal; classes ascend."""
     best = next(scores)
-    # Floats, as comparing into bools is slow in torch.
+    # Float labels, as comparisons into bool tensors are slow in torch.
     label = torch.full_like(best, classes[0])
     for number, score in zip(classes[1:], scores, strict=True):
         highest = torch.maximum(best, score)

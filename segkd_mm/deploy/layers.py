@@ -1,6 +1,6 @@
-"""Layers of an ONNX graph by the names that they have in the model.
+"""Names of the layers of an ONNX graph, after the modules of the PyTorch model.
 
-The nodes of what the graph does around the model lie in ``normalise`` and ``graph``.
+Nodes outside the model are named ``normalise/...`` and ``graph/...``.
 """
 
 import ast
@@ -10,14 +10,14 @@ from typing import Any
 from segkd_mm.hints import did_you_mean
 
 SCOPES = 'pkg.torch.onnx.name_scopes'
-AROUND = 'normalise', 'graph'
-MODEL = 'model.'  # the segmentor's name in the graph
+OUTSIDE_MODEL = 'normalise', 'graph'
+MODEL = 'model.'  # the name of the segmentor in the graph
 
 
 def name_nodes(model: Any) -> Any:
-    """Name the nodes of an ``onnx.ModelProto`` from torch by the modules that they come from.
+    """Name the nodes of an ``onnx.ModelProto`` from torch after the modules they come from.
 
-    A layer with weights is called as its module, what else a module does MODULE/OPERATOR.
+    A layer with weights has the name of its module, other nodes of a module MODULE/OPERATOR.
     """
     weights = {weight.name for weight in model.graph.initializer}
     taken = set()
@@ -28,17 +28,19 @@ def name_nodes(model: Any) -> Any:
 
 
 def layers_within(names: Iterable[str], modules: Sequence[str]) -> list[str]:
-    """Of the names of layers, those that are one of the modules or lie within one.
+    """Select the names of layers that are one of the modules or inside of one.
 
     Raises:
-        ValueError: A module has no layer; close matches are shown.
+        ValueError: A module has no layer; the message names close matches.
     """
     names = list(names)
     found = {module: [name for name in names if _is_within(name, module)] for module in modules}
     for module, layers in found.items():
-        if not layers and module not in AROUND:
+        if not layers and module not in OUTSIDE_MODEL:
             hint = did_you_mean(module, names, cutoff=0.5)
-            raise ValueError(f'The exported model has no layer {module}{hint}.')
+            raise ValueError(
+                f'The exported model has no layer {module}{hint}; give a module or layer.'
+            )
     return list(dict.fromkeys(name for layers in found.values() for name in layers))
 
 
@@ -47,13 +49,13 @@ def _is_within(name: str, module: str) -> bool:
 
 
 def _name(node: Any, weights: set[str]) -> str:
-    own = [name for name in node.input if name in weights and name.endswith('.weight')]
-    if own:
-        return own[0].removesuffix('.weight').removeprefix(MODEL)
+    weight = [name for name in node.input if name in weights and name.endswith('.weight')]
+    if weight:
+        return weight[0].removesuffix('.weight').removeprefix(MODEL)
     scopes = {entry.key: entry.value for entry in node.metadata_props}.get(SCOPES, '[]')
     module = next((name for name in ast.literal_eval(scopes)[-2::-1]), '')
-    known = module.startswith((MODEL, 'normalise'))
-    return f'{module.removeprefix(MODEL) if known else "graph"}/{node.op_type}'
+    named = module.startswith((MODEL, 'normalise'))
+    return f'{module.removeprefix(MODEL) if named else "graph"}/{node.op_type}'
 
 
 def _unique(name: str, taken: set[str]) -> str:

@@ -1,4 +1,4 @@
-"""The model of a config as it is deployed, with its weights, and the names of its classes."""
+"""Loading of a config's model with its weights and class names."""
 
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
@@ -12,10 +12,10 @@ AUXILIARY_HEADS = ('auxiliary_head', 'aux_classifier')
 
 
 def load_model(config: Config, checkpoint: str, device: str = 'cpu') -> nn.Module:
-    """The model with its weights, ready for mmseg's ``inference_model``.
+    """Build a config's model and load its weights, ready for mmseg's ``inference_model``.
 
     Raises:
-        WeightsError: The checkpoint cannot be read or does not fit, adapters of terms aside.
+        WeightsError: The checkpoint cannot be read or does not fit (``terms.*`` is ignored).
     """
     init_default_scope(config.get('default_scope', 'mmseg'))
     model = MODELS.build(config.model)
@@ -25,13 +25,13 @@ def load_model(config: Config, checkpoint: str, device: str = 'cpu') -> nn.Modul
 
 
 def class_names(config: Config) -> dict:
-    """Names and colours of the classes, as ``classes`` and ``palette``; no data are read."""
+    """Names and colours of a config's classes (``classes``, ``palette``); reads no data."""
     dataset = {**config.test_dataloader.dataset, 'lazy_init': True, 'pipeline': []}
     return DATASETS.build(dataset).metainfo
 
 
 def without_auxiliary_heads(model: nn.Module) -> nn.Module:
-    """The same model without its auxiliary heads, which only the training loss uses."""
+    """Remove a model's auxiliary heads, which only the training loss uses."""
     for name in AUXILIARY_HEADS:
         if hasattr(model, name):
             delattr(model, name)

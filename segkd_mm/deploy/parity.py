@@ -1,14 +1,15 @@
-"""Parity: how far an exported model is from its PyTorch model, on images."""
+"""Parity: the differences between the outputs of an exported model and its PyTorch model."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
+from mmengine.structures import PixelData
 from mmseg.models.segmentors.base import BaseSegmentor
 from torch import Tensor
 
-from segkd_mm.deploy.images import input_of
+from segkd_mm.deploy.images import model_input
 from segkd_mm.deploy.label_map import upsampled_label_map
 from segkd_mm.deploy.runtime import Runtime
 from segkd_mm.evaluation import confusion_matrix, mean_iou
@@ -16,12 +17,12 @@ from segkd_mm.evaluation import confusion_matrix, mean_iou
 
 @dataclass(frozen=True)
 class Bounds:
-    """How far an exported model may be from PyTorch; None is not looked at.
+    """Largest allowed differences of an exported model from PyTorch; None is not checked.
 
     Attributes:
         labels: Share of the pixels whose labels differ.
         logits: Largest difference of a logit, relative to the largest logit.
-        drop: Points of mIoU, in percent.
+        drop: Loss of mIoU in percentage points.
     """
 
     labels: float | None = None
@@ -44,21 +45,21 @@ BOUNDS = {
     'bf16': Bounds(labels=5e-3),
     'int8': Bounds(drop=1.0),
 }
-INT8_WITHOUT_TRUTH = Bounds(labels=0.05)
+INT8_WITHOUT_MASKS = Bounds(labels=0.05)
 
 
 @dataclass(frozen=True)
 class Parity:
-    """How far an exported model is from PyTorch, over all images.
+    """Differences of an exported model from PyTorch, over all images.
 
     Attributes:
-        images: How many there were.
-        labels_differ: Share of the pixels.
-        max_difference: Of logits, without its sign; None where the exported model gives labels.
-        mean_difference: Likewise.
-        largest_logit: Of PyTorch's, without its sign.
-        torch_miou: On the images, in percent; None without truth.
-        miou: The exported model's.
+        images: Number of images.
+        labels_differ: Share of the pixels whose labels differ.
+        max_difference: Largest absolute difference of a logit; None if the model gives labels.
+        mean_difference: Mean absolute difference of the logits; likewise.
+        largest_logit: Largest absolute logit of PyTorch.
+        torch_miou: mIoU of PyTorch on the images in percent; None without masks.
+        miou: mIoU of the exported model, likewise.
     """
 
     images: int
@@ -69,8 +70,8 @@ class Parity:
     torch_miou: float | None
     miou: float | None
 
-    def broken(self, bounds: Bounds) -> list[str]:
-        """What lies outside the bounds, in words. NaN does."""
+    def violations(self, bounds: Bounds) -> list[str]:
+        """Describe the differences that are outside the bounds; NaN is outside."""
         found = []
         if bounds.labels is not None and not self.labels_differ <= bounds.labels:
             found.append(f'{100 * self.labels_differ:.3g} % of the labels differ')
@@ -82,8 +83,8 @@ class Parity:
             found.append(f'mIoU falls from {self.torch_miou:.2f} to {self.miou:.2f}')
         return found
 
-    def row(self) -> dict:
-        """As a row of a table for people."""
+    def table_row(self) -> dict:
+        """The differences as a row of :mod:`segkd_mm.results.tables`."""
         return {
             'images': self.images,
             'labels differ %': f'{100 * self.labels_differ:.4f}',
@@ -97,74 +98,74 @@ class Parity:
 
 @torch.no_grad()
 def measure_parity(model: BaseSegmentor, runtime: Runtime, samples: Iterable[dict]) -> Parity:
-    """Run both on each image.
+    """Run a PyTorch model and its exported model on images and compare the outputs.
 
     Args:
-        model: In eval mode, on the CPU.
+        model: The PyTorch model, in eval mode, on the CPU.
         runtime: The exported model.
-        samples: As the test pipeline gives them: ``inputs``, uint8 [3, H, W], and ``data_samples``,
-            with ``gt_sem_seg`` where there is truth.
+        samples: Samples of the test pipeline: ``inputs``, uint8 [3, H, W], and ``data_samples``,
+            with ``gt_sem_seg`` if the image has a mask.
     """
-    sums = _Sums(model.out_channels)
+    totals = _ParityTotals(model.out_channels)
     for sample in samples:
-        inputs = input_of(sample, model.data_preprocessor, image_in=False)
+        inputs = model_input(sample, model.data_preprocessor, image_in=False)
         image_in = runtime.metadata['input'] == 'image'
-        found = runtime(input_of(sample, model.data_preprocessor, image_in))
-        sums.add(model(inputs), found, tuple(inputs.shape[2:]), model.align_corners, sample)
-    return sums.parity()
+        exported = runtime(model_input(sample, model.data_preprocessor, image_in))
+        totals.add(model(inputs), exported, tuple(inputs.shape[2:]), model.align_corners, sample)
+    return totals.parity()
 
 
-class _Sums:
-    """What the images add up to."""
+class _ParityTotals:
+    """Sums of the differences and confusion matrices over images."""
 
     def __init__(self, classes: int) -> None:
-        self.images = self.pixels = self.differ = self.numbers = 0
-        self.worst, self.total, self.largest = [], 0.0, 0.0
+        self.images = self.pixels = self.labels_differ = self.logits = 0
+        self.maxima, self.difference, self.largest_logit = [], 0.0, 0.0
         self.confusion = dict.fromkeys(('torch', 'exported'), torch.zeros(classes, classes).long())
-        self.has_truth = True
+        self.has_masks = True
 
     def add(
         self,
         logits: Tensor,
-        found: Tensor,
+        exported: Tensor,
         size: tuple[int, int],
         align_corners: bool,
         sample: dict,
     ) -> None:
-        """One image: PyTorch's logits and what the exported model found, logits or labels."""
-        if found.ndim == 4:
-            difference = (found - logits).abs()
-            self.worst.append(difference.max())
-            self.total += difference.double().sum().item()
-            self.numbers += difference.numel()
-            found = upsampled_label_map(found.nan_to_num(), size, align_corners)
+        """Add an image: PyTorch's logits and the exported model's output, logits or labels."""
+        if exported.ndim == 4:
+            difference = (exported - logits).abs()
+            self.maxima.append(difference.max())
+            self.difference += difference.double().sum().item()
+            self.logits += difference.numel()
+            exported = upsampled_label_map(exported.nan_to_num(), size, align_corners)
         expected = F.interpolate(logits, size, None, 'bilinear', align_corners).argmax(1)
         self.images += 1
         self.pixels += expected.numel()
-        self.differ += (found != expected).sum().item()
-        self.largest = max(self.largest, logits.abs().max().item())
-        self._score(expected, found, sample['data_samples'].get('gt_sem_seg'))
+        self.labels_differ += (exported != expected).sum().item()
+        self.largest_logit = max(self.largest_logit, logits.abs().max().item())
+        self._add_confusion(expected, exported, sample['data_samples'].get('gt_sem_seg'))
 
-    def _score(self, expected: Tensor, found: Tensor, truth: object) -> None:
-        if truth is None or truth.data.shape[1:] != expected.shape[1:]:
-            self.has_truth = False
+    def _add_confusion(self, expected: Tensor, exported: Tensor, mask: PixelData | None) -> None:
+        if mask is None or mask.data.shape[1:] != expected.shape[1:]:
+            self.has_masks = False
             return
-        for name, labels in (('torch', expected), ('exported', found)):
-            matrix = confusion_matrix(labels[0], truth.data[0], len(self.confusion[name]))
+        for name, labels in (('torch', expected), ('exported', exported)):
+            matrix = confusion_matrix(labels[0], mask.data[0], len(self.confusion[name]))
             self.confusion[name] = self.confusion[name] + matrix
 
     def parity(self) -> Parity:
-        scored = self.has_truth and self.images > 0
+        has_miou = self.has_masks and self.images > 0
         miou = {
-            name: mean_iou(matrix.numpy()) if scored else None
+            name: mean_iou(matrix.numpy()) if has_miou else None
             for name, matrix in self.confusion.items()
         }
         return Parity(
             images=self.images,
-            labels_differ=self.differ / self.pixels,
-            max_difference=torch.stack(self.worst).max().item() if self.worst else None,
-            mean_difference=self.total / self.numbers if self.worst else None,
-            largest_logit=self.largest,
+            labels_differ=self.labels_differ / self.pixels,
+            max_difference=torch.stack(self.maxima).max().item() if self.maxima else None,
+            mean_difference=self.difference / self.logits if self.maxima else None,
+            largest_logit=self.largest_logit,
             torch_miou=miou['torch'],
             miou=miou['exported'],
         )

@@ -1,4 +1,4 @@
-"""Predictions of mmseg models as labels alone, for metrics and pictures that need no logits."""
+"""Fast predictions of mmseg models that hold label maps without logits."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,10 +17,10 @@ from segkd_mm.deploy.label_map import upsampled_label_map
 from segkd_mm.segmentors.base import ForeignSegmentor
 from segkd_mm.segmentors.torchvision_segmentor import TorchvisionSegmentor
 
-# Models whose prediction is their `_forward`, upsampled to the size of the input; of their heads,
-# those that predict as the base classes do. Whoever overrides any of it predicts something else.
+# Segmentors that predict the argmax of their `_forward`, upsampled to the size of the input, and
+# heads that predict likewise. A subclass that overrides one of the methods may differ.
 SEGMENTORS = EncoderDecoder, CascadeEncoderDecoder, ForeignSegmentor, TorchvisionSegmentor
-OF_SEGMENTORS = (
+SEGMENTOR_METHODS = (
     'predict',
     'inference',
     'whole_inference',
@@ -29,17 +29,16 @@ OF_SEGMENTORS = (
     'postprocess_result',
 )
 HEADS = BaseDecodeHead, BaseCascadeDecodeHead
-OF_HEADS = 'predict', 'predict_by_feat'
+HEAD_METHODS = 'predict', 'predict_by_feat'
 
 
 @contextmanager
-def labels_only(model: BaseSegmentor) -> Iterator[None]:
-    """Inside the block, predictions have ``pred_sem_seg`` as ever but no ``seg_logits``.
+def without_logits(model: BaseSegmentor) -> Iterator[None]:
+    """Inside the block, the model predicts ``pred_sem_seg`` without ``seg_logits``, faster.
 
-    That is much faster (see :mod:`segkd_mm.deploy.label_map`). Where a prediction is more than
-    logits upsampled once, it is made in mmseg's way, with ``seg_logits``: sliding windows, images
-    that were resized or flipped for the model, a single class against a threshold, and heads that
-    override the prediction.
+    See :mod:`segkd_mm.deploy.label_map`. mmseg's own ``predict``, with ``seg_logits``, is used if a
+    prediction is not the argmax of logits upsampled once: sliding windows, images that were resized
+    or flipped, a threshold for a single class, and heads that override the prediction.
     """
     model.predict = partial(_predict, model)
     try:
@@ -56,25 +55,25 @@ def _predict(
     if not (metas and upsamples_once(model) and all(_keeps_size(meta, size) for meta in metas)):
         return type(model).predict(model, inputs, data_samples)
     labels = upsampled_label_map(model(inputs), size, model.align_corners)
-    for sample, found in zip(data_samples, labels, strict=True):
-        _set_labels(sample, found)
+    for sample, label_map in zip(data_samples, labels, strict=True):
+        _set_label_map(sample, label_map)
     return data_samples
 
 
 def upsamples_once(model: BaseSegmentor) -> bool:
-    """Whether the model predicts by the best class of its logits, upsampled to its input once."""
+    """Whether the model predicts the argmax of its logits upsampled once to the input size."""
     heads = getattr(model, 'decode_head', None)
     last = heads[-1] if isinstance(heads, nn.ModuleList) else heads
     return (
         (model.test_cfg or {}).get('mode', 'whole') == 'whole'
         and model.out_channels > 1
-        and _behaves_like(model, SEGMENTORS, OF_SEGMENTORS)
-        and (last is None or _behaves_like(last, HEADS, OF_HEADS))
+        and _behaves_like(model, SEGMENTORS, SEGMENTOR_METHODS)
+        and (last is None or _behaves_like(last, HEADS, HEAD_METHODS))
     )
 
 
 def _behaves_like(module: nn.Module, classes: tuple[type, ...], methods: tuple[str, ...]) -> bool:
-    """Whether the module has all these methods from one of the classes."""
+    """Whether the module inherits all the methods unchanged from one of the classes."""
     return any(
         all(getattr(type(module), name, None) is getattr(kind, name) for name in methods)
         for kind in classes
@@ -82,7 +81,7 @@ def _behaves_like(module: nn.Module, classes: tuple[type, ...], methods: tuple[s
 
 
 def _keeps_size(meta: dict, size: tuple[int, int]) -> bool:
-    """Whether the model's input of that size is the image as it was, padding aside."""
+    """Whether a model input of that size is the original image, apart from padding."""
     left, right, top, bottom = _padding(meta)
     upsampled_to = tuple(meta.get('pad_shape', meta['img_shape'])[:2])
     image = size[0] - top - bottom, size[1] - left - right
@@ -90,13 +89,13 @@ def _keeps_size(meta: dict, size: tuple[int, int]) -> bool:
 
 
 def _padding(meta: dict) -> tuple[int, int, int, int]:
-    """Pixels that were added left, right, at the top and at the bottom, where mmseg looks."""
+    """Padding in pixels (left, right, top, bottom), from the keys that mmseg reads."""
     return tuple(meta.get('img_padding_size', meta.get('padding_size', (0, 0, 0, 0))))
 
 
-def _set_labels(sample: SegDataSample, labels: Tensor) -> None:
-    """Give the sample its labels [H, W], less the padding."""
+def _set_label_map(sample: SegDataSample, label_map: Tensor) -> None:
+    """Set a sample's prediction [H, W], without the padding."""
     left, right, top, bottom = _padding(sample.metainfo)
-    height, width = labels.shape
-    image = labels[None, top : height - bottom, left : width - right]
-    sample.set_data({'pred_sem_seg': PixelData(data=image)})
+    height, width = label_map.shape
+    cropped = label_map[None, top : height - bottom, left : width - right]
+    sample.set_data({'pred_sem_seg': PixelData(data=cropped)})

@@ -1,7 +1,7 @@
-"""int8 of an ONNX graph: static, calibrated on images; and which layers it costs most.
+"""Static int8 quantisation of an ONNX graph, calibrated on images, and the error of each layer.
 
-The graph keeps float inputs and outputs; before a layer that works in int8 stand pairs of
-QuantizeLinear and DequantizeLinear, which runtimes melt into it.
+The graph keeps float inputs and outputs. An int8 layer is preceded by pairs of QuantizeLinear and
+DequantizeLinear, which runtimes fuse into it.
 """
 
 import logging
@@ -13,72 +13,72 @@ from typing import Any
 import numpy as np
 from rich.progress import track
 
-from segkd_mm.deploy.layers import AROUND, layers_within
+from segkd_mm.deploy.layers import OUTSIDE_MODEL, layers_within
 from segkd_mm.deploy.runtime import EXTRA
-from segkd_mm.segmentors.libraries import library
+from segkd_mm.segmentors.libraries import import_library
 
-os.environ.setdefault('NNCF_CI', '1')  # else nncf, once imported, reports each use to its makers
+os.environ.setdefault('NNCF_CI', '1')  # turns off nncf's telemetry
 
-FLOAT = 'float of '  # before the names of the weights of layers that stay in float
+FLOAT = 'float of '  # prefix of the names of weights of float layers
 
 
 def quantise(model: Any, images: Sequence[np.ndarray], keep_float: Sequence[str] = ()) -> Any:
-    """A quantised ``onnx.ModelProto``, by nncf, of one from :func:`segkd_mm.deploy.export.to_onnx`.
+    """Quantise an ``onnx.ModelProto`` from :func:`segkd_mm.deploy.export.to_onnx` with nncf.
 
     Args:
-        model: The graph; it stays as it is.
-        images: To calibrate on, as the graph takes them, [1, 3, H, W] each.
+        model: The graph; it is not changed.
+        images: Calibration inputs of the graph, [1, 3, H, W] each.
         keep_float: Names of modules or layers that stay in float.
 
     Raises:
         ValueError: No layer has one of the names.
     """
-    nncf = library('nncf', EXTRA)
+    nncf = import_library('nncf', EXTRA)
     nncf.set_log_level(logging.ERROR)
     names = [node.name for node in model.graph.node]
     return nncf.quantize(
         deepcopy(model),
         nncf.Dataset(images, lambda image: {'images': image}),
         subset_size=len(images),
-        # Activations asymmetric, weights symmetric: as fast, and nearer to the float model.
+        # Asymmetric activations and symmetric weights: as fast, and closer to the float model.
         preset=nncf.QuantizationPreset.MIXED,
-        ignored_scope=nncf.IgnoredScope(layers_within(names, [*AROUND, *keep_float])),
+        ignored_scope=nncf.IgnoredScope(layers_within(names, [*OUTSIDE_MODEL, *keep_float])),
     )
 
 
 def layer_errors(model: Any, quantised: Any, images: Sequence[np.ndarray]) -> dict[str, float]:
-    """What each layer costs: the error of the output when it alone is in int8, by its name.
+    """Measure the output error of each layer, by name, when only that layer is in int8.
 
-    The error is the mean square of the difference of the logits, relative to that of the logits; of
-    a graph that gives labels, the share of labels that differ.
+    The error is the mean squared difference of the logits, relative to the mean square of the
+    logits; for a graph that gives labels, the share of labels that differ.
 
     Args:
         model: The float graph.
-        quantised: The same from :func:`quantise`.
-        images: To run it on; a few do.
+        quantised: The same graph from :func:`quantise`.
+        images: Inputs to run it on; a few are enough.
     """
     expected = _outputs(model, images)
     return {
-        layer: _error(_outputs(only(layer, model, quantised), images), expected)
+        layer: _error(_outputs(with_one_int8_layer(layer, model, quantised), images), expected)
         for layer in track(quantised_layers(model, quantised), 'Layer by layer')
     }
 
 
 def quantised_layers(model: Any, quantised: Any) -> list[str]:
-    """Names of the layers that work in int8."""
+    """Names of the layers that are in int8."""
     floats = {node.name: list(node.input) for node in model.graph.node}
     nodes = quantised.graph.node
     return [n.name for n in nodes if n.name in floats and list(n.input) != floats[n.name]]
 
 
-def only(layer: str, model: Any, quantised: Any) -> Any:
-    """The graph with a single layer in int8."""
+def with_one_int8_layer(layer: str, model: Any, quantised: Any) -> Any:
+    """Make a graph in which only one layer is in int8."""
     mixed = deepcopy(quantised)
     floats = {node.name: node for node in model.graph.node}
     weights = {weight.name for weight in model.graph.initializer}
     for node in mixed.graph.node:
         if node.name in floats and node.name != layer:
-            # The quantised graph has other weights under the same names: it corrects biases.
+            # nncf corrects biases: the quantised graph has other weights under the same names.
             inputs = [FLOAT + n if n in weights else n for n in floats[node.name].input]
             node.ClearField('input')
             node.input.extend(inputs)
@@ -89,18 +89,20 @@ def only(layer: str, model: Any, quantised: Any) -> Any:
     return mixed
 
 
-def worst_layers(errors: Mapping[str, float], left: float = 0.25, at_most: int = 8) -> list[str]:
-    """The layers to keep in float first: the fewest but for which ``left`` of the error stays."""
+def worst_layers(
+    errors: Mapping[str, float], remaining: float = 0.25, at_most: int = 8
+) -> list[str]:
+    """The fewest layers without which at most the share ``remaining`` of the error is left."""
     ordered = sorted(errors, key=errors.get, reverse=True)
     total = sum(errors.values())
     for count in range(1, at_most):
-        if sum(errors[name] for name in ordered[count:]) <= left * total:
+        if sum(errors[name] for name in ordered[count:]) <= remaining * total:
             return ordered[:count]
     return ordered[:at_most]
 
 
 def _prune(graph: Any) -> None:
-    """Leave out what leads to no output."""
+    """Remove nodes and weights that no output depends on."""
     needed = {output.name for output in graph.output}
     for node in reversed(list(graph.node)):
         if needed.isdisjoint(node.output):
@@ -113,7 +115,7 @@ def _prune(graph: Any) -> None:
 
 
 def _outputs(model: Any, images: Iterable[np.ndarray]) -> list[np.ndarray]:
-    ort = library('onnxruntime', EXTRA)
+    ort = import_library('onnxruntime', EXTRA)
     options = ort.SessionOptions()
     options.intra_op_num_threads = 1
     options.log_severity_level = 3

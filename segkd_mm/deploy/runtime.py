@@ -1,4 +1,4 @@
-"""What runs an exported model: ONNX Runtime, OpenVINO or torch, by the ending of its file."""
+"""Runtimes of exported models: ONNX Runtime, OpenVINO or torch, by the ending of the file."""
 
 import json
 import os
@@ -9,23 +9,22 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from segkd_mm.segmentors.libraries import library
+from segkd_mm.segmentors.libraries import import_library
 
-# The key of the metadata, JSON, in whatever a format has for such.
-METADATA = 'segkd_mm'
-EXTRA = 'deploy'
+METADATA = 'segkd_mm'  # key of the JSON metadata in a file of any format
+EXTRA = 'deploy'  # of pip install 'segkd_mm[...]'
 
 
 class Runtime:
-    """An exported model.
+    """Base of exported models that are called on images.
 
     Attributes:
-        path: Its file.
-        metadata: What tools/export.py wrote into it: ``classes``, ``palette``, ``mean``, ``std``,
+        path: The file of the model.
+        metadata: Written by tools/export.py: ``classes``, ``palette``, ``mean``, ``std``,
             ``bgr_to_rgb``, ``test_cfg`` (of mmseg's preprocessor), ``input`` ('normalised' or
             'image'), ``output`` ('logits' or 'labels'), ``align_corners``, ``precision``,
             ``parameters``, ``config``, ``checkpoint``, ``versions``.
-        engine: What runs it, on what and how, in words.
+        engine: Description of the runtime, its version and device.
     """
 
     path: Path
@@ -33,35 +32,35 @@ class Runtime:
     engine: str
 
     def __call__(self, images: Tensor) -> Tensor:
-        """Logits or labels, by ``metadata['output']``.
+        """Compute logits or label maps, by ``metadata['output']``.
 
         Args:
-            images: [N, 3, H, W] on any device; where the input is 'normalised', float32 as the
-                model's preprocessor gives them; where it is 'image', uint8 in the order of channels
-                that mmcv and OpenCV read, BGR.
+            images: [N, 3, H, W] on any device. If ``metadata['input']`` is 'normalised': float32,
+                normalised by the model's preprocessor; if 'image': uint8, BGR as mmcv and OpenCV
+                read it.
 
         Returns:
-            On the CPU: float32 logits [N, C, h, w] at the model's own stride, or int64 labels
-            [N, H, W].
+            float32 logits [N, C, h, w] at the model's own stride, or int64 label maps [N, H, W]; on
+            the CPU.
         """
-        kind = torch.uint8 if self.metadata['input'] == 'image' else torch.float32
-        found = self._run(images.to('cpu', kind).contiguous())
-        return found.long() if self.metadata['output'] == 'labels' else found
+        dtype = torch.uint8 if self.metadata['input'] == 'image' else torch.float32
+        output = self._run(images.to('cpu', dtype).contiguous())
+        return output.long() if self.metadata['output'] == 'labels' else output
 
     def _run(self, images: Tensor) -> Tensor:
         raise NotImplementedError
 
 
 class ONNXRuntime(Runtime):
-    """An .onnx file, on a GPU where ONNX Runtime has one, else on the CPU."""
+    """An .onnx file in ONNX Runtime, on a GPU if that supports one, otherwise on the CPU."""
 
     def __init__(self, path: Path, threads: int) -> None:
-        ort = library('onnxruntime', EXTRA)
+        ort = import_library('onnxruntime', EXTRA)
         options = ort.SessionOptions()
         options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
-        here = ort.get_available_providers()
+        available = ort.get_available_providers()
         providers = ['CUDAExecutionProvider', 'CPUExecutionProvider']
-        providers = [provider for provider in providers if provider in here]
+        providers = [provider for provider in providers if provider in available]
         self.path = path
         self._session = ort.InferenceSession(path, options, providers)
         properties = self._session.get_modelmeta().custom_metadata_map
@@ -75,26 +74,27 @@ class ONNXRuntime(Runtime):
 
 @cache
 def openvino_core() -> Any:
-    """The one ``openvino.Core`` of this process; everything of ours takes it.
+    """The only ``openvino.Core`` of this process, shared by all its users.
 
-    A core gives the process a stack for its signals, and takes it away as it goes. Of several the
-    last to go puts back one that is freed by then, and the next signal, such as that a worker of a
-    data loader has ended, ends the process without a word (seen with OpenVINO 2026.4).
+    A core sets a stack for signal handlers and restores the previous one when it is deleted. With
+    several cores, the last one restores a stack that is already freed, and the next signal, such as
+    the exit of a data loader worker, ends the process without a message (OpenVINO 2026.4).
     """
-    return library('openvino', EXTRA).Core()
+    return import_library('openvino', EXTRA).Core()
 
 
 class OpenVINO(Runtime):
-    """An .xml file with its .bin, on the CPU; in bf16 unless the metadata say fp32."""
+    """An .xml file with its .bin in OpenVINO on the CPU; bf16 unless exported as fp32."""
 
     def __init__(self, path: Path, threads: int) -> None:
         core = openvino_core()
         model = core.read_model(path)
-        has = model.has_rt_info(METADATA)
+        has_metadata = model.has_rt_info(METADATA)
         self.path = path
-        self.metadata = _metadata(path, model.get_rt_info(METADATA).astype(str) if has else None)
-        # Without the hint OpenVINO takes bf16 wherever the processor has it. Of int8 it is for the
-        # layers that stay in float.
+        text = model.get_rt_info(METADATA).astype(str) if has_metadata else None
+        self.metadata = _metadata(path, text)
+        # Without the hint OpenVINO uses bf16 if the processor supports it. For int8 it applies to
+        # the layers that stay in float.
         hint = 'f32' if self.metadata['precision'] == 'fp32' else 'bf16'
         options = {
             'INFERENCE_PRECISION_HINT': hint,
@@ -103,12 +103,12 @@ class OpenVINO(Runtime):
         }
         self._compiled = core.compile_model(model, 'CPU', options)
         floats = self._compiled.get_property('INFERENCE_PRECISION_HINT').to_string()
-        version = library('openvino', EXTRA).__version__.split('-')[0]
+        version = import_library('openvino', EXTRA).__version__.split('-')[0]
         self.engine = f'OpenVINO {version}, CPU, floats as {floats}'
 
     def _run(self, images: Tensor) -> Tensor:
-        found = self._compiled({0: images.numpy()}, share_inputs=True)
-        return torch.from_numpy(found[0])
+        outputs = self._compiled({0: images.numpy()}, share_inputs=True)
+        return torch.from_numpy(outputs[0])
 
 
 class TorchExport(Runtime):
@@ -130,42 +130,39 @@ class TorchExport(Runtime):
 
 
 def load_runtime(path: str | os.PathLike, threads: int | None = None) -> Runtime:
-    """Load what tools/export.py wrote.
+    """Load a model that tools/export.py wrote.
 
     Args:
-        path: A file that ends in .onnx, .xml (its .bin beside it) or .pt2.
-        threads: Of ONNX Runtime and OpenVINO, 1 unless said otherwise: pools of several threads get
-            in each other's way when a process has several, torch's among them. Of a .pt2, torch's
-            own, which are left alone unless said otherwise.
+        path: A file that ends in .onnx, .xml (with its .bin beside it) or .pt2.
+        threads: Number of threads. By default 1 for ONNX Runtime and OpenVINO, since several thread
+            pools in a process, such as torch's, slow each other down; for a .pt2 file torch's
+            setting is kept.
 
     Raises:
-        FileNotFoundError: No such file.
+        FileNotFoundError: The file does not exist.
         ImportError: Its runtime is not installed.
-        ValueError: Another ending, or not from tools/export.py.
+        ValueError: Another ending, or a file that is not from tools/export.py.
     """
     path = Path(path)
-    if not is_artefact(path):
-        raise ValueError(f'{path} is no exported model; expected an ending of {_endings()}')
+    if not is_exported_model(path):
+        endings = ', '.join(_RUNTIMES)
+        raise ValueError(f'{path} is no exported model; expected a name that ends in {endings}.')
     if not path.is_file():
-        raise FileNotFoundError(f'No exported model at {path} (looked in {Path.cwd()})')
+        raise FileNotFoundError(f'No exported model at {path} (looked in {Path.cwd()}).')
     if path.suffix == '.pt2':
         return TorchExport(path, threads)
     return _RUNTIMES[path.suffix](path, threads or 1)
 
 
-def is_artefact(path: str | os.PathLike) -> bool:
-    """Whether the name is that of an exported model."""
+def is_exported_model(path: str | os.PathLike) -> bool:
+    """Whether a file name has the ending of an exported model."""
     return Path(path).suffix in _RUNTIMES
 
 
 _RUNTIMES = {'.onnx': ONNXRuntime, '.xml': OpenVINO, '.pt2': TorchExport}
 
 
-def _endings() -> str:
-    return ', '.join(_RUNTIMES)
-
-
 def _metadata(path: Path, text: str | None) -> dict:
     if not text:
-        raise ValueError(f'{path} has no metadata of segkd_mm; write it by tools/export.py')
+        raise ValueError(f'{path} has no metadata of segkd_mm; export it with tools/export.py.')
     return json.loads(text)

@@ -1,4 +1,4 @@
-"""An exported model in the place of the PyTorch one: same data, same metric, same pictures."""
+"""An exported model as an mmseg segmentor, for testing with mmseg's data and metrics."""
 
 import torch.nn.functional as F
 from mmseg.registry import MODELS
@@ -12,17 +12,17 @@ PREPROCESSING = 'mean', 'std', 'bgr_to_rgb', 'test_cfg'
 
 @MODELS.register_module()
 class RuntimeSegmentor(ForeignSegmentor):
-    """A file from tools/export.py as an mmseg segmentor that predicts.
+    """An exported model as an mmseg segmentor for inference.
 
-    Its preprocessor normalises as the file's metadata say, where the file does not do so itself.
+    Its preprocessor normalises images as the file's metadata say, unless the exported graph does.
 
     Args:
-        artefact: The file.
+        file: A file of tools/export.py.
         threads: As of :func:`segkd_mm.deploy.load_runtime`.
     """
 
-    def __init__(self, artefact: str, threads: int | None = None) -> None:
-        runtime = load_runtime(artefact, threads)
+    def __init__(self, file: str, threads: int | None = None) -> None:
+        runtime = load_runtime(file, threads)
         metadata = runtime.metadata
         preprocessor = {key: metadata[key] for key in PREPROCESSING}
         if metadata['input'] == 'image':
@@ -36,8 +36,8 @@ class RuntimeSegmentor(ForeignSegmentor):
         self.runtime = runtime
 
     def dense_logits(self, inputs: Tensor) -> Tensor:
-        """Logits of images [N, 3, H, W]; labels become logits of 0 and 1 at the images' size."""
-        found = self.runtime(inputs).to(inputs.device)
+        """Compute logits of images [N, 3, H, W]; labels become one-hot logits at full size."""
+        output = self.runtime(inputs).to(inputs.device)
         if self.runtime.metadata['output'] == 'labels':
-            return F.one_hot(found, self.num_classes).permute(0, 3, 1, 2).float()
-        return found
+            return F.one_hot(output, self.num_classes).permute(0, 3, 1, 2).float()
+        return output

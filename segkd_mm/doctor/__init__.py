@@ -1,4 +1,4 @@
-"""What goes wrong in distillation, looked for before a run; each module is one kind of check."""
+"""Checks of an experiment before a run: data, accuracy, terms, gradients and cost."""
 
 from segkd_mm.doctor.accuracy import check_accuracy
 from segkd_mm.doctor.cost import check_cost

@@ -1,4 +1,4 @@
-"""What the run will take: parameters, time, memory."""
+"""Check of the cost of a run: parameters, time and memory."""
 
 from datetime import timedelta
 from time import perf_counter
@@ -11,13 +11,13 @@ from segkd_mm.doctor.experiment import Experiment
 from segkd_mm.doctor.finding import Finding, Report
 from segkd_mm.measure.step_cost import TrainingStep, build_model, step_costs
 
-LOADED = 3  # batches
+LOADED = 3  # batches to time
 
 
 def check_cost(experiment: Experiment, repeats: int = 3) -> Report:
-    """Parameters trained and frozen, time and memory of a step, and an estimate for the run.
+    """Measure trained and frozen parameters, time and memory of a step; estimate the run's time.
 
-    Takes training steps, so that the experiment's weights change: the last of the checks.
+    It runs training steps, which change the weights of the experiment: run this check last.
     """
     report, config = Report('Cost'), experiment.config
     (batch,) = experiment.batches('train', 1)
@@ -33,8 +33,10 @@ def check_cost(experiment: Experiment, repeats: int = 3) -> Report:
         report.rows.append(row)
     if 'plain student' in costs:
         times = costs['this config']['ms'] / costs['plain student']['ms']
-        report.findings.append(Finding('ok', f'A step takes {times:.2f} times the plain one.'))
-    report.findings.extend(_judge(experiment, costs['this config']['ms'] / 1000))
+        report.findings.append(
+            Finding('ok', f'A step takes {times:.2f} times as long as without distillation.')
+        )
+    report.findings.extend(_findings(experiment, costs['this config']['ms'] / 1000))
     return report
 
 
@@ -46,7 +48,7 @@ def _parameters(model: nn.Module) -> dict[str, int]:
     }
 
 
-def _judge(experiment: Experiment, step: float) -> list[Finding]:
+def _findings(experiment: Experiment, step: float) -> list[Finding]:
     workers = experiment.config.train_dataloader.num_workers
     loading, length = _loading_time(experiment)
     findings = []
@@ -54,31 +56,31 @@ def _judge(experiment: Experiment, step: float) -> list[Finding]:
         findings.append(
             Finding(
                 'warning',
-                f'A batch takes {loading:.2f} s to load and a step {step:.2f} s: {workers} workers '
-                'are too few, and the device will wait.',
+                f'A batch takes {loading:.2f} s to load and a step {step:.2f} s: with {workers} '
+                'workers the device will wait for data.',
                 'Raise train_dataloader.num_workers, up to the number of cores.',
             )
         )
     iterations = _iterations(experiment, length)
-    whole = timedelta(seconds=round(iterations * max(step, loading / max(workers, 1))))
+    duration = timedelta(seconds=round(iterations * max(step, loading / max(workers, 1))))
     device = torch.cuda.get_device_name() if experiment.device.type == 'cuda' else 'this CPU'
     findings.append(
-        Finding('ok', f'{iterations} iterations: about {whole} on {device} ({step:.2f} s each), '
+        Finding('ok', f'{iterations} iterations: about {duration} on {device} ({step:.2f} s each), '
                 'without validation.')
     )  # fmt: skip
     return findings
 
 
 def _loading_time(experiment: Experiment) -> tuple[float, int]:
-    """Seconds that one worker takes for a batch, and batches in an epoch."""
+    """Seconds per batch of one worker, and number of batches in an epoch."""
     loader = experiment.loader('train')
     batches, start = iter(loader), perf_counter()
-    taken = min(LOADED, len(loader))
-    for _ in range(taken):
+    count = min(LOADED, len(loader))
+    for _ in range(count):
         next(batches)
-    return (perf_counter() - start) / max(taken, 1), len(loader)
+    return (perf_counter() - start) / max(count, 1), len(loader)
 
 
-def _iterations(experiment: Experiment, epoch: int) -> int:
+def _iterations(experiment: Experiment, epoch_length: int) -> int:
     loop = experiment.config.train_cfg
-    return loop.max_iters if 'max_iters' in loop else loop.max_epochs * epoch
+    return loop.max_iters if 'max_iters' in loop else loop.max_epochs * epoch_length

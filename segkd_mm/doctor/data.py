@@ -1,4 +1,4 @@
-"""Whether the data are there, their labels in range, and how the classes are balanced."""
+"""Check of the data: existence, ids and sizes of masks, balance of the classes."""
 
 from collections.abc import Mapping, Sequence
 
@@ -8,7 +8,7 @@ from PIL import Image
 from rich.progress import track
 from torch.utils.data import Dataset
 
-from segkd_mm.doctor.experiment import Experiment, spread
+from segkd_mm.doctor.experiment import Experiment, evenly_spaced
 from segkd_mm.doctor.finding import Finding, Report
 from segkd_mm.labels import VOID
 
@@ -16,24 +16,24 @@ RARE = 0.1  # percent of the pixels
 
 
 def check_data(experiment: Experiment, images: int = 200) -> Report:
-    """Look at up to ``images`` masks of ``train`` and of ``val``, evenly spread.
+    """Check up to ``images`` evenly spaced masks of ``train`` and of ``val``.
 
     Raises:
-        DataLayoutError: The data are not there.
+        DataLayoutError: The data do not exist.
     """
     report = Report('Data')
-    counts = {s: _look_at(s, experiment.dataset(s), images, report) for s in ('train', 'val')}
+    counts = {s: _check_masks(s, experiment.dataset(s), images, report) for s in ('train', 'val')}
     classes = experiment.dataset('train').metainfo['classes']
     for index, name in enumerate(classes):
         shares = {f'{split}, %': _share(pixels, index) for split, pixels in counts.items()}
         report.rows.append({'class': name, **shares})
-    report.findings.extend(_judge(report.rows))
+    report.findings.extend(_balance_findings(report.rows))
     return report
 
 
-def _look_at(split: str, dataset: Dataset, images: int, report: Report) -> np.ndarray:
-    """Pixels of each class in a split; what is wrong with its masks goes to the report."""
-    infos = [dataset.get_data_info(index) for index in spread(len(dataset), images)]
+def _check_masks(split: str, dataset: Dataset, images: int, report: Report) -> np.ndarray:
+    """Count the pixels of each class in a split; faults of masks are added to the report."""
+    infos = [dataset.get_data_info(index) for index in evenly_spaced(len(dataset), images)]
     labelled = [info for info in infos if 'seg_map_path' in info]
     num_classes, pixels = len(dataset.metainfo['classes']), np.zeros(256, dtype=np.int64)
     for info in track(labelled, f'masks of {split}', transient=True):
@@ -41,9 +41,10 @@ def _look_at(split: str, dataset: Dataset, images: int, report: Report) -> np.nd
         report.findings.extend(_faults(info, mask, num_classes))
         pixels += np.bincount(mask.ravel().clip(0, 255), minlength=256)
     void = 100 * pixels[VOID] / max(pixels.sum(), 1)
-    free = f', {len(infos) - len(labelled)} without labels' if len(labelled) < len(infos) else ''
+    unlabelled = len(infos) - len(labelled)
+    without = f', {unlabelled} without labels' if unlabelled else ''
     report.findings.append(
-        Finding('ok', f'{split}: {len(dataset)} images, {len(infos)} looked at{free}; '
+        Finding('ok', f'{split}: {len(dataset)} images, {len(infos)} checked{without}; '
                 f'{void:.1f} % of the pixels are void.')
     )  # fmt: skip
     return pixels[:num_classes]
@@ -51,12 +52,12 @@ def _look_at(split: str, dataset: Dataset, images: int, report: Report) -> np.nd
 
 def _faults(info: Mapping, mask: np.ndarray, num_classes: int) -> list[Finding]:
     faults = []
-    strange = [i for i in np.unique(mask).tolist() if not 0 <= i < num_classes and i != VOID]
-    if strange:
+    invalid = [i for i in np.unique(mask).tolist() if not 0 <= i < num_classes and i != VOID]
+    if invalid:
         faults.append(
             Finding(
                 'error',
-                f'{info["seg_map_path"]} holds the ids {strange}, expected 0 to {num_classes - 1} '
+                f'{info["seg_map_path"]} holds the ids {invalid}, expected 0 to {num_classes - 1} '
                 f'or {VOID} for void.',
                 'Check the masks (a palette or colours in place of ids?), the number of classes '
                 'and reduce_zero_label.',
@@ -79,26 +80,26 @@ def _share(pixels: np.ndarray, index: int) -> float:
     return 100 * pixels[index].item() / max(pixels.sum().item(), 1)
 
 
-def _judge(rows: Sequence[Mapping]) -> list[Finding]:
-    """What the shares of the classes, rows with ``class``, ``train, %`` and ``val, %``, mean."""
+def _balance_findings(rows: Sequence[Mapping]) -> list[Finding]:
+    """Findings on rare and missing classes, of rows ``class``, ``train, %`` and ``val, %``."""
     unseen = [row for row in rows if row['train, %'] == 0]
-    tested = [row['class'] for row in unseen if row['val, %']]
-    nowhere = [row['class'] for row in unseen if not row['val, %']]
+    only_val = [row['class'] for row in unseen if row['val, %']]
+    absent = [row['class'] for row in unseen if not row['val, %']]
     rare = [row['class'] for row in rows if 0 < row['train, %'] < RARE]
-    more = 'Look at more masks (--masks), or leave them out of metainfo.'
+    more = 'Check more masks (--masks), or leave these classes out of metainfo.'
     weigh = 'Class weights (ClassWeightHook) or larger crops may help.'
-    found = [
+    groups = [
         (
             'warning',
-            'In val, but in no training mask looked at, so not learned',
-            tested,
+            'In val, but in no checked training mask, so not learned',
+            only_val,
             more,
         ),
-        ('note', 'In no mask looked at', nowhere, more),
-        ('note', f'Below {RARE} % of the training pixels, so that IoU is noise', rare, weigh),
+        ('note', 'In no checked mask', absent, more),
+        ('note', f'Below {RARE} % of the training pixels, so that IoU is noisy', rare, weigh),
     ]
     return [
-        Finding(level, f'{what}: {", ".join(names)}.', advice)
-        for level, what, names, advice in found
+        Finding(level, f'{text}: {", ".join(names)}.', advice)
+        for level, text, names, advice in groups
         if names
     ]

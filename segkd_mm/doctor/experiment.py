@@ -1,4 +1,4 @@
-"""The experiment that is looked at: its config, model and data, built when asked for."""
+"""The checked experiment: its config, model and data, built on first use."""
 
 from collections.abc import Iterator
 from functools import cached_property
@@ -13,17 +13,17 @@ from mmseg.registry import DATASETS, MODELS
 from torch import nn
 from torch.utils.data import DataLoader, Dataset
 
-from segkd_mm.measure.step_cost import set_highest
+from segkd_mm.measure.step_cost import set_highest_weights
 from segkd_mm.weights import load_strictly, read_state_dict
 
 
 class Experiment:
-    """An experiment, with its parts built when they are asked for.
+    """An experiment whose model and data are built on first use.
 
     Args:
-        config: Any of ours; checks of the teacher apply to distillation only.
-        device: Where the models run.
-        student: Checkpoint of the student to look at, None for its start.
+        config: Config of a training, with or without distillation.
+        device: Device of the models.
+        student: Checkpoint of the student; None for its initial weights.
     """
 
     def __init__(self, config: Config, device: str = 'cpu', student: str | None = None) -> None:
@@ -35,12 +35,12 @@ class Experiment:
 
     @property
     def is_distilled(self) -> bool:
-        """Whether it has a teacher."""
+        """Whether the experiment has a teacher."""
         return self.config.model.type == 'SegDistiller'
 
     @cached_property
     def model(self) -> nn.Module:
-        """The whole model as training starts, every schedule at its highest weight."""
+        """The complete model at the start of training; scheduled terms at their highest weight."""
         set_random_seed(self.config.get('randomness', {}).get('seed') or 0)
         model = MODELS.build(self.config.model)
         model.init_weights()
@@ -48,34 +48,34 @@ class Experiment:
             state = read_state_dict(self.checkpoint)
             student = getattr(model, 'student', model)
             load_strictly(student, state, self.checkpoint, ignore=['terms.'])
-        set_highest(model)
+        set_highest_weights(model)
         return model.to(self.device)
 
     @property
     def student(self) -> nn.Module:
-        """The student alone."""
+        """The student without the distiller."""
         return self.model.student if self.is_distilled else self.model
 
     def dataset(self, split: str) -> Dataset:
-        """The data set of ``train`` or ``val``, listed once."""
+        """The data set of ``train`` or ``val``, built once."""
         if split not in self._datasets:
             self._datasets[split] = DATASETS.build(self.config[f'{split}_dataloader'].dataset)
         return self._datasets[split]
 
     def loader(self, split: str) -> DataLoader:
-        """The data loader of ``train`` or ``val``, which loads in this process."""
-        own = dict(dataset=self.dataset(split), num_workers=0, persistent_workers=False)
-        return Runner.build_dataloader({**self.config[f'{split}_dataloader'], **own}, seed=0)
+        """The data loader of ``train`` or ``val``, without worker processes."""
+        overrides = dict(dataset=self.dataset(split), num_workers=0, persistent_workers=False)
+        return Runner.build_dataloader({**self.config[f'{split}_dataloader'], **overrides}, seed=0)
 
     def batches(self, split: str, count: int) -> Iterator[dict]:
-        """``count`` batches as the loop gives them; those of ``val`` are spread over it."""
+        """Iterate over ``count`` batches of the training, or evenly spaced samples of ``val``."""
         if split == 'train':
             return islice(self.loader(split), count)
         dataset = self.dataset(split)
-        return (pseudo_collate([dataset[index]]) for index in spread(len(dataset), count))
+        return (pseudo_collate([dataset[index]]) for index in evenly_spaced(len(dataset), count))
 
 
-def spread(length: int, count: int) -> list[int]:
-    """Up to ``count`` indices below ``length``, evenly spread."""
+def evenly_spaced(length: int, count: int) -> list[int]:
+    """Up to ``count`` evenly spaced indices below ``length``."""
     step = max(length / count, 1)
-    return [int(step * number) for number in range(min(length, count))]
+    return [int(step * index) for index in range(min(length, count))]

@@ -1,4 +1,4 @@
-"""What a check has to say."""
+"""Findings and reports of checks."""
 
 from dataclasses import dataclass, field
 from typing import Literal
@@ -8,10 +8,13 @@ Level = Literal['ok', 'note', 'warning', 'error']
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that a check found, in plain words.
+    """A finding of a check.
 
-    ``error``: the run would fail or teach nothing; ``warning``: it would likely disappoint;
-    ``note``: good to know. ``advice`` says what to change.
+    Attributes:
+        level: ``error``: the run would fail or the student learn nothing from the teacher;
+            ``warning``: the result would likely be worse; ``note``: for information.
+        text: Description.
+        advice: What to change.
     """
 
     level: Level
@@ -21,7 +24,7 @@ class Finding:
 
 @dataclass
 class Report:
-    """The result of one check: a title, rows of :mod:`segkd_mm.results.tables`, findings."""
+    """Report of a check: a title, rows of :mod:`segkd_mm.results.tables`, and findings."""
 
     title: str
     rows: list[dict] = field(default_factory=list)

@@ -1,4 +1,4 @@
-"""Whether the terms pull about as hard as the labels do."""
+"""Check of the gradients of the terms relative to that of the labels' loss."""
 
 from collections.abc import Sequence
 from contextlib import contextmanager
@@ -13,19 +13,20 @@ TOO_STRONG, TOO_WEAK = 10.0, 0.01
 
 
 def check_gradients(experiment: Experiment, batches: int = 2) -> Report:
-    """The norm of each term's gradient over that of the student's own losses.
+    """Measure the norm of each term's gradient over that of the student's own losses.
 
-    Gradients are of the backbone's outputs, which both share; for terms that tap it before those,
-    of its parameters. On training batches at the weights given, each schedule at its highest.
+    Gradients are with respect to the outputs of the backbone, or to its parameters for terms that
+    tap it before these. They are measured on training batches, with scheduled terms at their
+    highest weight.
     """
-    report, model = Report("Pull of the terms beside the labels'"), experiment.model.train()
-    found = [_ratios(model, batch) for batch in experiment.batches('train', batches)]
+    report, model = Report('Gradients of the terms'), experiment.model.train()
+    measured = [_ratios(model, batch) for batch in experiment.batches('train', batches)]
     for name, term in model.terms.items():
-        ratio = sum(ratios[name] for ratios in found) / len(found)
+        ratio = sum(ratios[name] for ratios in measured) / len(measured)
         report.rows.append(
             {'term': name, 'weight': term.weight, 'gradient, times that of the labels': ratio}
         )
-        report.findings.append(_judge(name, ratio, term.weight, bool(term.schedule)))
+        report.findings.append(_finding(name, ratio, term.weight, bool(term.schedule)))
     return report
 
 
@@ -49,16 +50,16 @@ def _ratios(model: nn.Module, batch: dict) -> dict[str, float]:
 
 @contextmanager
 def _outputs_of(module: nn.Module):
-    """The tensors that a module puts out while the block runs."""
-    kept: list[Tensor] = []
+    """Collect the output tensors of a module inside the block."""
+    outputs: list[Tensor] = []
 
-    def keep(_module: nn.Module, _inputs: tuple, output: object) -> None:
+    def record(_module: nn.Module, _inputs: tuple, output: object) -> None:
         parts = output.values() if isinstance(output, dict) else output
-        kept[:] = [output] if isinstance(output, Tensor) else list(parts)
+        outputs[:] = [output] if isinstance(output, Tensor) else list(parts)
 
-    handle = module.register_forward_hook(keep)
+    handle = module.register_forward_hook(record)
     try:
-        yield kept
+        yield outputs
     finally:
         handle.remove()
 
@@ -66,25 +67,25 @@ def _outputs_of(module: nn.Module):
 def _norm(loss: Tensor, shared: Sequence[Tensor]) -> float:
     if not loss.requires_grad:
         return 0.0
-    slopes = torch.autograd.grad(loss, shared, retain_graph=True, allow_unused=True)
-    squares = [slope.float().square().sum() for slope in slopes if slope is not None]
+    gradients = torch.autograd.grad(loss, shared, retain_graph=True, allow_unused=True)
+    squares = [one.float().square().sum() for one in gradients if one is not None]
     return torch.stack(squares).sum().sqrt().item() if squares else 0.0
 
 
-def _judge(name: str, ratio: float, weight: float, scheduled: bool) -> Finding:
+def _finding(name: str, ratio: float, weight: float, scheduled: bool) -> Finding:
     if ratio > TOO_STRONG:
-        early = '' if scheduled else ' or a warm-up, schedule=[(0, 0), (0.1, 1)]'
+        warm_up = '' if scheduled else ' or a warm-up, schedule=[(0, 0), (0.1, 1)]'
         return Finding(
             'note' if scheduled else 'warning',
-            f'Term {name!r} pulls {ratio:.0f} times as hard as the labels.',
-            f'A lower loss_weight (about {weight / ratio:.2g} makes them equal here){early}; look '
-            'again with --student at a trained student, where the labels pull less.',
+            f'The gradient of term {name!r} is {ratio:.0f} times that of the labels.',
+            f'Use a lower loss_weight (about {weight / ratio:.2g} makes them equal here){warm_up}; '
+            'check a trained student with --student: its gradient of the labels is smaller.',
         )
     if ratio < TOO_WEAK:
         higher = f' (about {weight / ratio:.2g} makes them equal here)' if ratio else ''
         return Finding(
             'warning',
-            f'Term {name!r} hardly pulls: {ratio:.2g} times the gradient of the labels.',
-            f'A higher loss_weight{higher}, or another tap.',
+            f'The gradient of term {name!r} is small: {ratio:.2g} times that of the labels.',
+            f'Use a higher loss_weight{higher}, or another tap.',
         )
-    return Finding('ok', f'Term {name!r} pulls {ratio:.2g} times as hard as the labels.')
+    return Finding('ok', f'The gradient of term {name!r} is {ratio:.2g} times that of the labels.')

@@ -1,4 +1,4 @@
-"""Light decode heads, for any backbone."""
+"""Light decode heads for any backbone."""
 
 from segkd_mm.heads.depthwise_decoder import DepthwiseDecoderHead
 from segkd_mm.heads.dilated_fcn import DilatedFCNHead

@@ -1,4 +1,4 @@
-"""Light ASPP with a decoder of depthwise-separable convs."""
+"""Decode head: light ASPP with a decoder of depthwise-separable convs."""
 
 from itertools import pairwise
 
@@ -12,8 +12,8 @@ from segkd_mm.heads.light_aspp import LightASPPHead
 class DepthwiseDecoderHead(LightASPPHead):
     """:class:`LightASPPHead` whose decoder steps are depthwise 3x3 then pointwise convs.
 
-    Norm and activation follow the pointwise conv alone, as in the slim student that this head was
-    conceived for. The arguments are those of :class:`LightASPPHead`.
+    Norm and activation follow only the pointwise conv, as in the slim student that uses this head.
+    The arguments are those of :class:`LightASPPHead`.
     """
 
     def _refine(self, in_channels: int) -> list[nn.Module]:

@@ -1,4 +1,4 @@
-"""A head of two convs, the second dilated."""
+"""Decode head of two convs, the second dilated."""
 
 from collections.abc import Sequence
 
@@ -12,16 +12,16 @@ from torch import Tensor, nn
 class DilatedFCNHead(BaseDecodeHead):
     """1x1 conv to few channels, dilated 3x3 conv, dropout, 1x1 classifier.
 
-    mmseg's FCNHead has no 1x1 in front, without which the dilated conv of a deep trunk's channels
-    costs several times as much.
+    mmseg's FCNHead has no 1x1 conv first, so that its dilated conv works on all channels of a deep
+    trunk and costs several times as much.
 
     Source: the MobileNetV3-Large student that this toolbox reproduces (docs/systems.md).
 
     Args:
         in_channels: Channels of the input.
         channels: Channels of both convs.
-        dilation: Of the 3x3 conv.
-        kwargs: Of mmseg's BaseDecodeHead.
+        dilation: Dilation of the 3x3 conv.
+        kwargs: Arguments of mmseg's BaseDecodeHead.
     """
 
     def __init__(
@@ -40,5 +40,5 @@ class DilatedFCNHead(BaseDecodeHead):
         )
 
     def forward(self, inputs: Sequence[Tensor]) -> Tensor:
-        """Logits [N, num_classes, H, W] at the stride of the input."""
+        """Compute logits [N, num_classes, H, W] at the stride of the input."""
         return self.cls_seg(self.convs(self._transform_inputs(inputs)))

@@ -1,4 +1,4 @@
-"""Atrous spatial pyramid pooling with a 1x1 projection, and the head of that name."""
+"""Decode head: atrous spatial pyramid pooling (ASPP) with a 1x1 projection, and its blocks."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -15,20 +15,20 @@ from segkd_mm.heads.skip_fusion import SkipFusion
 
 
 class ImagePool(nn.Module):
-    """The image-level branch of ASPP: global mean, 1x1 conv, spread over the map again."""
+    """Image-level branch of ASPP: global mean, 1x1 conv, expanded to the size of the map."""
 
     def __init__(self, conv: ConvModule) -> None:
         super().__init__()
         self.conv = conv
 
     def forward(self, x: Tensor) -> Tensor:
-        """Map [N, C, H, W] to [N, C', H, W], constant over each map."""
+        """Map [N, C, H, W] to [N, C', H, W], constant over H and W."""
         pooled = self._conv(x.mean((2, 3), keepdim=True))
         return pooled.expand(-1, -1, *x.shape[2:])
 
     def _conv(self, pooled: Tensor) -> Tensor:
-        # A batch of one has a single value a channel here, of which no variance can be taken:
-        # such a step is normalised by the running statistics.
+        # A batch of one has a single value per channel here, which has no variance: it is
+        # normalised by the running statistics.
         norm = self.conv.norm
         was_training = norm.training
         norm.train(was_training and len(pooled) > 1)
@@ -38,16 +38,16 @@ class ImagePool(nn.Module):
 
 
 class LightASPP(nn.Module):
-    """ASPP as in DeepLabV3 (arXiv 1706.05587), its branches joined by a 1x1 conv.
+    """ASPP as in DeepLabV3 (arXiv 1706.05587), with its branches joined by a 1x1 conv.
 
-    mmseg's ASPPHead joins them by a 3x3, nine times as much work.
+    mmseg's ASPPHead joins them by a 3x3 conv, which costs nine times as much.
 
     Args:
-        in_channels: Channels in.
-        channels: Channels of each branch and out.
-        dilations: Of the 3x3 branches, which come beside image pooling and a 1x1.
-        conv: Makes a conv with norm and activation: ``conv(in_channels, out_channels, kernel)``.
-        dilated: Makes those of the 3x3 branches.
+        in_channels: Channels of the input.
+        channels: Channels of each branch and of the output.
+        dilations: Dilations of the 3x3 branches; image pooling and a 1x1 conv are two more.
+        conv: Builds a conv with norm and activation: ``conv(in_channels, out_channels, kernel)``.
+        dilated: Builds the convs of the 3x3 branches.
     """
 
     def __init__(
@@ -75,23 +75,23 @@ class LightASPP(nn.Module):
 
 @MODELS.register_module()
 class LightASPPHead(BaseDecodeHead):
-    """Light ASPP on the deepest input, then one decoder step for each skip, then the classifier.
+    """Light ASPP on the deepest input, one decoder step per skip, then the classifier.
 
-    Without skips the logits have the stride of the input, with skips that of the last skip.
+    The logits have the stride of the last skip, or of the input if there are no skips.
 
     Args:
-        in_channels: Channels of the inputs: an int, or the skips' from deep to shallow followed by
-            those of the deepest input, as ``in_index`` orders them.
+        in_channels: Channels of the inputs: an int, or those of the skips from deep to shallow
+            followed by the deepest input's, in the order of ``in_index``.
         channels: Channels of the ASPP and of the decoder.
-        dilations: Of the ASPP's 3x3 branches.
+        dilations: Dilations of the ASPP's 3x3 branches.
         skip_channels: Channels to which each skip is projected.
-        num_convs: 3x3 convs in each decoder step.
-        separable_aspp: Make the ASPP's 3x3 branches depthwise-separable: nearly all of the work
-            and of the parameters of a narrow student's ASPP is in them.
-        kwargs: Of mmseg's BaseDecodeHead.
+        num_convs: Number of 3x3 convs in each decoder step.
+        separable_aspp: Make the ASPP's 3x3 branches depthwise-separable: they hold nearly all the
+            multiply-adds and parameters of a narrow student's ASPP.
+        kwargs: Arguments of mmseg's BaseDecodeHead.
 
     Raises:
-        ValueError: The number of skips and of ``skip_channels`` differ.
+        ValueError: The numbers of skips and of ``skip_channels`` differ.
     """
 
     def __init__(
@@ -116,11 +116,12 @@ class LightASPPHead(BaseDecodeHead):
         *skips, deepest = in_channels if several else [in_channels]
         if len(skips) != len(skip_channels):
             raise ValueError(
-                f'{type(self).__name__} has {len(skips)} skips (in_channels {in_channels}, the '
-                f'last is the deepest input) but skip_channels {tuple(skip_channels)}.'
+                f'{type(self).__name__} has {len(skips)} skips (in_channels {in_channels}, of '
+                f'which the last is the deepest input) but skip_channels {tuple(skip_channels)}; '
+                f'expected {len(skips)} numbers.'
             )
         self.conv = partial(ConvModule, norm_cfg=self.norm_cfg, act_cfg=self.act_cfg)
-        # Norm and activation follow the pointwise conv alone.
+        # Norm and activation follow only the pointwise conv.
         self.separable_conv = partial(
             DepthwiseSeparableConvModule,
             bias=False,
@@ -142,7 +143,7 @@ class LightASPPHead(BaseDecodeHead):
         return [self.conv(i, o, 3, padding=1) for i, o in pairwise(widths)]
 
     def forward(self, inputs: Sequence[Tensor]) -> Tensor:
-        """Logits [N, num_classes, H, W] at the stride of the last skip, or of the input."""
+        """Compute logits [N, num_classes, H, W] at the stride of the last skip, or of the input."""
         selected = self._transform_inputs(inputs)
         *skips, deepest = selected if isinstance(selected, list) else [selected]
         x = self.aspp(deepest)

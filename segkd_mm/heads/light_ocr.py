@@ -1,4 +1,4 @@
-"""Object-contextual representations with slim channels."""
+"""Decode head: object-contextual representations (OCR) with few channels."""
 
 from collections.abc import Sequence
 
@@ -14,16 +14,16 @@ from torch import Tensor, nn
 class LightOCRHead(BaseDecodeHead):
     """OCR (arXiv 1909.11065) in one head: soft object regions, their features, attention to them.
 
-    The gather and attention blocks are mmseg's. Its OCRHead wants a second head for the regions
-    and a dense 3x3 in front; here a 1x1 makes the regions and a depthwise-separable 3x3 the
+    The gather and attention blocks are mmseg's. mmseg's OCRHead needs a second head for the regions
+    and a dense 3x3 conv; here a 1x1 conv makes the regions and a depthwise-separable 3x3 conv the
     features.
 
     Args:
         in_channels: Channels of the input.
-        channels: Channels of the features that attend.
+        channels: Channels of the pixel features.
         ocr_channels: Channels of the attention's keys and queries.
-        region_loss_weight: Weight of the loss on the soft regions beside that on the logits.
-        kwargs: Of mmseg's BaseDecodeHead.
+        region_loss_weight: Weight of the loss on the soft regions, relative to that on the logits.
+        kwargs: Arguments of mmseg's BaseDecodeHead.
     """
 
     def __init__(
@@ -47,7 +47,7 @@ class LightOCRHead(BaseDecodeHead):
         self.attend = ObjectAttentionBlock(channels, ocr_channels, scale=1, conv_cfg=None, **cfgs)
 
     def forward(self, inputs: Sequence[Tensor]) -> Tensor:
-        """Logits [N, num_classes, H, W] at the stride of the input."""
+        """Compute logits [N, num_classes, H, W] at the stride of the input."""
         return self._forward(self._transform_inputs(inputs))[0]
 
     def _forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
@@ -57,10 +57,10 @@ class LightOCRHead(BaseDecodeHead):
         return self.cls_seg(features), regions
 
     def loss(self, inputs: Sequence[Tensor], batch_data_samples: SampleList, train_cfg) -> dict:
-        """Losses of the logits and, under ``loss_region``, of the soft regions."""
+        """Compute the losses of the logits and, as ``loss_region``, of the soft regions."""
         logits, regions = self._forward(self._transform_inputs(inputs))
         losses = self.loss_by_feat(logits, batch_data_samples)
-        of_regions = self.loss_by_feat(regions, batch_data_samples)
-        loss = sum(value for name, value in of_regions.items() if 'loss' in name)
+        region_losses = self.loss_by_feat(regions, batch_data_samples)
+        loss = sum(value for name, value in region_losses.items() if 'loss' in name)
         losses['loss_region'] = self.region_loss_weight * loss
         return losses

@@ -1,4 +1,4 @@
-"""One step of a decoder: deep features go up to a skip's resolution and take in its detail."""
+"""Decoder step that fuses upsampled deep features with a skip connection."""
 
 from collections.abc import Sequence
 
@@ -13,9 +13,9 @@ class SkipFusion(nn.Module):
     Source: DeepLabV3+, arXiv 1802.02611.
 
     Args:
-        project: Maps the skip to few channels, lest it drown the deep features.
-        refine: Modules applied in turn to the concatenation.
-        align_corners: Of the bilinear upsampling.
+        project: Projects the skip to few channels, so that the deep features dominate.
+        refine: Modules applied in sequence to the concatenation.
+        align_corners: Option of the bilinear upsampling.
     """
 
     def __init__(
@@ -27,6 +27,6 @@ class SkipFusion(nn.Module):
         self.align_corners = align_corners
 
     def forward(self, deep: Tensor, skip: Tensor) -> Tensor:
-        """Fuse [N, C, h, w] with a skip of [N, S, H, W] to [N, C', H, W]."""
+        """Fuse features [N, C, h, w] with a skip [N, S, H, W] to [N, C', H, W]."""
         deep = resize(deep, skip.shape[2:], mode='bilinear', align_corners=self.align_corners)
         return self.refine(torch.cat([deep, self.project(skip)], dim=1))

@@ -1,4 +1,4 @@
-"""A decoder of transposed convs, straight up from the deepest feature."""
+"""Decode head of transposed convs on the deepest feature, without skips."""
 
 from collections.abc import Sequence
 from itertools import pairwise
@@ -13,15 +13,15 @@ from torch import Tensor, nn
 class TransposedConvHead(BaseDecodeHead):
     """Transposed 3x3 convs of stride 2 with norm and activation, then the 1x1 classifier.
 
-    Each doubles the map's height and width exactly. mmseg resizes the logits to the labels where
-    the two differ, as they do if the image's sides are no multiple of the trunk's stride.
+    Each conv doubles the map's height and width. mmseg resizes the logits to the mask if the sizes
+    differ, which happens if the image's sides are not multiples of the trunk's stride.
 
     Source: the MobileNetV2 network for MSRC-v2 that this toolbox reproduces (docs/systems.md).
 
     Args:
         in_channels: Channels of the input.
         widths: Channels after each transposed conv.
-        kwargs: Of mmseg's BaseDecodeHead.
+        kwargs: Arguments of mmseg's BaseDecodeHead.
     """
 
     def __init__(
@@ -44,5 +44,5 @@ class TransposedConvHead(BaseDecodeHead):
         )
 
     def forward(self, inputs: Sequence[Tensor]) -> Tensor:
-        """Logits [N, num_classes, 2^n H, 2^n W] of the input [N, in_channels, H, W], n widths."""
+        """Compute logits [N, num_classes, 2^n H, 2^n W] of [N, in_channels, H, W] with n widths."""
         return self.cls_seg(self.decoder(self._transform_inputs(inputs)))

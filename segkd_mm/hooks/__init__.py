@@ -1,4 +1,4 @@
-"""Hooks of mmengine's runner."""
+"""Hooks for mmengine's runner."""
 
 from segkd_mm.hooks.best_link import BestLinkHook
 from segkd_mm.hooks.class_weights import ClassWeightHook

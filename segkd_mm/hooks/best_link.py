@@ -1,4 +1,4 @@
-"""A lasting name for the best checkpoint of a run."""
+"""Hook that keeps a link ``best.pth`` to the best checkpoint of a run."""
 
 import os
 from pathlib import Path
@@ -11,10 +11,10 @@ from mmseg.registry import HOOKS
 
 @HOOKS.register_module()
 class BestLinkHook(Hook):
-    """Keep ``best.pth`` in the work directory pointing at the best checkpoint.
+    """Keep a symbolic link ``best.pth`` in the work directory to the best checkpoint.
 
-    CheckpointHook puts the epoch into that file's name; configs and commands need one which they
-    can write down beforehand.
+    CheckpointHook puts the epoch into the name of that file; configs and commands need a name that
+    is known in advance.
     """
 
     priority = 'LOWEST'  # after CheckpointHook

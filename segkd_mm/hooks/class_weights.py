@@ -1,4 +1,4 @@
-"""Cross-entropy weights from how many pixels the classes have in the training masks."""
+"""Cross-entropy class weights from the number of pixels of each class in the training masks."""
 
 import json
 import os
@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 from mmengine.dist import broadcast_object_list, is_main_process
 from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 from mmseg.datasets.transforms import LoadAnnotations
 from mmseg.models.losses import CrossEntropyLoss
@@ -18,12 +17,13 @@ from torch import nn
 from torch.utils.data import Dataset
 
 from segkd_mm.files import written_aside
+from segkd_mm.hooks.unwrap import unwrapped_model
 
 
 def class_weights(pixels: np.ndarray) -> list[float]:
-    """``1 / ln(1.02 + p)`` of each class, p its share of the labelled pixels: 1.42 to 50.5.
+    """Compute class weights ``1 / ln(1.02 + p)``, p the share of the labelled pixels: 1.42 to 50.5.
 
-    Only ratios matter, since the loss is divided by the sum of the weights of its pixels.
+    Only their ratios matter: the loss is divided by the sum of the weights of its pixels.
 
     Source: ENet, arXiv 1606.02147, section 5.2.
 
@@ -34,20 +34,20 @@ def class_weights(pixels: np.ndarray) -> list[float]:
 
 
 def count_pixels(dataset: Dataset) -> np.ndarray:
-    """Number of pixels of each class in all masks of a data set of mmseg's, void left out: [C].
+    """Count the pixels of each class in all masks of an mmseg data set, without void: [C].
 
-    Samples without a mask are passed over. Counted once: the numbers are kept in
-    ``$XDG_CACHE_HOME/segkd_mm`` (``~/.cache/segkd_mm``) and hold as long as the masks' names, sizes
-    and dates and the classes stay the same.
+    Samples without a mask are skipped. The counts are cached in ``$XDG_CACHE_HOME/segkd_mm``
+    (``~/.cache/segkd_mm``) and are valid while the masks' names, sizes and dates and the classes
+    stay the same.
 
     Raises:
         ValueError: No pixel has a class.
     """
     infos = [dataset.get_data_info(index) for index in range(len(dataset))]
     infos = [info for info in infos if 'seg_map_path' in info]
-    kept = _cache_file(infos)
-    if kept.exists():
-        return np.array(json.loads(kept.read_text()))
+    cached = _cache_file(infos)
+    if cached.exists():
+        return np.array(json.loads(cached.read_text()))
     num_classes = len(dataset.metainfo['classes'])
     pixels = np.zeros(num_classes, dtype=np.int64)
     load = LoadAnnotations()
@@ -56,10 +56,10 @@ def count_pixels(dataset: Dataset) -> np.ndarray:
         pixels += np.bincount(mask.ravel(), minlength=256)[:num_classes]
     if not pixels.any():
         raise ValueError(
-            f'The {len(infos)} training masks, {infos[0]["seg_map_path"]} and so on, hold no pixel '
+            f'The {len(infos)} training masks, such as {infos[0]["seg_map_path"]}, hold no pixel '
             f'of the {num_classes} classes, only void or other ids; check masks and classes.'
         )
-    with written_aside(kept) as aside:
+    with written_aside(cached) as aside:
         aside.write_text(json.dumps(pixels.tolist()))
     return pixels
 
@@ -75,26 +75,26 @@ def _cache_file(infos: list[dict]) -> Path:
 
 @HOOKS.register_module()
 class ClassWeightHook(Hook):
-    """Give every cross-entropy of the model the :func:`class_weights` of the training masks.
+    """Set the :func:`class_weights` of the training masks in every cross-entropy of the model.
 
-    The log shows the share of each class and its weight.
+    The log shows the share and the weight of each class.
 
     Raises:
-        ValueError: A CrossEntropyLoss has ``avg_non_ignore``, which mmseg cannot do with weights;
-            or the model has none.
+        ValueError: The model has no CrossEntropyLoss, or one with ``avg_non_ignore``, which mmseg
+            does not support together with class weights.
     """
 
     def before_train(self, runner: Runner) -> None:
         dataset = runner.train_dataloader.dataset
-        counted = [count_pixels(dataset) if is_main_process() else None]
-        broadcast_object_list(counted)
-        weights = class_weights(counted[0])
-        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
-        for loss in _cross_entropies(model):
+        broadcast = [count_pixels(dataset) if is_main_process() else None]
+        broadcast_object_list(broadcast)
+        pixels = broadcast[0]
+        weights = class_weights(pixels)
+        for loss in _cross_entropies(unwrapped_model(runner)):
             loss.class_weight = weights
-        rows = zip(dataset.metainfo['classes'], counted[0] / counted[0].sum(), weights, strict=True)
+        rows = zip(dataset.metainfo['classes'], pixels / pixels.sum(), weights, strict=True)
         runner.logger.info(
-            'ClassWeightHook weighs the cross-entropy, by share of the training pixels:\n'
+            'ClassWeightHook: share of the training pixels and weight of each class:\n'
             + '\n'.join(f'  {name:<16} {share:7.2%}  {weight:6.2f}' for name, share, weight in rows)
         )
 
@@ -102,11 +102,13 @@ class ClassWeightHook(Hook):
 def _cross_entropies(model: nn.Module) -> list[CrossEntropyLoss]:
     losses = {n: m for n, m in model.named_modules() if isinstance(m, CrossEntropyLoss)}
     if not losses:
-        raise ValueError(f'ClassWeightHook found no CrossEntropyLoss in {type(model).__name__}.')
+        raise ValueError(
+            f'ClassWeightHook found no CrossEntropyLoss in {type(model).__name__}; remove the hook.'
+        )
     for name, loss in losses.items():
         if loss.avg_non_ignore:
             raise ValueError(
-                f'ClassWeightHook: {name} has avg_non_ignore=True, expected False. With class '
-                'weights mmseg averages over the labelled pixels by itself, and fails with this.'
+                f'ClassWeightHook: {name} has avg_non_ignore=True, expected False: with class '
+                'weights mmseg already averages over the labelled pixels.'
             )
     return list(losses.values())

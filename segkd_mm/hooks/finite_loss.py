@@ -1,4 +1,4 @@
-"""A training that stops at the first loss that is no number, before it is trained on."""
+"""Hook that stops training at the first infinite or NaN loss, before the weights change."""
 
 from math import isfinite
 from pathlib import Path
@@ -6,25 +6,25 @@ from pathlib import Path
 import torch
 from mmengine.dist import get_rank
 from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 from mmseg.registry import HOOKS
 from torch import Tensor, nn
 
 from segkd_mm.files import written_aside
+from segkd_mm.hooks.unwrap import unwrapped_model
 
 
 class NonFiniteLossError(RuntimeError):
-    """A loss is infinite or NaN."""
+    """Error of an infinite or NaN loss."""
 
 
 @HOOKS.register_module()
 class FiniteLossHook(Hook):
-    """Stop the run where a loss is infinite or NaN, with a snapshot of what led to it.
+    """Stop training at an infinite or NaN loss and save a snapshot of its inputs and weights.
 
-    The losses are looked at as they leave the model, before the backward pass: the weights are
+    The losses are checked after the forward pass, before the backward pass, so that the weights are
     those that gave them. The snapshot ``WORK_DIR/nonfinite_iter_K.pth`` (``_rankR`` in distributed
-    runs) holds the state dict, the inputs, the labels, the paths of the images and the losses; read
+    runs) holds the state dict, the inputs, the masks, the paths of the images and the losses; read
     it with ``torch.load(FILE, weights_only=True)``.
 
     Raises:
@@ -32,18 +32,18 @@ class FiniteLossHook(Hook):
     """
 
     def before_train(self, runner: Runner) -> None:
-        self.model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        self.model = unwrapped_model(runner)
 
     def before_train_iter(
         self, runner: Runner, batch_idx: int, data_batch: dict | None = None
     ) -> None:
         def check(_model: nn.Module, _args: tuple, batch: dict, losses: dict) -> None:
-            # mmengine adds up what has "loss" in its name; the rest is there to be looked at.
+            # mmengine sums the entries with "loss" in their name; the others are only logged.
             parts = {name: _total(loss) for name, loss in losses.items() if 'loss' in name}
             if not torch.stack(list(parts.values())).isfinite().all():
                 raise NonFiniteLossError(self._report(runner, batch, parts))
 
-        # Only for this iteration: copies of the model and validation know nothing of it.
+        # Removed after this iteration, so that validation and copies of the model do not run it.
         self.handle = self.model.register_forward_hook(check, with_kwargs=True)
 
     def after_train_iter(self, *_unused: object, **_named: object) -> None:
@@ -58,22 +58,22 @@ class FiniteLossHook(Hook):
         bad = [f'{name} is {value}' for name, value in values.items() if not isfinite(value)]
         return (
             f'{", ".join(bad)} at iteration '
-            f'{runner.iter}; the weights have not been changed by it. Images: {", ".join(images)}. '
-            f'For debugging, weights, inputs and labels are in {path}. What helps most often: a '
-            'lower learning rate or a warm-up, clip_grad in optim_wrapper, for a term a schedule '
-            'or a lower loss_weight; and a look at those images and masks.'
+            f'{runner.iter}; it has not changed the weights. Images: {", ".join(images)}. '
+            f'For debugging, weights, inputs and labels are in {path}. Check these images and '
+            'masks; try a lower learning rate or a warm-up, clip_grad in optim_wrapper, or for a '
+            'term a schedule or a lower loss_weight.'
         )
 
-    def _save(self, path: Path, what: dict, batch: dict) -> None:
+    def _save(self, path: Path, summary: dict, batch: dict) -> None:
         labels = [sample.gt_sem_seg.data for sample in batch['data_samples']]
         state = self.model.state_dict()
         with written_aside(path) as aside:
             torch.save(
-                {**what, 'inputs': batch['inputs'], 'labels': labels, 'state_dict': state}, aside
+                {**summary, 'inputs': batch['inputs'], 'labels': labels, 'state_dict': state}, aside
             )
 
 
 def _total(loss: Tensor | list[Tensor]) -> Tensor:
-    """One number of a loss, which in mmseg may be a list of them."""
+    """Sum of a loss, which in mmseg may be a tensor or a list of tensors."""
     parts = [loss] if isinstance(loss, Tensor) else loss
     return torch.stack([part.detach().float().sum() for part in parts]).sum()

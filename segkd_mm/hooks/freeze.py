@@ -1,31 +1,31 @@
-"""Freezing the first part of a model."""
+"""Hook that freezes the first parameters of a model."""
 
 from typing import Literal
 
 from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 from mmseg.registry import HOOKS
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from segkd_mm.hooks.unwrap import unwrapped_model
+
 
 @HOOKS.register_module()
 class FreezeHook(Hook):
-    """Keep the first parameter tensors of the model as they are when training starts.
-
-    The log says what was frozen.
+    """Freeze the first parameter tensors of the model; the log says which.
 
     Args:
-        first: How many tensors, in the order of ``model.named_parameters()``: the stem first.
-        norm_stats: What the batch norms whose scale is frozen do with their running statistics:
-            ``'keep'`` them and normalise by them, or ``'update'`` them from the new images.
+        first: Number of tensors, in the order of ``model.named_parameters()``: the stem first.
+        norm_stats: What batch norms with a frozen scale do with their running statistics:
+            ``'keep'`` them and normalise by them, or ``'update'`` them from the training images.
 
     Raises:
-        ValueError: ``first`` is not among 1 to the number of tensors, or another ``norm_stats``.
+        ValueError: ``first`` is not in the range 1 to the number of tensors, or unknown
+            ``norm_stats``.
     """
 
-    priority = 'VERY_LOW'  # when weights are loaded and nothing changes the model any more
+    priority = 'VERY_LOW'  # after weights are loaded and other hooks have changed the model
 
     def __init__(self, first: int, norm_stats: Literal['keep', 'update']) -> None:
         if norm_stats not in ('keep', 'update'):
@@ -34,12 +34,12 @@ class FreezeHook(Hook):
         self.norm_stats = norm_stats
 
     def before_train(self, runner: Runner) -> None:
-        wrapped = is_model_wrapper(runner.model)
-        model = runner.model.module if wrapped else runner.model
+        model = unwrapped_model(runner)
         names = self._freeze(model)
         self.norms = [m for m in model.modules() if isinstance(m, _BatchNorm) and _is_frozen(m)]
-        if wrapped:
-            # DistributedDataParallel waits for gradients of all that could train when it was made.
+        if model is not runner.model:
+            # DistributedDataParallel waits for gradients of all parameters that were trainable when
+            # it was built.
             runner.model = runner.wrap_model(runner.cfg.get('model_wrapper_cfg'), model)
         runner.logger.info(
             f'FreezeHook froze {len(names)} of {len(list(model.parameters()))} parameter tensors '
@@ -61,7 +61,7 @@ class FreezeHook(Hook):
     def before_train_iter(
         self, runner: Runner, batch_idx: int, data_batch: dict | None = None
     ) -> None:
-        # The loop puts the whole model in training mode after the hooks of an epoch's start.
+        # The loop sets training mode after the before_train_epoch hooks, so it is set here.
         if self.norm_stats == 'keep':
             for norm in self.norms:
                 norm.training = False

@@ -1,4 +1,4 @@
-"""Seeds for each training iteration, so that a resumed run equals one that was never stopped."""
+"""Hook that seeds torch before every iteration, so that resumed trainings are exact."""
 
 import torch
 from mmengine.dist import get_rank
@@ -11,9 +11,9 @@ from mmseg.registry import HOOKS
 class IterationSeedHook(Hook):
     """Seed torch before every iteration with the run's seed, the iteration and the rank.
 
-    Checkpoints hold no state of the random generators; with this, dropout at iteration k depends
-    on k alone, so that a resumed run continues as if it had never been stopped. For the data the
-    replay samplers of ``segkd_mm.datasets`` do the same.
+    Checkpoints do not hold the state of the random generators. With this hook, dropout at iteration
+    k depends only on k, so that a resumed run gives the same weights as one without a stop. The
+    replay samplers of ``segkd_mm.datasets`` do the same for the data.
 
     Raises:
         TypeError: The sampler of the training data is another one, with which a resumed run would

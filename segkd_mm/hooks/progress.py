@@ -1,4 +1,4 @@
-"""A bar for people who watch a training, in place of the log's lines."""
+"""Hook that shows a progress bar of a training in the terminal."""
 
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
@@ -8,10 +8,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 @HOOKS.register_module()
 class ProgressHook(Hook):
-    """Show iterations done, time left, the loss and the last validation's mIoU.
+    """Show a progress bar with iterations, remaining time, loss and the last validation mIoU.
 
     Args:
-        title: What stands in front of the bar.
+        title: Text before the bar.
     """
 
     def __init__(self, title: str) -> None:
@@ -40,7 +40,7 @@ class ProgressHook(Hook):
         self.progress.update(self.task, completed=runner.iter + 1, scores=f'{loss}{self.miou}')
 
     def after_train_epoch(self, runner: Runner) -> None:
-        # A log file or pipe shows no moving bar.
+        # In a log file or a pipe the bar is not shown.
         if not self.progress.console.is_terminal:
             print(f'{self.title}: epoch {runner.epoch + 1} of {runner.max_epochs}{self.miou}')
 

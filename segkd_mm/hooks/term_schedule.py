@@ -1,17 +1,18 @@
-"""Weights of distillation terms that change in the course of the training."""
+"""Hook that updates the scheduled weights of distillation terms during training."""
 
 from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 from mmseg.registry import HOOKS
+
+from segkd_mm.hooks.unwrap import unwrapped_model
 
 
 @HOOKS.register_module()
 class TermScheduleHook(Hook):
-    """Tell the terms of a distiller how far the training is, for those that have a ``schedule``.
+    """Set the training progress of a distiller's terms, which scales those with a ``schedule``.
 
-    The part that is done is ``iteration / iterations of the whole training``, so that a schedule
-    fits any recipe and a resumed run goes on at its place. Models without terms are left alone.
+    The progress is ``iteration / max_iters``, 0 to 1, so that a schedule fits trainings of any
+    length and resumed ones. Models without terms are not changed.
     """
 
     priority = 'VERY_HIGH'
@@ -19,6 +20,5 @@ class TermScheduleHook(Hook):
     def before_train_iter(
         self, runner: Runner, batch_idx: int, data_batch: dict | None = None
     ) -> None:
-        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
-        for term in getattr(model, 'terms', {}).values():
+        for term in getattr(unwrapped_model(runner), 'terms', {}).values():
             term.set_progress(runner.iter / runner.max_iters)

@@ -1,1 +1,1 @@
-"""Measurements: latency, parameters, memory, cost of training steps, the machine and its floor."""
+"""Measurements of latency, parameters, memory, training steps and the speed of the machine."""

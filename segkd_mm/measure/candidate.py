@@ -1,4 +1,4 @@
-"""A model that is ready to be measured: its calls, its costs and its layers."""
+"""Models prepared for side-by-side measurement of latency, size and memory."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -10,9 +10,16 @@ from mmseg.registry import MODELS
 from torch import Tensor, nn
 
 from segkd_mm.config import load_config, plain_student
-from segkd_mm.deploy import FastLabels, MMSegLabels, load_runtime
+from segkd_mm.deploy import FastLabelMap, MMSegLabelMap, load_runtime
 from segkd_mm.deploy.loading import without_auxiliary_heads
-from segkd_mm.measure.floor import PRECISIONS, Layer, Machine, layers_of, machine_of, machine_runs
+from segkd_mm.measure.floor import (
+    PRECISIONS,
+    Layer,
+    Machine,
+    list_layers,
+    machine_benchmarks,
+    machine_from_times,
+)
 from segkd_mm.measure.inference import inference
 from segkd_mm.measure.latency import Latency, time_in_turn
 from segkd_mm.measure.model_cost import count_gmacs, count_parameters, peak_memory
@@ -21,17 +28,21 @@ WAYS = 'labels', 'mmseg', 'logits'
 
 
 def build_deployed(model: dict, device: torch.device) -> nn.Module:
-    """A model as it is deployed, with random weights, on the device."""
+    """Build a model with random weights and without auxiliary heads, in eval mode."""
     init_default_scope('mmseg')
     return without_auxiliary_heads(MODELS.build(model)).to(device).eval()
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """A model that is ready to be measured.
+    """A model prepared for measurement.
 
-    ``runs`` are its calls by what they give: labels, mmseg's labels, logits; ``facts`` is what else
-    the result file says of it; ``layers`` and ``precision`` are for its floor.
+    Attributes:
+        runs: Calls to time, by what they compute: ``labels`` (fast label maps), ``mmseg`` (label
+            maps as in mmseg) and ``logits``.
+        facts: Further entries of the result file, such as parameters.
+        layers: Its layers, for the floor; None if unknown.
+        precision: 'fp32', 'bf16' or 'int8'.
     """
 
     runs: Mapping[str, Callable[[], Tensor]]
@@ -40,13 +51,13 @@ class Candidate:
     precision: str = 'fp32'
 
     @classmethod
-    def of(cls, model: nn.Module, images: Tensor) -> 'Candidate':
-        """Of a model in torch."""
-        fast = FastLabels.of(model)
+    def from_model(cls, model: nn.Module, images: Tensor) -> 'Candidate':
+        """Prepare a PyTorch model."""
+        fast = FastLabelMap.from_model(model)
         inputs = fast.normalise(images)
         runs = {
             'labels': partial(fast, images),
-            'mmseg': partial(MMSegLabels(model), images),
+            'mmseg': partial(MMSegLabelMap(model), images),
             'logits': partial(model, inputs),
         }
         facts = {
@@ -54,57 +65,57 @@ class Candidate:
             'gmacs': count_gmacs(model, inputs.shape[2:]),
             'peak_memory_mib': peak_memory(fast, images),
         }
-        return cls(runs, facts, layers_of(model, inputs))
+        return cls(runs, facts, list_layers(model, inputs))
 
     @classmethod
-    def of_exported(cls, path: str, images: Tensor, threads: int | None) -> 'Candidate':
-        """Of an exported file; its layers are those of its config, where that is at hand.
+    def from_exported(cls, path: str, images: Tensor, threads: int | None) -> 'Candidate':
+        """Prepare an exported model; its layers are those of its config, if that is available.
 
-        Its images are on the CPU, whatever it runs on.
+        It takes images on the CPU.
         """
         images = images.cpu()
         runtime = load_runtime(path, threads)
-        data, fast = runtime.metadata, FastLabels.of_runtime(runtime)
+        metadata, fast = runtime.metadata, FastLabelMap.from_runtime(runtime)
         runs = {'labels': partial(fast, images)}
-        if fast.normalise and data['output'] == 'logits':
+        if fast.normalise and metadata['output'] == 'logits':
             runs['logits'] = partial(runtime, fast.normalise(images))
         try:
-            model = build_deployed(
-                plain_student(load_config(data['config'])).model, torch.device('cpu')
-            )
+            config = plain_student(load_config(metadata['config']))
+            model = build_deployed(config.model, torch.device('cpu'))
         except FileNotFoundError:
             gmacs = layers = None
         else:
-            inputs = FastLabels.of(model).normalise(images)
-            gmacs, layers = count_gmacs(model, inputs.shape[2:]), layers_of(model, inputs)
+            inputs = FastLabelMap.from_model(model).normalise(images)
+            gmacs, layers = count_gmacs(model, inputs.shape[2:]), list_layers(model, inputs)
         facts = {
-            'made_from': data['config'],
+            'made_from': metadata['config'],
             'engine': runtime.engine,
-            'parameters': data['parameters'],
+            'parameters': metadata['parameters'],
             'gmacs': gmacs,
             'peak_memory_mib': None,
         }
-        return cls(runs, facts, layers, data['precision'])
+        return cls(runs, facts, layers, metadata['precision'])
 
 
 def measure(
     models: Mapping[str, Candidate], device: torch.device, batch: int, repeats: int
 ) -> tuple[Machine, list[dict]]:
-    """Measure models side by side: the machine, and the costs of each model as a row.
+    """Measure models side by side: the speed of the machine, and a row of costs per model.
 
     Args:
-        models: By name, made for images of one size.
-        device: Where they run.
-        batch: Images in a batch.
-        repeats: Timed calls of each.
+        models: Candidates by name, prepared for the same images.
+        device: Device of the PyTorch models.
+        batch: Number of images in a batch.
+        repeats: Number of timed calls.
     """
-    floor = machine_runs(device, sorted({m.precision for m in models.values()} & set(PRECISIONS)))
+    precisions = {model.precision for model in models.values()} & set(PRECISIONS)
+    floor = machine_benchmarks(device, sorted(precisions))
     distinct = {id(model): model for model in models.values()}
     runs = {(key, way): run for key, model in distinct.items() for way, run in model.runs.items()}
     with inference():
         times = time_in_turn(floor | runs, device, repeats=repeats)
-    machine = machine_of({key: times[key] for key in floor})
-    latency = {key: asdict(Latency.of(times[key], batch)) for key in runs}
+    machine = machine_from_times({key: times[key] for key in floor})
+    latency = {key: asdict(Latency.from_seconds(times[key], batch)) for key in runs}
     rows = []
     for name, model in models.items():
         ways = {way: latency.get((id(model), way)) for way in WAYS}
@@ -120,6 +131,6 @@ def _floor(machine: Machine, model: Candidate, ways: Mapping[str, dict | None]) 
 
 
 def with_speedup(rows: Sequence[Mapping]) -> list[dict]:
-    """Rows with how many times faster their labels are than the first one's in mmseg's way."""
-    usual = rows[0]['mmseg']['median_ms']
-    return [{**row, 'speedup': usual / row['labels']['median_ms']} for row in rows]
+    """Add ``speedup``: the time of mmseg's label maps in the first row over that of each row."""
+    reference = rows[0]['mmseg']['median_ms']
+    return [{**row, 'speedup': reference / row['labels']['median_ms']} for row in rows]

@@ -1,4 +1,4 @@
-"""The machine and the software that a result was measured with."""
+"""Versions, hardware and source state that a result was measured with."""
 
 import os
 import platform
@@ -13,7 +13,7 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 
 
 def environment() -> dict[str, str | int | bool | None]:
-    """Collect versions, processor, GPU and source state; what is not there is None."""
+    """Collect versions, processor, GPU and source state; absent values are None."""
     versions = {name: import_module(name).__version__ for name in PACKAGES}
     return {
         'python': platform.python_version(),
@@ -28,10 +28,10 @@ def environment() -> dict[str, str | int | bool | None]:
 
 
 def source_state(folder: Path) -> dict[str, str | bool | None]:
-    """Say which commit a checkout is at, and whether tracked files differ from it.
+    """Commit of a git checkout (``commit``) and whether tracked files differ from it (``dirty``).
 
-    Both are None where ``folder`` is not itself the top of a checkout: a package that is installed
-    inside somebody else's repository does not carry that repository's commit.
+    Both are None if ``folder`` is not the root of a checkout, such as a package that is installed
+    inside another repository.
     """
     if _git(folder, 'rev-parse', '--show-toplevel') != str(folder):
         return {'commit': None, 'dirty': None}
@@ -39,8 +39,8 @@ def source_state(folder: Path) -> dict[str, str | bool | None]:
     return {'commit': _git(folder, 'rev-parse', 'HEAD'), 'dirty': bool(changes)}
 
 
-def _git(folder: Path, *words: str) -> str | None:
-    command = ['git', '-C', str(folder), *words]
+def _git(folder: Path, *arguments: str) -> str | None:
+    command = ['git', '-C', str(folder), *arguments]
     try:
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
     except (OSError, subprocess.CalledProcessError):

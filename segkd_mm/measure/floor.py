@@ -1,15 +1,14 @@
-"""The machine's floor: how fast a model would be if each of its layers ran at the machine's best.
+"""Latency floor: estimate of a model's shortest possible time on the measured machine.
 
-Of each convolution and linear layer of a model: the time of its multiply-adds at the fastest
-convolution that was measured here, or the time of moving its input, its weights and its output
-through memory once at the fastest copy that was measured here, whichever is longer. The floor is
-the sum over the layers. All else (norms, activations, sums, concatenation, pooling, resizing,
-matrix products outside of layers) counts as done on the way, for nothing.
+The floor is a sum over the convolution and linear layers. The time of a layer is the longer one of
+two: its multiply-adds at the speed of the fastest measured convolution, and one transfer of its
+input, weights and output at the speed of the fastest measured memory copy. Other operations (norms,
+activations, sums, concatenation, pooling, resizing, matrix products outside of layers) count as 0.
 
-Depthwise convolutions and layers of few channels are bound by memory, the others by arithmetic. As
-both speeds are the best of several sizes, those of small ones from the cache, little can be below
-the floor; what is close to it is as fast as this machine's libraries are on their best shapes. Both
-are measured beside the models, turn by turn, so that a busy machine slows all alike.
+Depthwise convolutions and layers with few channels are limited by memory, the others by arithmetic.
+Both speeds are the best of several sizes (small copies stay in the cache), so that hardly any model
+is below the floor; a model close to it is as fast as the libraries are on their best shapes. The
+speeds are measured in turn with the models, so that other load on the machine affects all equally.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -26,18 +25,21 @@ from segkd_mm.measure.model_cost import MIB
 LAYERS = nn.Conv2d, nn.ConvTranspose2d, nn.Linear
 PRECISIONS = {'fp32': torch.float32, 'bf16': torch.bfloat16}
 
-# Dense convolutions, as channels in and out, kernel and side of the image: 0.5 to 1.2 GFLOP each.
+# Dense convolutions (channels in and out, kernel size, side of the map): 0.5 to 1.2 GFLOP each.
 CONVOLUTIONS = (128, 3, 64), (256, 3, 32), (256, 1, 64), (512, 1, 32)
-BATCH = {'cuda': 32}  # less does not fill a GPU
+BATCH = {'cuda': 32}  # smaller batches do not use all of a GPU
 COPIES = 1, 4, 16, 64  # MiB
-COPIED = 64  # MiB in one timed call
+COPIED = 64  # MiB in a timed call
 
 
 @dataclass(frozen=True)
 class Layer:
-    """The work of one layer on a batch: multiplications and additions, and numbers that it moves.
+    """The work of a layer on a batch.
 
-    The numbers are those of its input, its weights and its output; the name is the module's.
+    Attributes:
+        name: Name of the module.
+        flops: Multiplications and additions.
+        numbers: Numbers in its input, weights and output.
     """
 
     name: str
@@ -47,47 +49,47 @@ class Layer:
 
 @dataclass(frozen=True)
 class Machine:
-    """The best speeds that were measured: GFLOP/s by precision, GB/s read and written."""
+    """Measured speed of a machine: GFLOP/s by precision, and GB/s read and written."""
 
     gflops: Mapping[str, float]
     gbytes: float
 
     def floor_ms(self, layers: Iterable[Layer], precision: str = 'fp32') -> float:
-        """The floor of a model of these layers in milliseconds."""
+        """Latency floor of a model with these layers, in milliseconds."""
         size = PRECISIONS[precision].itemsize
         peak, bandwidth = self.gflops[precision], self.gbytes
-        return sum(max(x.flops / peak, x.numbers * size / bandwidth) for x in layers) / 1e6
+        return sum(max(one.flops / peak, one.numbers * size / bandwidth) for one in layers) / 1e6
 
 
-def layers_of(model: nn.Module, images: Tensor) -> list[Layer]:
-    """The layers that a model runs for images [N, 3, H, W], in their order."""
-    found = []
+def list_layers(model: nn.Module, images: Tensor) -> list[Layer]:
+    """List the layers that a model runs on images [N, 3, H, W], in order of execution."""
+    work = []
 
-    def note(name: str, layer: nn.Module, inputs: tuple[Tensor], output: Tensor) -> None:
-        found.append(_work(name, layer, inputs[0], output))
+    def record(name: str, layer: nn.Module, inputs: tuple[Tensor], output: Tensor) -> None:
+        work.append(_work(name, layer, inputs[0], output))
 
     layers = {n: m for n, m in model.named_modules() if isinstance(m, LAYERS)}
-    hooks = [layer.register_forward_hook(partial(note, name)) for name, layer in layers.items()]
+    hooks = [layer.register_forward_hook(partial(record, name)) for name, layer in layers.items()]
     try:
         with inference(model):
             model(images)
     finally:
         for hook in hooks:
             hook.remove()
-    return found
+    return work
 
 
 def _work(name: str, layer: nn.Module, inputs: Tensor, output: Tensor) -> Layer:
-    # A transposed convolution takes each input to a kernel of outputs, all others the reverse.
-    ends = inputs if isinstance(layer, nn.ConvTranspose2d) else output
+    # A transposed convolution multiplies each input by the kernel; others compute each output.
+    positions = inputs if isinstance(layer, nn.ConvTranspose2d) else output
     numbers = inputs.numel() + layer.weight.numel() + output.numel()
-    return Layer(name, 2 * ends.numel() * layer.weight[0].numel(), numbers)
+    return Layer(name, 2 * positions.numel() * layer.weight[0].numel(), numbers)
 
 
-def machine_runs(
+def machine_benchmarks(
     device: torch.device, precisions: Sequence[str] = ('fp32',)
 ) -> dict[tuple, Callable[[], object]]:
-    """What is timed to know the machine, by what it is; see :func:`machine_of`."""
+    """Calls to time for the speed of a machine; see :func:`machine_from_times`."""
     runs = {('copy', size): _copies(size, device) for size in COPIES}
     for precision in precisions:
         for shape in CONVOLUTIONS:
@@ -96,13 +98,13 @@ def machine_runs(
     return runs
 
 
-def machine_of(times: Mapping[tuple, Sequence[float]]) -> Machine:
-    """The machine, of the seconds that calls of :func:`machine_runs` took."""
+def machine_from_times(times: Mapping[tuple, Sequence[float]]) -> Machine:
+    """Speed of a machine from the seconds of the calls of :func:`machine_benchmarks`."""
     seconds = {key: median(taken) for key, taken in times.items()}
     gflops = {}
-    for (kind, *what), taken in seconds.items():
+    for (kind, *details), taken in seconds.items():
         if kind == 'convolution':
-            precision, case = what
+            precision, case = details
             gflops[precision] = max(gflops.get(precision, 0), _flops(case) / taken / 1e9)
     copies = min(seconds['copy', size] for size in COPIES)
     return Machine(gflops, 2 * COPIED * MIB / copies / 1e9)

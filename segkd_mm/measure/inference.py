@@ -1,4 +1,4 @@
-"""Context in which models are measured: eval mode, no autograd."""
+"""Context manager for measurements: eval mode without autograd."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -9,7 +9,7 @@ from torch import nn
 
 @contextmanager
 def inference(*runs: Callable) -> Iterator[None]:
-    """Eval mode and no autograd inside; afterwards every module is in the mode that it was in."""
+    """Set eval mode and turn off autograd inside the block; restore the modes afterwards."""
     modules = [module for run in runs if isinstance(run, nn.Module) for module in run.modules()]
     training = [module.training for module in modules]
     try:

@@ -1,4 +1,4 @@
-"""Latency: models timed in turn on one batch."""
+"""Latency of models, timed in turn on one batch."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ FEWEST_REPEATS = 10
 
 @dataclass(frozen=True)
 class Latency:
-    """Time of one call on a batch: milliseconds, images a second, and how many calls were timed."""
+    """Time of a call on a batch: median and 90th percentile, images per second, timed calls."""
 
     median_ms: float
     p90_ms: float
@@ -26,8 +26,8 @@ class Latency:
     repeats: int
 
     @classmethod
-    def of(cls, seconds: Sequence[float], batch: int) -> 'Latency':
-        """Sum up the times of single calls; the 90th percentile interpolates between two times."""
+    def from_seconds(cls, seconds: Sequence[float], batch: int) -> 'Latency':
+        """Summarise the times of calls; the 90th percentile is interpolated between two times."""
         median, p90 = np.quantile(seconds, [0.5, 0.9]).tolist()
         return cls(median * 1000, p90 * 1000, batch / median, len(seconds))
 
@@ -39,15 +39,15 @@ def measure_latency(
     repeats: int = 50,
     seconds: float = 120.0,
 ) -> dict[str, Latency]:
-    """Time models side by side on one batch, in turn, so that a busy machine slows all alike.
+    """Measure models in turn on one batch, so that other load on the machine affects all equally.
 
     Args:
-        models: what to call, by name; modules are put in eval mode for the time.
-        inputs: the batch [N, 3, H, W], already on the device.
-        warmup: rounds that are not timed.
-        repeats: timed rounds; a round calls every model once.
-        seconds: after this much time rounds stop early, though never before 10 were timed;
-            ``Latency.repeats`` says how many were.
+        models: Models or other callables by name; modules are measured in eval mode.
+        inputs: The batch [N, 3, H, W], already on the device.
+        warmup: Number of rounds that are not timed.
+        repeats: Number of timed rounds; a round calls every model once.
+        seconds: No new round starts after this time, once 10 are timed; ``Latency.repeats`` is the
+            number of timed rounds.
 
     Raises:
         ValueError: ``repeats`` is less than 1.
@@ -55,7 +55,7 @@ def measure_latency(
     runs = {name: partial(run, inputs) for name, run in models.items()}
     with inference(*models.values()):
         times = time_in_turn(runs, inputs.device, warmup, repeats, seconds)
-    return {name: Latency.of(taken, len(inputs)) for name, taken in times.items()}
+    return {name: Latency.from_seconds(taken, len(inputs)) for name, taken in times.items()}
 
 
 def time_in_turn(
@@ -65,17 +65,17 @@ def time_in_turn(
     repeats: int = 50,
     seconds: float = 120.0,
 ) -> dict[str, list[float]]:
-    """Time calls side by side, in turn; the seconds that each round took of each, by name.
+    """Time calls in turn and return the seconds of each timed round, by name.
 
     See :func:`measure_latency` for the arguments and errors.
     """
     if repeats < 1:
-        raise ValueError(f'repeats={repeats}: at least one timed round is needed')
+        raise ValueError(f'repeats={repeats}: at least one timed round is needed.')
     times = {name: [] for name in runs}
     start = perf_counter()
     with _progress() as progress:
-        for done in progress.track(range(warmup + repeats), description='measuring'):
-            if done >= warmup + FEWEST_REPEATS and perf_counter() - start > seconds:
+        for rounds in progress.track(range(warmup + repeats), description='measuring'):
+            if rounds >= warmup + FEWEST_REPEATS and perf_counter() - start > seconds:
                 break
             for name, run in runs.items():
                 times[name].append(_time(run, device))
@@ -83,19 +83,19 @@ def time_in_turn(
 
 
 def _progress() -> Progress:
-    """A bar that no thread of its own redraws: it would run into the timed calls."""
+    """A progress bar without a refresh thread, which would disturb the timed calls."""
     return Progress(console=Console(stderr=True), transient=True, auto_refresh=False)
 
 
 def _time(run: Callable[[], object], device: torch.device) -> float:
-    _wait(device)
+    _synchronise(device)
     start = perf_counter()
     run()
-    _wait(device)
+    _synchronise(device)
     return perf_counter() - start
 
 
-def _wait(device: torch.device) -> None:
-    """A GPU call returns before the work is done."""
+def _synchronise(device: torch.device) -> None:
+    """Wait for a GPU, whose calls return before the work is done."""
     if device.type == 'cuda':
         torch.cuda.synchronize(device)

@@ -21,48 +21,48 @@ COUNTED = ('conv', *MATMULS)
 
 
 def count_parameters(model: nn.Module) -> int:
-    """Count the numbers in all parameters, frozen or auxiliary ones too, shared ones once."""
+    """Count the numbers in all parameters, also frozen and auxiliary ones; shared ones once."""
     return sum(parameter.numel() for parameter in model.parameters())
 
 
 def count_gmacs(model: nn.Module, size: tuple[int, int]) -> float:
     """Count the multiply-adds of one image of ``size`` (height, width), in units of 1e9.
 
-    Convolutions, matrix products and attention count; one multiply-add is one. Norms, pooling and
-    resizing do not, as in the published figures of torchvision and timm. (mmengine's own total,
-    which mmseg prints, has norms and pooling but no attention: 4% more for a MobileNetV3-Large.)
+    Convolutions, matrix products and attention count; norms, pooling and resizing do not, as in the
+    published figures of torchvision and timm. (mmengine's own total, which mmseg prints, includes
+    norms and pooling but not attention: 4% more for a MobileNetV3-Large.)
     """
     device = next(model.parameters()).device
     counter = FlopAnalyzer(model, (torch.zeros(1, 3, *size, device=device),))
     counter.set_op_handle('aten::scaled_dot_product_attention', _attention_macs)
     counter.unsupported_ops_warnings(False).uncalled_modules_warnings(False)
     with inference(model):
-        found = counter.by_operator()
-    return sum(found[operator] for operator in COUNTED) / 1e9
+        counts = counter.by_operator()
+    return sum(counts[operator] for operator in COUNTED) / 1e9
 
 
 def _attention_macs(inputs: list, _outputs: list) -> int:
-    """Queries by keys, then weights by values: [..., L, E], [..., S, E], [..., S, V]."""
+    """Multiply-adds of attention: query [..., L, E], key [..., S, E], value [..., S, V]."""
     query, key, value = (tensor.type().sizes() for tensor in inputs[:3])
     return prod(query[:-1]) * key[-2] * (query[-1] + value[-1])
 
 
 def peak_memory(model: nn.Module, inputs: Tensor) -> float:
-    """Measure the MiB that inference needs: parameters, buffers and the forward pass at its peak.
+    """Measure the MiB of inference: parameters, buffers and the peak of the forward pass.
 
-    The pass counts what torch's allocator hands out on the device of ``inputs`` [N, 3, H, W] above
-    what it held before, after one call to warm up. Not counted: the input, other models, code, and
-    on CPU the scratch space that oneDNN takes past the allocator. (The growth of the process would
-    count that, but a process seldom gives memory back, so it depends on what ran before.)
+    The peak is that of torch's allocator on the device of ``inputs`` [N, 3, H, W], above what was
+    allocated before, after a warm-up call. It does not include the input, other models, code, and
+    on CPU the scratch memory of oneDNN, which bypasses the allocator. (The growth of the process
+    would include that, but depends on what ran before, as processes seldom free memory.)
     """
-    held = sum(tensor.nbytes for tensor in chain(model.parameters(), model.buffers()))
+    weights = sum(tensor.nbytes for tensor in chain(model.parameters(), model.buffers()))
     with inference(model):
         model(inputs)
-        return (held + peak_growth(partial(model, inputs), inputs.device)) / MIB
+        return (weights + peak_allocation(partial(model, inputs), inputs.device)) / MIB
 
 
-def peak_growth(run: Callable[[], object], device: torch.device) -> int:
-    """Bytes that torch's allocator hands out during a call at its peak, above what it held."""
+def peak_allocation(run: Callable[[], object], device: torch.device) -> int:
+    """Peak bytes that torch's allocator allocates during a call, above those before it."""
     return _cuda_growth(run, device) if device.type == 'cuda' else _cpu_growth(run)
 
 
@@ -86,13 +86,13 @@ def _cpu_growth(run: Callable[[], object]) -> int:
 
 @contextmanager
 def _silent_stderr() -> Iterator[None]:
-    """torch's profiler writes notes for its developers to the process's stderr."""
+    """Discard stderr of the process, to which torch's profiler writes notes."""
     sys.stderr.flush()
-    kept = os.dup(2)
+    saved = os.dup(2)
     with open(os.devnull, 'w') as nowhere:
         os.dup2(nowhere.fileno(), 2)
     try:
         yield
     finally:
-        os.dup2(kept, 2)
-        os.close(kept)
+        os.dup2(saved, 2)
+        os.close(saved)

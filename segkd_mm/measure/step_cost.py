@@ -1,4 +1,4 @@
-"""What training steps cost: time and peak memory of one, side by side for several configs."""
+"""Time and peak memory of training steps, measured side by side for several configs."""
 
 from collections.abc import Callable, Mapping
 from statistics import median
@@ -15,19 +15,19 @@ from torch import nn
 
 from segkd_mm.distill.taps import Taps
 from segkd_mm.measure.latency import time_in_turn
-from segkd_mm.measure.model_cost import MIB, peak_growth
+from segkd_mm.measure.model_cost import MIB, peak_allocation
 from segkd_mm.whole_image.samples import FIELD, WholeImage
 
-IMAGE = 1.5  # sides of an image in those of its crop, as CamVid's in our configs
+IMAGE_SCALE = 1.5  # side of an image over that of its crop, as for CamVid in our configs
 
 
 class TrainingStep:
-    """One training step of a model on a batch: forward, backward, optimizer; call it to run it.
+    """A callable training step of a model on a batch: forward, backward, optimizer.
 
     Args:
         model: Any mmseg model, on its device.
-        config: Its experiment, for the optimizer.
-        batch: As the training data loader gives it.
+        config: Config of its experiment, for the optimizer.
+        batch: A batch of the training data loader.
     """
 
     def __init__(self, model: nn.Module, config: Config, batch: dict) -> None:
@@ -39,14 +39,14 @@ class TrainingStep:
         self.model.train_step(_copied(self.batch), self.wrapper)
 
 
-class TermsAlone:
-    """Forward and backward of a distiller's terms on what its taps put out; call it to run them.
+class TermsStep:
+    """A callable forward and backward pass of only a distiller's terms, on fixed tap outputs.
 
-    A step takes so much longer by other work that the difference of two steps does not tell it.
+    Their time is too small to measure as the difference of two training steps.
 
     Args:
         model: A distiller, on its device.
-        batch: As the training data loader gives it.
+        batch: A batch of the training data loader.
     """
 
     def __init__(self, model: nn.Module, batch: dict) -> None:
@@ -67,21 +67,21 @@ class TermsAlone:
 
 
 def _copied(batch: dict) -> dict:
-    # The preprocessor pads labels in place; those of the batch stay as they are.
+    # The preprocessor pads masks in place: give it copies.
     samples = [sample.clone() for sample in batch['data_samples']]
     return dict(inputs=list(batch['inputs']), data_samples=samples)
 
 
 def build_model(config: Config, device: torch.device) -> nn.Module:
-    """The model of a config with every schedule at its highest weight."""
+    """Build the model of a config, with the weights of its scheduled terms at their maximum."""
     init_default_scope(config.get('default_scope', 'mmseg'))
     model = MODELS.build(config.model).to(device)
-    set_highest(model)
+    set_highest_weights(model)
     return model
 
 
-def set_highest(model: nn.Module) -> None:
-    """Put terms with a schedule where their weight is highest; models without terms stay."""
+def set_highest_weights(model: nn.Module) -> None:
+    """Set scheduled terms to their highest weight; models without terms are not changed."""
     for term in getattr(model, 'terms', {}).values():
         if term.schedule:
             term.set_progress(max(term.schedule, key=lambda point: point[1])[0])
@@ -90,18 +90,18 @@ def set_highest(model: nn.Module) -> None:
 def random_batch(
     batch_size: int, size: tuple[int, int], num_classes: int, stride: int | None = None
 ) -> dict:
-    """Images of noise, uint8 [3, H, W], and labels in blocks of 16 pixels.
+    """Make a batch of noise images, uint8 [3, H, W], and masks of 16 x 16 blocks.
 
-    With a ``stride``, samples also have a whole image and a teacher's logits of that stride, as
-    ``WithWholeImage`` and ``WithTeacherCache`` give them.
+    With a ``stride``, samples also have a whole image and teacher logits of that stride, like those
+    of ``WithWholeImage`` and ``WithTeacherCache``.
     """
     rows, columns = (-(-side // 16) for side in size)
     blocks = torch.randint(0, num_classes, (batch_size, 1, rows, columns))
     labels = blocks.repeat_interleave(16, 2).repeat_interleave(16, 3)[..., : size[0], : size[1]]
     meta = dict(img_shape=size, ori_shape=size)
-    samples = [SegDataSample(metainfo=meta, gt_sem_seg=PixelData(data=one)) for one in labels]
+    samples = [SegDataSample(metainfo=meta, gt_sem_seg=PixelData(data=mask)) for mask in labels]
     if stride:
-        image = tuple(round(IMAGE * side) for side in size)
+        image = tuple(round(IMAGE_SCALE * side) for side in size)
         cells = [-(-side // stride) for side in image]
         for sample in samples:
             record = WholeImage(
@@ -121,16 +121,16 @@ def step_costs(
     repeats: int = 10,
     warmup: int = 2,
 ) -> dict[str, dict[str, float]]:
-    """Median time and peak memory of one step by name, all measured in turn in one run.
+    """Measure the median time and the peak memory of training steps, in turn, by name.
 
     Returns:
-        ``ms``, ``peak_mib`` (what a step needs above weights and optimizer state) and ``repeats``.
+        ``ms``, ``peak_mib`` (memory of a step above weights and optimizer state) and ``repeats``.
     """
     times = time_in_turn(steps, device, warmup, repeats, seconds=600)
     return {
         name: {
             'ms': 1000 * median(times[name]),
-            'peak_mib': peak_growth(step, device) / MIB,
+            'peak_mib': peak_allocation(step, device) / MIB,
             'repeats': len(times[name]),
         }
         for name, step in steps.items()

@@ -1,1 +1,1 @@
-"""Result files: written, read, summed up over seeds, and shown as tables."""
+"""Result files and training logs: writing, reading, statistics over seeds, and tables."""

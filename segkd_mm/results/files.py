@@ -1,4 +1,4 @@
-"""Result files: what was measured, by which command, when and on what, as JSON."""
+"""JSON result files: measured values with the command, the date and the environment."""
 
 import json
 import math
@@ -16,17 +16,17 @@ from segkd_mm.measure.environment import environment
 
 
 def write_result(path: str | os.PathLike, payload: Mapping) -> None:
-    """Write ``payload`` with the command line, the date (UTC) and the environment added.
+    """Write a result with the command line, the date (UTC) and the environment added.
 
-    What took long gives its own ``environment``, taken when it began.
+    A long run passes its own ``environment``, recorded at its start.
 
     The project's keys are config, checkpoint, dataset, seed, metrics (mIoU, aAcc, mAcc in percent),
-    per_class (IoU in percent by class), and so per_class_recall, per_class_precision and
-    per_class_share, parameters, gmacs, latency_ms; others are welcome. NaN, the IoU of a class that
-    no pixel has, becomes null.
+    per_class (IoU in percent by class), likewise per_class_recall, per_class_precision and
+    per_class_share, parameters, gmacs, latency_ms; others are allowed. NaN, the IoU of a class
+    without pixels, becomes null.
 
     Raises:
-        TypeError, ValueError: a value that JSON cannot hold; the file is left as it was.
+        TypeError, ValueError: JSON cannot hold a value; the file is not changed.
     """
     stamp = {
         'command': command_line(),
@@ -45,8 +45,8 @@ def read_results(paths: Iterable[str | os.PathLike]) -> list[dict]:
     """Read result files, in the order given.
 
     Raises:
-        FileNotFoundError: a file is missing.
-        ValueError: a file is not a JSON object.
+        FileNotFoundError: A file is missing.
+        ValueError: A file is not a JSON object.
     """
     return [_read(Path(path)) for path in paths]
 
@@ -56,24 +56,24 @@ def _read(path: Path) -> dict:
         result = json.loads(path.read_text(encoding='utf-8'))
     except ValueError as error:
         raise ValueError(
-            f'{path}: not a result file ({error}); measure again, or leave it out'
+            f'{path}: not a result file ({error}); measure again, or remove the file.'
         ) from error
     if not isinstance(result, dict):
         raise ValueError(
             f'{path}: not a result file: found a JSON {type(result).__name__}, expected an object '
-            'as write_result writes it; measure again, or leave it out'
+            'as write_result writes it; measure again, or remove the file.'
         )
     return result
 
 
 def command_line() -> str:
-    """Give the command that started this process; paths below the working folder are relative."""
-    _, *words = sys.orig_argv
-    return shlex.join(['python', *map(_relative, words)])
+    """The command that started this process; paths below the working folder are relative."""
+    _, *arguments = sys.orig_argv
+    return shlex.join(['python', *map(_relative, arguments)])
 
 
-def _relative(word: str) -> str:
-    option, equals, value = word.rpartition('=')
+def _relative(argument: str) -> str:
+    option, equals, value = argument.rpartition('=')
     if Path(value).is_relative_to(Path.cwd()):
         value = str(Path(value).relative_to(Path.cwd()))
     return option + equals + value

@@ -1,16 +1,16 @@
-"""What methods are worth beside a baseline, with the noise of the seeds: rows of a leaderboard.
+"""Leaderboard rows: test mIoU of methods and their gain over a baseline, over several seeds.
 
-Results are those of ``tools/compare.py``. A method is held against the baseline seed by seed, since
-what a seed draws (weights, order of images, augmentation) is the same for both.
+Results are those of ``tools/compare.py``. A method is compared with the baseline seed by seed, as
+the random draws of a seed (weights, order of images, augmentation) are the same for both.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from statistics import mean, median, stdev
+from statistics import mean, median
 
 from scipy.stats import ttest_rel
 
-from segkd_mm.results.efficiency import tested_on
+from segkd_mm.results.speed_accuracy import mean_and_std, tested_images
 
 Results = Mapping[int, Mapping]  # by seed
 HARDWARE = ('cpu', 'gpu', 'threads')
@@ -18,18 +18,18 @@ HARDWARE = ('cpu', 'gpu', 'threads')
 
 @dataclass(frozen=True)
 class Gain:
-    """A method beside the baseline, over the seeds that both have.
+    """Gain of a method over the baseline, over the seeds that both have.
 
     Attributes:
-        seeds: Those seeds.
-        mean: Points of mIoU.
-        p: Of the two-sided paired t-test, the probability of a difference as large by chance; None
-            of a single seed. For one comparison: of twenty methods one has 0.05 by chance.
-        of_gap: Share of the way from the baseline to the teacher, in percent; None without a
+        seeds: These seeds.
+        mean: Mean gain in percentage points of mIoU.
+        p: p-value of the two-sided paired t-test, the probability of a difference as large by
+            chance; None for a single seed. Not corrected for several methods.
+        of_gap: Gain in percent of the difference between teacher and baseline; None without a
             teacher that is better than the baseline.
         step_time: Seconds per iteration as a multiple of the baseline's: the median over seeds that
-            were trained on the same hardware; None where there are none.
-        per_class: Points of IoU by class; None of classes without an IoU.
+            were trained on the same hardware; None if there are none.
+        per_class: Gain in percentage points of IoU by class; None for classes without an IoU.
     """
 
     seeds: tuple[int, ...]
@@ -42,10 +42,10 @@ class Gain:
 
 @dataclass(frozen=True)
 class Row:
-    """A method: test mIoU in percent by seed, mean and sample standard deviation over seeds.
+    """Test scores of a method: mIoU in percent by seed, mean and sample standard deviation.
 
-    ``std`` is None of a single seed, ``gain`` of the baseline and where no seed is in common,
-    ``teacher`` (its mIoU) of a method without one.
+    ``std`` is None for a single seed. ``gain`` is None for the baseline and without a common seed.
+    ``teacher`` is the mIoU of the teacher, None without one.
     """
 
     method: str
@@ -56,19 +56,19 @@ class Row:
     gain: Gain | None
 
 
-def compare(results: Mapping[str, Results], baseline: str) -> list[Row]:
-    """The rows of a leaderboard, best first.
+def leaderboard_rows(results: Mapping[str, Results], baseline: str) -> list[Row]:
+    """Compute the rows of a leaderboard, best first.
 
     Args:
-        results: By method and seed; methods without any are left out.
+        results: Results by method and seed; methods without results are left out.
         baseline: The method with which the others are compared.
 
     Raises:
-        ValueError: Results are of different test images or classes, or those of one method of
+        ValueError: Results are of different test images or classes, or those of a method are of
             different teachers.
     """
     results = {method: by_seed for method, by_seed in results.items() if by_seed}
-    _check_alike(results)
+    _check_comparable(results)
     base = results.get(baseline, {})
     rows = [
         _row(method, by_seed, {} if method == baseline else base)
@@ -79,51 +79,49 @@ def compare(results: Mapping[str, Results], baseline: str) -> list[Row]:
 
 def _row(method: str, results: Results, base: Results) -> Row:
     scores = {seed: miou(result) for seed, result in results.items()}
-    values, teacher = list(scores.values()), _teacher(results)
+    average, std = mean_and_std([*scores.values()])
+    teacher = _teacher_miou(results)
     return Row(
         method=method,
         scores=scores,
-        mean=mean(values),
-        std=stdev(values) if len(values) > 1 else None,
+        mean=average,
+        std=std,
         teacher=teacher,
-        gain=gain_over(base, results, teacher),
+        gain=gain_over_baseline(base, results, teacher),
     )
 
 
-def gain_over(base: Results, results: Results, teacher: float | None) -> Gain | None:
-    """What a method gains over the baseline; None where they have no seed in common."""
+def gain_over_baseline(base: Results, results: Results, teacher: float | None) -> Gain | None:
+    """Compute the gain of a method over the baseline; None without a common seed."""
     seeds = tuple(seed for seed in results if seed in base)
     if not seeds:
         return None
-    ours, theirs = ([miou(of[seed]) for seed in seeds] for of in (results, base))
-    gained = mean(ours) - mean(theirs)
-    gap = (teacher or 0.0) - mean(theirs)
+    scores, base_scores = ([miou(one[seed]) for seed in seeds] for one in (results, base))
+    gain = mean(scores) - mean(base_scores)
+    gap = (teacher or 0.0) - mean(base_scores)
     return Gain(
         seeds=seeds,
-        mean=gained,
-        p=paired_p(ours, theirs),
-        of_gap=100 * gained / gap if gap > 0 else None,
+        mean=gain,
+        p=paired_p(scores, base_scores),
+        of_gap=100 * gain / gap if gap > 0 else None,
         step_time=_step_time(results, base, seeds),
         per_class=_per_class(results, base, seeds),
     )
 
 
-def paired_p(ours: Sequence[float], theirs: Sequence[float]) -> float | None:
-    """The p of a two-sided paired t-test; None where all pairs differ alike, as a single one does.
-
-    Then nothing tells the noise.
-    """
-    if len({one - other for one, other in zip(ours, theirs, strict=True)}) < 2:
+def paired_p(first: Sequence[float], second: Sequence[float]) -> float | None:
+    """p-value of a two-sided paired t-test; None if all differences are equal, as of one pair."""
+    if len({one - other for one, other in zip(first, second, strict=True)}) < 2:
         return None
-    return float(ttest_rel(ours, theirs).pvalue)
+    return float(ttest_rel(first, second).pvalue)
 
 
 def miou(result: Mapping) -> float:
-    """Test mIoU in percent."""
+    """Test mIoU of a result in percent."""
     return result['metrics']['mIoU']
 
 
-def _teacher(results: Results) -> float | None:
+def _teacher_miou(results: Results) -> float | None:
     teachers = [result['teacher'] for result in results.values() if result.get('teacher')]
     return mean(teacher['mIoU'] for teacher in teachers) if teachers else None
 
@@ -145,19 +143,19 @@ def _per_class(results: Results, base: Results, seeds: Sequence[int]) -> dict[st
     pairs = [(results[seed]['per_class'], base[seed]['per_class']) for seed in seeds]
     gains = {}
     for name in pairs[0][0]:
-        known = [(ours[name], theirs[name]) for ours, theirs in pairs]
-        known = [ours - theirs for ours, theirs in known if None not in (ours, theirs)]
-        gains[name] = mean(known) if known else None
+        ious = [(result[name], reference[name]) for result, reference in pairs]
+        differences = [iou - reference for iou, reference in ious if None not in (iou, reference)]
+        gains[name] = mean(differences) if differences else None
     return gains
 
 
-def _check_alike(results: Mapping[str, Results]) -> None:
+def _check_comparable(results: Mapping[str, Results]) -> None:
     named = {
         method: {f'{method}/{seed}': result for seed, result in by_seed.items()}
         for method, by_seed in results.items()
     }
     everything = {name: result for group in named.values() for name, result in group.items()}
-    _check_one('test images', {name: tested_on(result) for name, result in everything.items()})
+    _check_one('test images', {name: tested_images(result) for name, result in everything.items()})
     _check_one('classes', {name: ', '.join(r['per_class']) for name, r in everything.items()})
     for group in named.values():
         teachers = {name: result.get('teacher') or {} for name, result in group.items()}
@@ -168,21 +166,21 @@ def _check_one(what: str, found: Mapping[str, str | None]) -> None:
     if len(set(found.values())) > 1:
         listed = ', '.join(f'{name} ({value})' for name, value in found.items())
         raise ValueError(
-            f'Results of different {what}: {listed}. Delete the files of those that do not belong '
-            'here, and run them again.'
+            f'Results of different {what}: {listed}. Delete the files of the wrong ones and run '
+            'them again.'
         )
 
 
 def table_rows(rows: Sequence[Row]) -> list[dict]:
-    """Rows for people; with a column of the pairs where seeds are missing on one side."""
+    """Rows of :mod:`segkd_mm.results.tables`; with the number of pairs if seeds are missing."""
     gains = [(row, row.gain) for row in rows if row.gain]
-    uneven = any(len(gain.seeds) != len(row.scores) for row, gain in gains)
-    return [_table_row(row, uneven) for row in rows]
+    show_pairs = any(len(gain.seeds) != len(row.scores) for row, gain in gains)
+    return [_table_row(row, show_pairs) for row in rows]
 
 
-def _table_row(row: Row, uneven: bool) -> dict:
+def _table_row(row: Row, show_pairs: bool) -> dict:
     gain = row.gain
-    pairs = {'pairs': gain and len(gain.seeds)} if uneven else {}
+    pairs = {'pairs': gain and len(gain.seeds)} if show_pairs else {}
     return {
         'method': row.method,
         'mIoU': row.mean,

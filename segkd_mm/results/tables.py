@@ -1,8 +1,8 @@
-"""Rows of results as a table on the console or in a Markdown file.
+"""Tables of result rows on the console and in Markdown files.
 
-A row is a dict from column title to value. Columns come in the order in which they first appear;
-a missing value, None or NaN is shown as ``-``, a float with two decimals, an integer in groups of
-three digits. A column of numbers is aligned to the right. For any other format, give strings.
+A row is a dict from column title to value. Columns are in the order of their first appearance;
+missing values, None and NaN are shown as ``-``, floats with two decimals, integers in groups of
+three digits. Columns of numbers are aligned to the right. For other formats, pass strings.
 """
 
 import math
@@ -22,49 +22,49 @@ Rows = Sequence[Mapping[str, object]]
 
 
 def console_table(rows: Rows, title: str | None = None) -> Table:
-    """Make a table for ``rich.print``."""
+    """Make a console table for ``rich.print``."""
     table = Table(title=title)
     for column in _columns(rows):
         justify = 'right' if _is_numeric(rows, column) else 'left'
         table.add_column(Text(column), justify=justify, overflow='fold')
     for row in rows:
-        # Text, not str: rich would take [brackets] in a cell for markup.
+        # Text, not str, in which rich would read [brackets] as markup.
         table.add_row(*(Text(_cell(row.get(column))) for column in _columns(rows)))
     return table
 
 
 def wide_console() -> Console:
-    """A console for tables: 160 columns where a file or a pipe has no width of its own."""
+    """A console for tables, 160 columns wide if stdout is a file or a pipe."""
     return Console(width=None if sys.stdout.isatty() else 160)
 
 
 def markdown_table(rows: Rows) -> str:
-    """Make a Markdown table whose source is aligned too; no line end after the last row."""
+    """Make a Markdown table with aligned source; no line end after the last row."""
     columns = [_markdown_column(rows, column) for column in _columns(rows)]
     return '\n'.join(f'| {" | ".join(cells)} |' for cells in zip(*columns, strict=True))
 
 
 def table_names(markdown_file: str | os.PathLike) -> list[str]:
-    """Names of the tables that :func:`replace_table` can put into a file, in their order."""
+    """Names of the tables in a file that :func:`replace_table` can replace, in order."""
     return re.findall('<!-- table: (.*?) -->', Path(markdown_file).read_text(encoding='utf-8'))
 
 
 def replace_table(markdown_file: str | os.PathLike, name: str, table: str) -> None:
-    """Put ``table`` between ``<!-- table: NAME -->`` and ``<!-- /table -->``, wherever they stand.
+    """Replace the text between all markers ``<!-- table: NAME -->`` and ``<!-- /table -->``.
 
     Raises:
-        ValueError: the file has no such pair of markers.
+        ValueError: The file has no such pair of markers.
     """
     path = Path(markdown_file)
     text = path.read_text(encoding='utf-8')
     start, end = f'<!-- table: {name} -->', '<!-- /table -->'
-    # An opening marker may not lie between the two: the text of another table would be lost.
+    # Without another opening marker between the two, whose table would be lost.
     between = re.compile(f'({re.escape(start)})(?:(?!<!-- table:).)*?({re.escape(end)})', re.DOTALL)
     text, found = between.subn(lambda match: f'{match[1]}\n\n{table}\n\n{match[2]}', text)
     if not found:
         raise ValueError(
             f'{path}: no table {name!r}; found {table_names(path)}. Add the lines "{start}" and '
-            f'"{end}" where the table belongs'
+            f'"{end}" where the table belongs.'
         )
     with written_aside(path) as aside:
         aside.write_text(text, encoding='utf-8')

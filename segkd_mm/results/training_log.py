@@ -1,4 +1,4 @@
-"""What a training wrote of its losses, scores and times, put together from mmengine's logs."""
+"""Losses, scores and times of a training, read from mmengine's log files."""
 
 import json
 import os
@@ -13,20 +13,20 @@ LOGS = '*/vis_data/scalars.json'
 
 @dataclass
 class TrainingLog:
-    """The lines of the training and of its validations, each a dict; ``iter`` is the iteration."""
+    """Log entries of a training and of its validations; the key ``iter`` is the iteration."""
 
     train: list[dict[str, float]] = field(default_factory=list)
     val: list[dict[str, float]] = field(default_factory=list)
 
 
 def read_log(work_dir: str | os.PathLike) -> TrainingLog:
-    """Join the logs ``WORK_DIR/<time>/vis_data/scalars.json`` of a run and its resumptions.
+    """Read and join ``WORK_DIR/<time>/vis_data/scalars.json`` of a run and its resumptions.
 
-    From where a later log begins, it takes the place of the earlier ones.
+    A later log replaces the earlier ones from its first iteration on.
 
     Raises:
-        FileNotFoundError: no log, or none with a line of training.
-        ValueError: a line is not JSON.
+        FileNotFoundError: There is no log, or none with a training entry.
+        ValueError: A line is not JSON.
     """
     log = TrainingLog()
     files = sorted(Path(work_dir).glob(LOGS))
@@ -36,7 +36,7 @@ def read_log(work_dir: str | os.PathLike) -> TrainingLog:
         found = f'no iteration in {", ".join(map(str, files))}' if files else 'no such file'
         raise FileNotFoundError(
             f'{Path(work_dir, LOGS)}: {found}. Expected the work directory of a training that has '
-            'run for default_hooks.logger.interval iterations or more'
+            'run for default_hooks.logger.interval iterations or more.'
         )
     return log
 
@@ -44,12 +44,12 @@ def read_log(work_dir: str | os.PathLike) -> TrainingLog:
 def _records(file: Path) -> list[dict]:
     records = []
     for number, line in enumerate(file.read_text().splitlines(keepends=True), 1):
-        # A line without its end is one that a killed run did not finish.
+        # A last line without a line end was not completed, as the run was killed.
         if line.endswith('\n'):
             try:
                 records.append(json.loads(line))
             except ValueError as error:
-                raise ValueError(f'{file}, line {number}: {error}; delete the line') from error
+                raise ValueError(f'{file}, line {number}: {error}; delete the line.') from error
     return records
 
 
@@ -61,6 +61,6 @@ def _append(log: TrainingLog, records: Iterable[Mapping]) -> None:
         if 'iter' in record:
             log.train.append(record)
         else:
-            # The step of a validation counts epochs, or iterations where the training does.
+            # The step of a validation is an epoch, or an iteration in iteration-based trainings.
             last = log.train[-1]['iter'] if log.train else 0
             log.val.append({**record, 'iter': max(last, record['step'])})

@@ -1,4 +1,4 @@
-"""Segmentors of other libraries as mmseg segmentors, with the libraries' own keys."""
+"""Models of other libraries as mmseg segmentors, with the libraries' own weight keys."""
 
 from segkd_mm.segmentors.base import ForeignSegmentor
 from segkd_mm.segmentors.smp_segmentor import SMPSegmentor

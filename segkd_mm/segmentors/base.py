@@ -1,4 +1,4 @@
-"""What segmentors of other libraries have in common."""
+"""Base class of mmseg segmentors that wrap a model of another library."""
 
 from typing import Any
 
@@ -17,21 +17,21 @@ from segkd_mm.weights import leave_out_of_keys
 
 
 class ForeignSegmentor(EncoderDecoder):
-    """A model of another library as an mmseg segmentor.
+    """Base of mmseg segmentors that wrap a model of another library.
 
-    Its keys are the library's. The tap ``logits`` is its class logits at the size at which it makes
-    them; ``net.<submodule>`` taps a feature. Inference, sliding windows included, is
-    EncoderDecoder's. Subclasses say in :meth:`dense_logits` how the logits are had.
+    The weight keys are the library's. The tap ``logits`` is the class logits before upsampling;
+    ``net.<submodule>`` taps a feature. Inference, including sliding windows, is EncoderDecoder's.
+    Subclasses compute the logits in :meth:`dense_logits`.
 
     Args:
         net: The library's model.
         num_classes: Number of classes.
-        data_preprocessor: With the normalisation that the model was trained with.
-        align_corners: Of the bilinear upsampling to the size of the images.
-        train_cfg: As EncoderDecoder's.
-        test_cfg: As EncoderDecoder's.
+        data_preprocessor: Config with the normalisation that the model was trained with.
+        align_corners: Option of the bilinear upsampling to the size of the images.
+        train_cfg: As of EncoderDecoder.
+        test_cfg: As of EncoderDecoder.
         pretrained: Always None; mmseg's ``init_model`` passes it.
-        init_cfg: Of mmengine's BaseModule.
+        init_cfg: As of mmengine's BaseModule.
     """
 
     def __init__(
@@ -55,18 +55,21 @@ class ForeignSegmentor(EncoderDecoder):
         leave_out_of_keys(self, 'net')
 
     def dense_logits(self, inputs: Tensor) -> Tensor:
-        """Logits [N, num_classes, h, w] of normalised images [N, 3, H, W], not yet upsampled."""
+        """Compute logits [N, num_classes, h, w] of normalised images [N, 3, H, W]."""
         raise NotImplementedError
 
     def init_weights(self) -> None:
-        """Leave the weights as they are: the library initialised them."""
+        """Keep the weights: the library initialised them."""
 
     def extract_feat(self, inputs: Tensor) -> Any:
-        """Refused: the features of a foreign model are tapped by their names."""
-        raise NotImplementedError('Features of this model are taps, such as net.<submodule>.')
+        """Raise NotImplementedError: features of a wrapped model are tapped by their names."""
+        raise NotImplementedError(
+            f'{type(self).__name__} has no extract_feat: tap its features by name, as '
+            'net.<submodule>.'
+        )
 
     def encode_decode(self, inputs: Tensor, batch_img_metas: list[dict]) -> Tensor:
-        """Logits [N, num_classes, H, W] at the size of the images [N, 3, H, W]."""
+        """Compute logits [N, num_classes, H, W], upsampled to the images [N, 3, H, W]."""
         logits = self._forward(inputs)
         return resize(logits, inputs.shape[2:], mode='bilinear', align_corners=self.align_corners)
 
@@ -74,9 +77,9 @@ class ForeignSegmentor(EncoderDecoder):
         return self.logits(self.dense_logits(inputs))
 
     def loss(self, inputs: Tensor, data_samples: SampleList) -> dict[str, Tensor]:
-        """Plain cross-entropy of the upsampled logits, void left out.
+        """Compute the cross-entropy of the upsampled logits; void pixels are ignored.
 
-        Whatever else the library trains its model with, such as auxiliary heads, is not used.
+        Further losses of the library, such as those of auxiliary heads, are not used.
         """
         labels = torch.cat([sample.gt_sem_seg.data for sample in data_samples])
         logits = self.encode_decode(inputs, [])

@@ -1,14 +1,14 @@
-"""Optional libraries, imported where they are used."""
+"""Import of optional libraries, with an error that says how to install them."""
 
 from importlib import import_module
 from types import ModuleType
 
 
-def library(name: str, extra: str) -> ModuleType:
-    """Import a library which an extra of this package installs.
+def import_library(name: str, extra: str) -> ModuleType:
+    """Import an optional library, which ``pip install 'segkd_mm[EXTRA]'`` installs.
 
     Raises:
-        ImportError: It is not installed; the message says how to install it.
+        ImportError: The library is not installed; the message says how to install it.
     """
     try:
         return import_module(name)

@@ -1,4 +1,4 @@
-"""Data preprocessors with the normalisation that other libraries' models were trained with."""
+"""Data preprocessor configs with the normalisation of other libraries' models."""
 
 from collections.abc import Sequence
 
@@ -9,7 +9,7 @@ from segkd_mm.labels import VOID
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
-def preprocessor(
+def preprocessor_config(
     mean: Sequence[float] = IMAGENET_MEAN,
     std: Sequence[float] = IMAGENET_STD,
     scale: float = 255,
@@ -27,7 +27,7 @@ def preprocessor(
     )
 
 
-def timm_preprocessor(arch: str) -> dict:
-    """That of timm's default weights for a model."""
-    trained = timm.get_pretrained_cfg(arch)
-    return preprocessor(trained.mean, trained.std)
+def timm_preprocessor_config(arch: str) -> dict:
+    """Config of a data preprocessor with the mean and std of a timm model's default weights."""
+    pretrained = timm.get_pretrained_cfg(arch)
+    return preprocessor_config(pretrained.mean, pretrained.std)

@@ -13,28 +13,28 @@ from torch import Tensor
 from torchvision.models import get_model
 
 from segkd_mm.labels import VOID
-from segkd_mm.segmentors.normalisation import preprocessor
+from segkd_mm.segmentors.normalisation import preprocessor_config
 from segkd_mm.weights import load_strictly, read_state_dict
 
 
 @MODELS.register_module()
 class TorchvisionSegmentor(EncoderDecoder):
-    """``backbone``, ``classifier`` and ``aux_classifier`` of a torchvision segmentation model.
+    """A torchvision segmentation model as an mmseg segmentor.
 
-    Its keys are torchvision's, so that their files load strictly; taps are ``backbone.layer3``,
-    ``classifier`` and so on. Inference, sliding windows included, is EncoderDecoder's.
+    Its keys are torchvision's, so that torchvision's files load strictly. Taps are its submodules,
+    such as ``backbone.layer3``. Inference, including sliding windows, is EncoderDecoder's.
 
     Args:
         arch: ``fcn_resnet50``, ``deeplabv3_resnet50``, ``lraspp_mobilenet_v3_large``, ...
         num_classes: Number of classes.
-        backbone_weights: Weights of the backbone from which to train, None for random ones; see
+        backbone_weights: Initial weights of the backbone, None for random ones; see
             :func:`segkd_mm.weights.read_state_dict`. Read when training starts.
         aux_loss_weight: Weight of the auxiliary loss; 0.5 is torchvision's.
-        data_preprocessor: By default ImageNet's mean and std, RGB.
-        train_cfg: As EncoderDecoder's.
-        test_cfg: As EncoderDecoder's.
+        data_preprocessor: By default one with ImageNet's mean and std, RGB.
+        train_cfg: As of EncoderDecoder.
+        test_cfg: As of EncoderDecoder.
         pretrained: Always None; mmseg's ``init_model`` passes it.
-        init_cfg: Of mmengine's BaseModule.
+        init_cfg: As of mmengine's BaseModule.
     """
 
     def __init__(
@@ -49,7 +49,7 @@ class TorchvisionSegmentor(EncoderDecoder):
         pretrained: None = None,
         init_cfg: dict | None = None,
     ) -> None:
-        BaseSegmentor.__init__(self, data_preprocessor or preprocessor(), init_cfg)
+        BaseSegmentor.__init__(self, data_preprocessor or preprocessor_config(), init_cfg)
         options = {} if arch.startswith('lraspp') else {'aux_loss': True}
         net = get_model(
             arch, weights=None, weights_backbone=None, num_classes=num_classes, **options
@@ -65,28 +65,28 @@ class TorchvisionSegmentor(EncoderDecoder):
         self.test_cfg = test_cfg or ConfigDict(mode='whole')
 
     def init_weights(self) -> None:
-        """Load ``backbone_weights`` strictly, classifier aside."""
+        """Load ``backbone_weights`` strictly, without the classifier."""
         if self.backbone_weights is not None:
             state = read_state_dict(self.backbone_weights)
             state = {k: v for k, v in state.items() if not k.startswith('fc.')}
             load_strictly(self.backbone, state, self.backbone_weights)
 
     def extract_feat(self, inputs: Tensor) -> dict[str, Tensor]:
-        """Features ``out`` and ``aux`` of images [N, 3, H, W]; of LR-ASPP ``low`` and ``high``."""
+        """Compute the features ``out`` and ``aux``, for LR-ASPP ``low`` and ``high``."""
         return self.backbone(inputs)
 
     def encode_decode(self, inputs: Tensor, batch_img_metas: list[dict]) -> Tensor:
-        """Logits [N, num_classes, H, W] at the size of the images [N, 3, H, W]."""
+        """Compute logits [N, num_classes, H, W], upsampled to the images [N, 3, H, W]."""
         return resize(self._forward(inputs), inputs.shape[2:], mode='bilinear')
 
     def _forward(self, inputs: Tensor, data_samples: OptSampleList = None) -> Tensor:
         return self._logits(self.backbone(inputs))
 
     def _logits(self, features: dict[str, Tensor]) -> Tensor:
-        return self.classifier(features.get('out', features))  # LR-ASPP's takes both of its own
+        return self.classifier(features.get('out', features))  # LR-ASPP takes both
 
     def loss(self, inputs: Tensor, data_samples: SampleList) -> dict[str, Tensor]:
-        """Cross-entropy of the logits and of the auxiliary ones, if there are, void left out."""
+        """Compute the cross-entropy of the logits and of auxiliary ones; void is ignored."""
         features = self.backbone(inputs)
         labels = torch.cat([sample.gt_sem_seg.data for sample in data_samples])
         logits = resize(self._logits(features), labels.shape[1:], mode='bilinear')

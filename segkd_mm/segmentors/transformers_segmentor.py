@@ -10,8 +10,8 @@ from mmseg.registry import MODELS
 from torch import Tensor, nn
 
 from segkd_mm.segmentors.base import ForeignSegmentor
-from segkd_mm.segmentors.libraries import library
-from segkd_mm.segmentors.normalisation import IMAGENET_MEAN, IMAGENET_STD, preprocessor
+from segkd_mm.segmentors.libraries import import_library
+from segkd_mm.segmentors.normalisation import IMAGENET_MEAN, IMAGENET_STD, preprocessor_config
 from segkd_mm.weights import WeightsError
 
 if TYPE_CHECKING:
@@ -22,24 +22,27 @@ MASK_CLASSIFIERS = ('mask2former', 'maskformer')
 
 @MODELS.register_module()
 class TransformersSegmentor(ForeignSegmentor):
-    """SegFormer, UperNet, DPT, BEiT, ... as they are; Mask2Former and MaskFormer as dense logits.
+    """A segmentation model of Hugging Face transformers as an mmseg segmentor.
 
-    Source: https://github.com/huggingface/transformers. Its code alone is run, never a hub's.
+    SegFormer, UperNet, DPT, BEiT and others give their logits; the masks and classes of Mask2Former
+    and MaskFormer become dense logits. Code from a hub is never run.
+
+    Source: https://github.com/huggingface/transformers.
 
     Args:
         name: A folder with ``config.json``, a model of the hub (``owner/name``), or the config
-            itself as a dict with ``model_type``. It gives the architecture; weights are loaded
+            itself as a dict with ``model_type``. It gives only the architecture; weights are loaded
             like any segmentor's, from the same folder or from ``hf://owner/name``
             (:func:`segkd_mm.weights.read_state_dict`).
         num_classes: By default the config's.
         data_preprocessor: By default the normalisation in the model's
-            ``preprocessor_config.json``, and ImageNet's where there is none.
-        settings: Others of :class:`ForeignSegmentor`.
+            ``preprocessor_config.json``, or ImageNet's if there is no such file.
+        settings: Further arguments of :class:`ForeignSegmentor`.
 
     Raises:
         ImportError: transformers is not installed.
-        ValueError: The model is not for segmentation.
-        WeightsError: The config cannot be had.
+        ValueError: The model is not a segmentation model.
+        WeightsError: The config cannot be read or downloaded.
     """
 
     def __init__(
@@ -53,21 +56,24 @@ class TransformersSegmentor(ForeignSegmentor):
         if num_classes is not None:
             config.num_labels = num_classes
         super().__init__(
-            _build(config), config.num_labels, data_preprocessor or _preprocessor(name), **settings
+            _build(config),
+            config.num_labels,
+            data_preprocessor or _preprocessor_config(name),
+            **settings,
         )
 
     @property
     def classes(self) -> tuple[str, ...] | None:
-        """Names of the classes; None where the model has none."""
+        """Class names; None if the model has no names for them."""
         names = self.net.config.id2label
         named = any(name != f'LABEL_{index}' for index, name in names.items())
         return tuple(names[index] for index in sorted(names)) if named else None
 
     def dense_logits(self, inputs: Tensor) -> Tensor:
-        """Logits [N, num_classes, h, w]; of mask classifiers :func:`mask_logits`."""
+        """Compute logits [N, num_classes, h, w]; :func:`mask_logits` for mask classifiers."""
         kind = self.net.config.model_type
         if kind == 'upernet':
-            # Its own forward upsamples to the size of the images, in the auxiliary head too.
+            # UperNet's own forward also runs the auxiliary head and upsamples the logits.
             return self.net.decode_head(self.net.backbone(inputs).feature_maps)
         outputs = self.net(pixel_values=inputs)
         if kind in MASK_CLASSIFIERS:
@@ -75,10 +81,10 @@ class TransformersSegmentor(ForeignSegmentor):
         return outputs.logits
 
     def to_own_keys(self, state: Mapping[str, Tensor], source: str | Path) -> dict[str, Tensor]:
-        """Give weights the keys of this version of transformers; its files keep to older ones.
+        """Rename weight keys of older versions of transformers to those of the installed one.
 
-        What is missing stays missing and what does not fit stays there, for
-        :func:`segkd_mm.weights.check_fit` to complain of.
+        Missing keys stay missing and unexpected ones stay in the result, so that
+        :func:`segkd_mm.weights.check_fit` reports them.
         """
         net, found = type(self.net).from_pretrained(
             None,
@@ -88,32 +94,35 @@ class TransformersSegmentor(ForeignSegmentor):
             ignore_mismatched_sizes=True,
             output_loading_info=True,
         )
-        missing = _less_ignored(net, found['missing_keys'], '_keys_to_ignore_on_load_missing')
-        odd = _less_ignored(net, found['unexpected_keys'], '_keys_to_ignore_on_load_unexpected')
-        shapes = {key: shape for key, shape, _ in found['mismatched_keys']}
+        missing = _without_ignored(net, found['missing_keys'], '_keys_to_ignore_on_load_missing')
+        unexpected = _without_ignored(
+            net, found['unexpected_keys'], '_keys_to_ignore_on_load_unexpected'
+        )
+        shapes = dict.fromkeys(unexpected, 0)
+        shapes |= {key: shape for key, shape, _ in found['mismatched_keys']}
         return {
             **{key: value for key, value in net.state_dict().items() if key not in missing},
-            **{key: torch.empty(shapes.get(key, 0), device='meta') for key in [*odd, *shapes]},
+            **{key: torch.empty(shape, device='meta') for key, shape in shapes.items()},
         }
 
 
-def _less_ignored(net: nn.Module, keys: set[str], ignored: str) -> set[str]:
-    # Parts of a model say which keys of older files are of no use, and which need not be there
-    # since nothing uses them. transformers does not ask the backbone of Mask2Former.
-    patterns = [one for part in net.modules() for one in getattr(part, ignored, None) or ()]
+def _without_ignored(net: nn.Module, keys: set[str], attribute: str) -> set[str]:
+    """Remove the keys that a submodule's attribute declares as ignorable by patterns."""
+    # transformers does not read this attribute of Mask2Former's backbone.
+    patterns = [one for part in net.modules() for one in getattr(part, attribute, None) or ()]
     return {key for key in keys if not any(re.search(pattern, key) for pattern in patterns)}
 
 
 def mask_logits(classes: Tensor, masks: Tensor) -> Tensor:
-    """Dense logits of masks with classes: their softmax is the score of each class, normalised.
+    """Dense logits of a mask classifier; their softmax is its normalised score of each class.
 
-    log sum_q softmax(classes)[q, c] sigmoid(masks)[q, y, x], without the class 'nothing': the log
-    of what transformers' ``post_process_semantic_segmentation`` takes the best class of.
+    log sum_q softmax(classes)[q, c] sigmoid(masks)[q, y, x], without the class "no object": the log
+    of the scores whose argmax transformers' ``post_process_semantic_segmentation`` takes.
     Source: MaskFormer, arXiv 2107.06278, section 3.4.
 
     Args:
-        classes: Class logits of each mask, 'nothing' last, [N, Q, C + 1].
-        masks: Mask logits, [N, Q, h, w].
+        classes: Class logits of each query, "no object" last, [N, Q, C + 1].
+        masks: Mask logits of each query, [N, Q, h, w].
 
     Returns:
         [N, C, h, w] in float32, finite.
@@ -125,23 +134,25 @@ def mask_logits(classes: Tensor, masks: Tensor) -> Tensor:
 
 
 def _config(name: str | dict) -> 'PreTrainedConfig':
-    auto = library('transformers', 'transformers').AutoConfig
+    auto = import_library('transformers', 'transformers').AutoConfig
     if isinstance(name, dict):
         return auto.for_model(**name)
     if Path(name).is_dir() and not Path(name, 'config.json').is_file():
-        raise WeightsError(f'The folder {name} has no config.json of transformers.')
+        raise WeightsError(
+            f'The folder {name} has no config.json; give a folder of a transformers model.'
+        )
     try:
         return auto.from_pretrained(name, trust_remote_code=False)
     except OSError as error:
         raise WeightsError(
-            f'{name} is no folder (looked in {Path.cwd()}), and the hub does not give it '
-            f'({str(error).splitlines()[0]}). Get it where the hub can be reached, by '
-            f'`hf download {name} --local-dir DIR`, and give DIR in place of the name.'
+            f'{name} is no folder (looked in {Path.cwd()}), and could not be downloaded from the '
+            f'hub ({str(error).splitlines()[0]}). Where the hub can be reached, run '
+            f'`hf download {name} --local-dir DIR`, and give DIR instead of the name.'
         ) from error
 
 
 def _build(config: 'PreTrainedConfig') -> nn.Module:
-    transformers = library('transformers', 'transformers')
+    transformers = import_library('transformers', 'transformers')
     if config.model_type in MASK_CLASSIFIERS:
         auto = transformers.AutoModelForUniversalSegmentation
     elif type(config) in transformers.MODEL_FOR_SEMANTIC_SEGMENTATION_MAPPING:
@@ -149,21 +160,21 @@ def _build(config: 'PreTrainedConfig') -> nn.Module:
     else:
         dense = [c.model_type for c in transformers.MODEL_FOR_SEMANTIC_SEGMENTATION_MAPPING]
         raise ValueError(
-            f'A model of the type {config.model_type!r} has no dense logits; these have: '
+            f'model_type is {config.model_type!r}, which is no segmentation model; expected one of '
             f'{", ".join([*dense, *MASK_CLASSIFIERS])}.'
         )
     return auto.from_config(config, dtype=torch.float32, trust_remote_code=False)
 
 
-def _preprocessor(name: str | dict) -> dict:
-    auto = library('transformers', 'transformers').AutoImageProcessor
+def _preprocessor_config(name: str | dict) -> dict:
+    auto = import_library('transformers', 'transformers').AutoImageProcessor
     try:
         own = auto.from_pretrained(name, trust_remote_code=False).to_dict()
-    except (OSError, TypeError):  # no file; a config as a dict
-        return preprocessor()
+    except (OSError, TypeError):  # no such file, or a config as a dict
+        return preprocessor_config()
     scale = 1 / own.get('rescale_factor', 1 / 255) if own.get('do_rescale', True) else 1
     bgr_to_rgb = not own.get('do_flip_channel_order')
     if not own.get('do_normalize'):
-        return preprocessor([0] * 3, [1] * 3, scale, bgr_to_rgb)
+        return preprocessor_config([0] * 3, [1] * 3, scale, bgr_to_rgb)
     mean, std = own.get('image_mean', IMAGENET_MEAN), own.get('image_std', IMAGENET_STD)
-    return preprocessor(mean, std, scale, bgr_to_rgb)
+    return preprocessor_config(mean, std, scale, bgr_to_rgb)

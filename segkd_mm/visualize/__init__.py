@@ -1,4 +1,4 @@
-"""Pictures: overlays, charts and curves; matplotlib is imported when used."""
+"""Pictures of masks, charts of results and training curves."""
 
 from segkd_mm.visualize.picture_hook import PredictionPicturesHook
 

@@ -1,4 +1,4 @@
-"""Charts of a test run, class by class: how well each is found, and what it is taken for."""
+"""Charts of the classes of a test run: IoU per class, and the confusion matrix."""
 
 import math
 import os
@@ -12,17 +12,17 @@ from segkd_mm.visualize.overlays import FAINT_INK, INK
 from segkd_mm.visualize.style import COLOURS, GRID, MUTED, chart
 
 BAR = '#8FBFE3'
-# Light up to its end, so that dark digits can be read on all of it.
+# Light, so that dark digits are readable on all shades.
 SHADES = LinearSegmentedColormap.from_list('shades', ['#FFFFFF', BAR]).with_extremes(bad=GRID)
 
 
 def class_chart(path: str | os.PathLike, scores: Sequence[Mapping]) -> None:
-    """Write a PNG of bars: each class's IoU, best first, and its share of the pixels.
+    """Write a PNG bar chart of each class's IoU, best first, and its share of the pixels.
 
     Args:
-        path: where to write it.
-        scores: of :func:`segkd_mm.evaluation.class_scores`. A class without an IoU, in
-            neither truth nor prediction, comes last.
+        path: The PNG file.
+        scores: From :func:`segkd_mm.evaluation.class_scores`. Classes without an IoU, in neither
+            masks nor predictions, are last.
     """
     rows = sorted(scores, key=lambda row: np.nan_to_num(row['IoU'], nan=-1), reverse=True)
     with chart(path, width=10, height=1.3 + 0.3 * len(rows)) as figure:
@@ -34,21 +34,21 @@ def class_chart(path: str | os.PathLike, scores: Sequence[Mapping]) -> None:
             axes.grid(False, axis='y')
             axes.tick_params(axis='y', length=0, pad=12)
             axes.margins(y=0.4 / len(rows))
-        left.invert_yaxis()  # and the right one with it
+        left.invert_yaxis()  # the right axes share it
 
 
 def _score_bars(axes: Axes, rows: Sequence[Mapping]) -> None:
     places = range(len(rows))
     iou, recall, precision = ([row[key] for row in rows] for key in ('IoU', 'recall', 'precision'))
-    # A ring around a dot: both are seen where the two agree.
+    # A ring around a dot, so that both are visible if they coincide.
     marks = {'linestyle': 'none', 'marker': 'o', 'clip_on': False}
-    drawn = {
+    handles = {
         'IoU': axes.barh(places, iou, height=0.66, color=BAR),
         f'mean IoU {np.nanmean(iou):.1f}': axes.axvline(np.nanmean(iou), color=INK, ls='--', lw=1),
         'recall': axes.plot(recall, places, ms=9, mew=1.6, mfc='none', mec=COLOURS[1], **marks)[0],
         'precision': axes.plot(precision, places, ms=4.5, color=COLOURS[2], **marks)[0],
     }
-    axes.figure.legend(drawn.values(), drawn, loc='outside lower center', ncols=len(drawn))
+    axes.figure.legend(handles.values(), handles, loc='outside lower center', ncols=len(handles))
     axes.set_yticks(places, [f'{row["class"]}  {_number(row["IoU"])}' for row in rows], color=INK)
     axes.set(xlim=(0, 100), title='IoU by class, %')
 
@@ -67,12 +67,12 @@ def _number(percent: float) -> str:
 
 
 def confusion_chart(path: str | os.PathLike, confusion: np.ndarray, classes: Sequence[str]) -> None:
-    """Write a PNG of what each class is taken for, in percent of its true pixels.
+    """Write a PNG of a confusion matrix, in percent of the pixels of the true class.
 
     Args:
-        path: where to write it.
-        confusion: pixel counts [C, C]; a row is a true class, a column a predicted one.
-        classes: C names.
+        path: The PNG file.
+        confusion: Pixel counts [C, C]; rows are true classes, columns predicted ones.
+        classes: The C class names.
     """
     with np.errstate(invalid='ignore'):
         percent = 100 * confusion / confusion.sum(1, keepdims=True)

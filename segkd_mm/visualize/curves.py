@@ -1,4 +1,4 @@
-"""Training curves: losses, validation scores, learning rate and time of one run or of several."""
+"""Training curves of one or several runs: losses, validation scores, learning rate and times."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -14,13 +14,13 @@ from segkd_mm.visualize.overlays import FAINT_INK
 from segkd_mm.visualize.style import COLOURS, chart
 
 NO_SCORES = ('step', 'iter', 'time', 'data_time')
-# The colours again, dashed, where there are more curves than colours.
+# Colours are repeated with dashes if there are more curves than colours.
 LINES = [(colour, dashes) for dashes, colour in product(('-', '--', ':'), COLOURS)]
 
 
 @dataclass(frozen=True)
 class Panel:
-    """One of the charts: by label, iterations and values as an array [2, N]; N may be 0."""
+    """A chart: by label, an array [2, N] of iterations and values; N may be 0."""
 
     title: str
     curves: Mapping[str, np.ndarray]
@@ -28,14 +28,14 @@ class Panel:
 
 
 def draw_curves(work_dirs: Sequence[str | os.PathLike], path: str | os.PathLike) -> None:
-    """Write a PNG of a run's curves; those of several runs are laid over one another.
+    """Write a PNG of the training curves of a run, or of several runs in the same charts.
 
     Args:
-        work_dirs: work directories of trainings, one or more.
-        path: where to write it.
+        work_dirs: Work directories of one or more trainings.
+        path: The PNG file.
 
     Raises:
-        FileNotFoundError, ValueError: see :func:`segkd_mm.results.training_log.read_log`.
+        FileNotFoundError, ValueError: See :func:`segkd_mm.results.training_log.read_log`.
     """
     logs = {name: read_log(folder) for name, folder in _by_name(work_dirs).items()}
     logs = {_with_best_score(name, log): log for name, log in logs.items()}
@@ -52,7 +52,7 @@ def draw_curves(work_dirs: Sequence[str | os.PathLike], path: str | os.PathLike)
 
 
 def _by_name(work_dirs: Sequence[str | os.PathLike]) -> dict[str, str]:
-    """The folders, by as much of their paths as tells them apart."""
+    """The folders by the shortest part of their paths that distinguishes them."""
     folders = [os.path.abspath(folder) for folder in work_dirs]
     root = os.path.commonpath([os.path.dirname(folder) for folder in folders])
     return {os.path.relpath(folder, root): folder for folder in folders}
@@ -66,7 +66,7 @@ def _with_best_score(name: str, log: TrainingLog) -> str:
 def _panels_of_run(log: TrainingLog) -> list[Panel]:
     terms = _terms(log)
     losses = ['loss', *terms] if len(terms) > 1 else ['loss']
-    # Backwards by the alphabet: mIoU, mAcc, aAcc.
+    # Reverse alphabetical order: mIoU, mAcc, aAcc.
     scores = sorted(set().union(*log.val) - set(NO_SCORES), reverse=True)
     times = {'in all': 'time', 'waiting for data': 'data_time'}
     seconds = {label: _curve(log.train, key) for label, key in times.items()}
@@ -92,7 +92,7 @@ def _panels_of_runs(logs: Mapping[str, TrainingLog]) -> list[Panel]:
 
 
 def _shared_terms(logs: Mapping[str, TrainingLog]) -> list[str]:
-    """Those that every run has: totals of different terms say little beside one another."""
+    """The losses that all runs have: totals of different terms are not comparable."""
     first, *others = map(_terms, logs.values())
     shared = [term for term in first if all(term in other for other in others)]
     return shared if any(len(terms) > 1 for terms in (first, *others)) else []
@@ -124,13 +124,13 @@ def _draw(axes: Axes, panel: Panel) -> None:
 
 
 def _smoothed(values: np.ndarray) -> np.ndarray:
-    """The mean over a twentieth of the curve around each point; of short curves, the curve."""
+    """Moving average over a twentieth of the curve; short curves are not changed."""
     window = np.ones(1 + 2 * (len(values) // 40))
     return np.convolve(values, window, 'same') / np.convolve(np.ones_like(values), window, 'same')
 
 
 def _name_runs(figure: Figure, names: Sequence[str]) -> None:
-    """One run's name above its panels, of which each tells its own curves; several in a legend."""
+    """Show the name of a run as title with a legend per panel, or several names in one legend."""
     if len(names) > 1:
         lines, _ = figure.axes[0].get_legend_handles_labels()
         figure.legend(lines, names, loc='outside lower center', ncols=2)

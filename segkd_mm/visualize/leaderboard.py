@@ -1,4 +1,4 @@
-"""Pictures of a leaderboard: the seeds of each method, and what each class gains."""
+"""Charts of a leaderboard: test mIoU of each method, and gains of each class."""
 
 import os
 from collections.abc import Sequence
@@ -13,21 +13,21 @@ from segkd_mm.visualize.overlays import INK
 from segkd_mm.visualize.style import COLOURS, GRID, MUTED, chart
 
 WIDTH = 9.0  # inches
-LINE = 0.36  # inches a method
+LINE = 0.36  # inches per method
 ABOVE, BELOW = COLOURS[0], COLOURS[1]
-# Light at both ends, so that dark digits can be read on all of it.
+# Light at both ends, so that dark digits are readable on all colours.
 CHANGE = LinearSegmentedColormap.from_list('change', ['#F2A97E', '#FFFFFF', '#8FBFE3'])
 CHANGE = CHANGE.with_extremes(bad=GRID)
 
 
 def draw_leaderboard(path: str | os.PathLike, rows: Sequence[Row], data: str) -> None:
-    """Write a PNG: test mIoU of each method, a dot a seed, mean and standard deviation.
+    """Write a PNG of the test mIoU of each method: a dot per seed, mean and standard deviation.
 
     Args:
-        path: Where to write it.
-        rows: Of :func:`segkd_mm.results.statistics.compare`, drawn from the top; that without a
-            gain is the baseline.
-        data: What it was tested on.
+        path: The PNG file.
+        rows: Rows of :func:`segkd_mm.results.statistics.leaderboard_rows`, drawn from the top; the
+            one without a gain is the baseline.
+        data: Description of the test images, for the title.
     """
     with chart(path, WIDTH, 1.6 + LINE * len(rows)) as figure:
         axes = figure.subplots()
@@ -35,7 +35,7 @@ def draw_leaderboard(path: str | os.PathLike, rows: Sequence[Row], data: str) ->
             _method(axes, place, row)
         _baseline(axes, rows)
         axes.set_yticks(range(len(rows)), [row.method for row in rows], color=INK)
-        axes.set_ylim(len(rows) - 0.4, -0.6)  # the best on top
+        axes.set_ylim(len(rows) - 0.4, -0.6)  # the first row on top
         axes.tick_params(axis='y', length=0)
         axes.grid(False, axis='y')
         axes.margins(x=0.06)
@@ -71,11 +71,11 @@ def _baseline(axes: Axes, rows: Sequence[Row]) -> None:
 
 
 def _teachers(rows: Sequence[Row]) -> str:
-    """What the teachers reach, who are so far off that the axis would suffer."""
-    found = sorted({f'{row.teacher:.1f}' for row in rows if row.teacher is not None}, key=float)
-    if not found:
+    """The mIoU of the teachers for the title, as it may be far outside of the axis."""
+    scores = sorted({f'{row.teacher:.1f}' for row in rows if row.teacher is not None}, key=float)
+    if not scores:
         return ''
-    return f'; teacher{"s" * (len(found) > 1)} at {", ".join(found)}'
+    return f'; teacher{"s" * (len(scores) > 1)} at {", ".join(scores)}'
 
 
 def _legend(rows: Sequence[Row]) -> list[Line2D]:
@@ -89,11 +89,12 @@ def _legend(rows: Sequence[Row]) -> list[Line2D]:
 
 
 def draw_class_gains(path: str | os.PathLike, rows: Sequence[Row]) -> None:
-    """Write a PNG: points of IoU that each class gains over the baseline, methods by classes.
+    """Write a PNG of the gain in IoU over the baseline, methods by classes.
 
     Args:
-        path: Where to write it.
-        rows: Of :func:`segkd_mm.results.statistics.compare`; those without a gain are left out.
+        path: The PNG file.
+        rows: Rows of :func:`segkd_mm.results.statistics.leaderboard_rows`; those without a gain are
+            left out.
 
     Raises:
         ValueError: No row has a gain.

@@ -1,7 +1,7 @@
-"""Pictures of masks: coloured, laid over the image, and side by side with a legend.
+"""Pictures of masks and label maps: coloured, as overlays, and side by side with a legend.
 
-A mask is an integer array [H, W] of class ids, 255 where the pixel counts for nothing (void). A
-palette has one RGB colour (0 to 255) a class.
+A mask is an integer array [H, W] of class ids, with 255 for void. A palette has one RGB colour (0
+to 255) per class.
 """
 
 import os
@@ -22,26 +22,26 @@ VOID_COLOUR = (232, 228, 216)
 
 Palette = Sequence[Sequence[int]]
 
-# Inches, and dots an inch: a column is 360 dots wide, so that five of them fill a wide page.
+# Inches; a column is 360 dots wide, so that five of them fit on a page.
 COLUMN_WIDTH = 2.4
-WIDE_COLUMN = 4.0  # where the picture is of one image
+WIDE_COLUMN = 4.0  # in pictures of a single image
 GAP = 0.05
 DPI = 150
-LONG_SIDE = 1200  # pixels; more would be averaged away in the end, and takes seconds to draw
+LONG_SIDE = 1200  # pixels; more would not be visible, and takes seconds to draw
 INK, FAINT_INK = '#222222', '#666666'
 
 
 def colourise(mask: np.ndarray, palette: Palette) -> np.ndarray:
-    """Colour a mask [H, W]: uint8 [H, W, 3], void in a pale sand that no palette here has.
+    """Colour a mask [H, W] by a palette: RGB uint8 [H, W, 3], void is ``VOID_COLOUR``.
 
     Raises:
-        ValueError: the mask holds a class that the palette does not have.
+        ValueError: The mask holds a class that is not in the palette.
     """
-    strange = np.setdiff1d(mask, [*range(len(palette)), VOID])
-    if strange.size:
+    invalid = np.setdiff1d(mask, [*range(len(palette)), VOID])
+    if invalid.size:
         raise ValueError(
-            f'mask with class ids {strange.tolist()}: the palette has {len(palette)} colours, so '
-            f'expected 0 to {len(palette) - 1} or {VOID} for void; give the palette of the dataset'
+            f'mask with class ids {invalid.tolist()}: the palette has {len(palette)} colours, so '
+            f'expected 0 to {len(palette) - 1} or {VOID} for void; give the palette of the dataset.'
         )
     colours = np.full((VOID + 1, 3), VOID_COLOUR, dtype=np.uint8)
     colours[: len(palette)] = palette
@@ -51,7 +51,7 @@ def colourise(mask: np.ndarray, palette: Palette) -> np.ndarray:
 def overlay(
     image: np.ndarray, mask: np.ndarray, palette: Palette, opacity: float = 0.5
 ) -> np.ndarray:
-    """Lay a mask [H, W] over its image, RGB uint8 [H, W, 3]; void pixels show the image alone."""
+    """Blend a mask [H, W] with its image, RGB uint8 [H, W, 3]; void pixels show the image."""
     weight = np.where(mask == VOID, 0.0, opacity)[..., None]
     mixed = (1 - weight) * image + weight * colourise(mask, palette)
     return mixed.round().astype(np.uint8)
@@ -66,19 +66,19 @@ def image_grid(
     miou: Mapping[str, float] | None = None,
     column_width: float = COLUMN_WIDTH,
 ) -> None:
-    """Write a PNG of samples (rows) beside their masks and label maps (columns).
+    """Write a PNG grid of samples (rows) with image, mask and label maps (columns).
 
     Args:
-        path: where to write it.
-        columns: titles, such as 'image', 'truth', 'teacher', 'student', 'distilled'.
-        rows: one sample each, a picture a column: RGB uint8 [H, W, 3] or a mask [H, W].
-        classes: names for the legend, which shows those that some mask holds.
-        palette: colours of the classes.
-        miou: percent, by column title; shown under the titles.
-        column_width: inches of 150 dots.
+        path: The PNG file.
+        columns: Titles, such as 'image', 'truth', 'teacher', 'student', 'distilled'.
+        rows: One sample each, with a picture per column: RGB uint8 [H, W, 3] or a mask [H, W].
+        classes: Class names for the legend, which shows those in the masks.
+        palette: Colours of the classes.
+        miou: mIoU in percent by column title, shown under the titles.
+        column_width: Width of a column in inches of 150 dots.
 
     Raises:
-        ValueError: no rows, a row with too few or too many pictures, a score for an unknown column,
+        ValueError: No rows, a row with too few or too many pictures, a score for an unknown column,
             classes and palette of different lengths, or a mask with a class that is in neither.
     """
     _check(columns, rows, classes, palette, miou or {})
@@ -101,17 +101,17 @@ def prediction_picture(
     classes: Sequence[str],
     palette: Palette,
 ) -> None:
-    """Write a PNG of an image, its prediction, and the prediction laid over the image.
+    """Write a PNG of an image, its label map, and an overlay of both.
 
     Args:
-        path: where to write it.
+        path: The PNG file.
         image: RGB uint8 [H, W, 3].
-        mask: the predicted classes, integers [H, W].
-        classes: names for the legend, which adds how much of the image each class takes.
-        palette: colours of the classes.
+        mask: The label map, integers [H, W].
+        classes: Class names for the legend, which adds the share of the pixels of each class.
+        palette: Colours of the classes.
 
     Raises:
-        ValueError: see :func:`image_grid`.
+        ValueError: See :func:`image_grid`.
     """
     shares = np.bincount(mask.flat, minlength=len(classes)) / mask.size
     labels = [f'{name} {_percent(share)}' for name, share in zip(classes, shares, strict=False)]
@@ -127,25 +127,25 @@ def _percent(share: float) -> str:
 
 
 def picture_names(images: Sequence[str | os.PathLike]) -> list[str]:
-    """Names for the pictures of images: relative paths without ending, no two the same.
+    """Unique names for the pictures of images: relative paths without endings.
 
-    Images of one folder keep their names; those of several stand in folders as the images do.
-    Where two differ in the ending alone, it stays as a part of the name.
+    Images of one folder keep their names; those of several folders keep their subfolders. If two
+    paths differ only in the ending, it stays part of the name.
 
     Args:
-        images: one or more paths, no path twice.
+        images: One or more different paths.
     """
     images = [os.path.abspath(image) for image in images]
     root = os.path.commonpath([os.path.dirname(image) for image in images])
-    full = [os.path.relpath(image, root) for image in images]
-    stems = [os.path.splitext(name)[0] for name in full]
-    takers = Counter(stems)
-    names = [stem if takers[stem] == 1 else name for stem, name in zip(stems, full, strict=True)]
-    return names if len(set(names)) == len(names) else full
+    paths = [os.path.relpath(image, root) for image in images]
+    stems = [os.path.splitext(path)[0] for path in paths]
+    counts = Counter(stems)
+    names = [stem if counts[stem] == 1 else path for stem, path in zip(stems, paths, strict=True)]
+    return names if len(set(names)) == len(names) else paths
 
 
 def _shrunk(picture: np.ndarray) -> np.ndarray:
-    """The picture or mask, of which the longer side has ``LONG_SIDE`` pixels at the most."""
+    """Shrink a picture or mask so that its longer side has at most ``LONG_SIDE`` pixels."""
     height, width = picture.shape[:2]
     scale = LONG_SIDE / max(height, width)
     if scale >= 1:
@@ -164,25 +164,25 @@ def _check(
     miou: Mapping[str, float],
 ) -> None:
     if not rows:
-        raise ValueError('rows is empty, expected one or more samples to show')
+        raise ValueError('rows is empty, expected one or more samples to show.')
     if len(classes) != len(palette):
         raise ValueError(
-            f'classes has {len(classes)} names and palette {len(palette)} colours, expected as '
-            'many; take both from the metainfo of the dataset'
+            f'classes has {len(classes)} names and palette {len(palette)} colours, expected equal '
+            'numbers; take both from the metainfo of the dataset.'
         )
     for number, row in enumerate(rows):
         if len(row) != len(columns):
             raise ValueError(
                 f'rows[{number}] has {len(row)} pictures, expected {len(columns)}: one for each of '
-                f'the columns {list(columns)}'
+                f'the columns {list(columns)}.'
             )
     if unknown := [title for title in miou if title not in columns]:
-        raise ValueError(f'miou names {unknown}, expected some of the columns {list(columns)}')
+        raise ValueError(f'miou names {unknown}, expected some of the columns {list(columns)}.')
 
 
 def _grid(rows: Sequence[Sequence[np.ndarray]], column_width: float) -> tuple[Figure, np.ndarray]:
-    """Axes that fill the figure; titles and legend lie outside and the tight box takes them in."""
-    # A portrait is drawn smaller, in the middle of a square: its row would dwarf the others.
+    """Axes that fill the figure; titles and legend are outside and included when it is saved."""
+    # A portrait image is drawn smaller, in a square, as its row would be much higher than others.
     heights = [column_width * min(1.0, row[0].shape[0] / row[0].shape[1]) for row in rows]
     columns = len(rows[0])
     width = columns * column_width + (columns - 1) * GAP
@@ -207,7 +207,7 @@ def _title(axes: Axes, title: str, miou: Mapping[str, float]) -> None:
 def _present(
     rows: Sequence[Sequence[np.ndarray]], classes: Sequence[str], palette: Palette
 ) -> dict[str, Sequence[int]]:
-    """Names and colours of the classes that some mask holds, void last."""
+    """Names and colours of the classes in the masks, void last."""
     masks = [cell for row in rows for cell in row if cell.ndim == 2]
     present = {index for mask in masks for index in np.unique(mask).tolist()}
     entries = {classes[index]: palette[index] for index in sorted(present - {VOID})}

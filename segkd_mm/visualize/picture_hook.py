@@ -1,4 +1,4 @@
-"""Pictures of a test run: every image with its truth and its prediction."""
+"""Hook that writes a picture of each test image with its mask and label map."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,12 +12,12 @@ from mmseg.structures import SegDataSample
 
 @HOOKS.register_module()
 class PredictionPicturesHook(Hook):
-    """Write ``FOLDER/<name of the image>.png`` with image, truth, prediction and a legend.
+    """Write ``FOLDER/<name of the image>.png`` with image, mask, label map and a legend.
 
     The names are :func:`segkd_mm.visualize.overlays.picture_names` of all images of the data set.
 
     Args:
-        folder: Where the pictures go; made where it does not exist.
+        folder: Output folder; it is created if it does not exist.
     """
 
     def __init__(self, folder: str) -> None:

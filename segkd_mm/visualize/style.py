@@ -1,4 +1,4 @@
-"""The look that all charts share, and how they are saved."""
+"""Shared style of all charts, and their atomic saving."""
 
 import os
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from segkd_mm.files import written_aside
 from segkd_mm.visualize.overlays import DPI, FAINT_INK, INK
 
-# Okabe and Ito's colours, told apart by colour-blind eyes too; their yellow is too pale for lines.
+# Okabe and Ito's colour-blind safe colours, without yellow, which is too pale for lines.
 COLOURS = ('#0072B2', '#D55E00', '#009E73', '#CC79A7', '#E69F00', '#56B4E9')
 MUTED = '#9AA0A6'
 GRID = '#E4E4E4'
@@ -39,9 +39,9 @@ STYLE = {
 
 @contextmanager
 def chart(path: str | os.PathLike, width: float, height: float) -> Iterator[Figure]:
-    """Give an empty figure of ``width`` x ``height`` inches; it is saved as a PNG at ``path``.
+    """Yield an empty figure of ``width`` x ``height`` inches; it is saved as a PNG at the end.
 
-    Draw inside the ``with``: the shared style holds there. After an error, ``path`` is as it was.
+    The shared style applies inside the block. After an error ``path`` is not changed.
     """
     with rc_context(STYLE), written_aside(path) as aside:
         figure = Figure(figsize=(width, height), dpi=DPI, layout='constrained')

@@ -1,4 +1,4 @@
-"""Weights: read from files and hubs without running code, loaded strictly or not at all."""
+"""Reading of weights from files and hubs without running code, and strict loading."""
 
 from segkd_mm.weights.error import WeightsError
 from segkd_mm.weights.fitting import check_fit, leave_out_of_keys, load_strictly, rename_keys

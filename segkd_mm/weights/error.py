@@ -1,5 +1,5 @@
-"""The error of weights that cannot be used."""
+"""Error class of weights."""
 
 
 class WeightsError(ValueError):
-    """A file of weights that is absent, unsafe, or does not fit its module."""
+    """Error of a weights file that is missing, unsafe, or does not fit its module."""

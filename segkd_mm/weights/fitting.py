@@ -1,4 +1,4 @@
-"""Weights fitted to modules: strict loading, renamed keys, keys without a wrapper's prefix."""
+"""Strict loading of state dicts into modules, with checks and renaming of keys."""
 
 from collections.abc import Iterable, Mapping
 from functools import partial
@@ -13,45 +13,47 @@ from segkd_mm.weights.error import WeightsError
 def rename_keys(
     state: Mapping[str, Tensor], names: Mapping[str, str], source: str | Path
 ) -> dict[str, Tensor]:
-    """Give the modules of a state dict other names.
+    """Rename the modules in the keys of a state dict.
 
     Args:
-        state: The weights.
-        names: Dotted module names, old to new; of several that fit a key the longest counts.
-        source: Where the weights come from, for the message.
+        state: The state dict.
+        names: Dotted module names, old to new; the longest name that matches a key is used.
+        source: Source of the weights, for the message.
 
     Raises:
-        WeightsError: A name fits no key, or two keys come to one name.
+        WeightsError: A name matches no key, or two keys get the same name.
     """
     renamed, used = {}, set()
     for key, tensor in state.items():
-        fits = [old for old in names if key == old or key.startswith(old + '.')]
-        old = max(fits, key=len, default=None)
+        matches = [old for old in names if key == old or key.startswith(old + '.')]
+        old = max(matches, key=len, default=None)
         used.add(old)
         renamed[key if old is None else names[old] + key[len(old) :]] = tensor
     if unused := [f'{old}{did_you_mean(old, state, 1, 0.8)}' for old in names if old not in used]:
         raise WeightsError(f'{source} has no key under {", ".join(unused)}.')
     if len(renamed) < len(state):
-        raise WeightsError(f'{source}: two keys come to one name by {dict(names)}.')
+        raise WeightsError(
+            f'{source}: two keys come to one name by {dict(names)}; give each a different name.'
+        )
     return renamed
 
 
 def load_strictly(
     module: nn.Module, state: Mapping[str, Tensor], source: str | Path, ignore: Iterable[str] = ()
 ) -> None:
-    """Load ``state`` into ``module``; every key and shape must fit, or nothing is loaded.
+    """Load a state dict into a module; if any key or shape does not fit, nothing is loaded.
 
-    A module whose files have other keys than itself says by a method ``to_own_keys(state, source)``
-    how those become its own.
+    A module whose files have other keys than its own converts them in a method
+    ``to_own_keys(state, source)``.
 
     Args:
-        module: The module to fill.
-        state: Its weights.
-        source: Where they come from, for the message.
-        ignore: Prefixes of keys which may be missing on either side.
+        module: The module.
+        state: Its state dict.
+        source: Source of the weights, for the message.
+        ignore: Prefixes of keys that may be missing on either side.
 
     Raises:
-        WeightsError: As of :func:`check_fit`.
+        WeightsError: See :func:`check_fit`.
     """
     ignore = tuple(ignore)
     state = {k: v for k, v in state.items() if not k.startswith(ignore)}
@@ -64,46 +66,47 @@ def load_strictly(
 def check_fit(
     module: nn.Module, state: Mapping[str, Tensor], source: str | Path, ignore: Iterable[str] = ()
 ) -> None:
-    """Hold ``state`` against ``module``: the check of :func:`load_strictly`, without the loading.
+    """Check that a state dict fits a module, as :func:`load_strictly` does, without loading it.
 
     Raises:
-        WeightsError: Lists what is missing, unexpected or of another shape, with close matches.
+        WeightsError: Lists keys that are missing, unexpected or of another shape.
     """
     ignore = tuple(ignore)
     own = {k: v for k, v in module.state_dict().items() if not k.startswith(ignore)}
     state = {k: v for k, v in state.items() if not k.startswith(ignore)}
     shapes = {
-        key: f'shape {tuple(state[key].shape)} in the file, {tuple(mine.shape)} in the model'
-        for key, mine in own.items()
-        if key in state and state[key].shape != mine.shape
+        key: f'shape {tuple(state[key].shape)} in the file, {tuple(tensor.shape)} in the model'
+        for key, tensor in own.items()
+        if key in state and state[key].shape != tensor.shape
     }
     faults = [
         *(('missing', key, state) for key in own if key not in state),
         *(('unexpected', key, own) for key in state if key not in own),
-        *((what, key, ()) for key, what in shapes.items()),
+        *((fault, key, ()) for key, fault in shapes.items()),
     ]
     if faults:
-        # Near names are only looked for where they are shown: nothing fits in a foreign file.
-        shown = [
-            f'{what}: {key}{did_you_mean(key, others, 1, 0.8)}' for what, key, others in faults[:12]
+        # Similar names are searched for only in these: in a wrong file no key fits.
+        lines = [
+            f'{fault}: {key}{did_you_mean(key, others, 1, 0.8)}'
+            for fault, key, others in faults[:12]
         ]
         raise WeightsError(
             f'{source} does not fit {type(module).__name__} ({len(faults)} of {len(own)} keys '
             f'differ):\n  '
-            + '\n  '.join(shown + ['...'] * (len(faults) > 12))
+            + '\n  '.join(lines + ['...'] * (len(faults) > 12))
             + '\nCheck that the file was made for this architecture and number of classes.'
         )
 
 
 def leave_out_of_keys(module: nn.Module, child: str, beside: Iterable[str] = ()) -> None:
-    """Let the keys of a module be those of its submodule, without the name of that in front.
+    """Leave the name of a submodule out of a module's state dict keys, in saving and loading.
 
     Args:
-        module: The module whose keys are shortened, where it saves and where it loads.
+        module: The module.
         child: Name of the submodule.
-        beside: Prefixes of the keys which are not the submodule's.
+        beside: Prefixes of the keys that do not belong to the submodule.
     """
-    # mmengine saves by functions of its own, which pass over `state_dict` and run its hooks.
+    # mmengine saves with its own functions, which do not call `state_dict` but run its hooks.
     module.register_state_dict_post_hook(partial(_drop_prefix, child + '.'))
     module.register_load_state_dict_pre_hook(partial(_add_prefix, child + '.', tuple(beside)))
 

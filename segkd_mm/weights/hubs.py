@@ -1,4 +1,4 @@
-"""Addresses of weights: torchvision, the Hugging Face hub, http(s) and file, as local paths."""
+"""Download of weights from torchvision, the Hugging Face hub and http(s) addresses."""
 
 import re
 from hashlib import sha256
@@ -16,8 +16,8 @@ from segkd_mm.weights.error import WeightsError
 
 TORCHVISION = 'torchvision://'
 HF = 'hf://'
-# What a folder, here or on the Hugging Face hub, may hold its weights in: the first there is.
-# An index names the files that hold parts of them.
+# Names of weights files in a folder, local or on the Hugging Face hub, in order of preference. An
+# index lists the files that hold parts of the weights.
 FOLDER_FILES = (
     'model.safetensors',
     'model.safetensors.index.json',
@@ -31,13 +31,13 @@ _HUB_PATTERNS = (
 
 
 def local_path(source: str) -> Path:
-    """The file or folder of a source, fetched where it lies on a hub or at an address.
+    """Local file or folder of a source of weights, downloaded if it is on a hub or at an address.
 
     Args:
         source: As of :func:`segkd_mm.weights.read_state_dict`.
 
     Raises:
-        WeightsError: It cannot be fetched, or the hub has no such model.
+        WeightsError: It cannot be downloaded, or the hub has no such model.
     """
     if source.startswith(HF):
         return _hub_folder(source.removeprefix(HF))
@@ -59,7 +59,7 @@ def _torchvision_url(source: str) -> str:
 
 
 def _hub_folder(name: str) -> Path:
-    """The folder of a model of the Hugging Face hub, with its weights, from the hub's cache."""
+    """Download the weights of a model of the Hugging Face hub to the hub's cache folder."""
     try:
         for patterns in _HUB_PATTERNS:
             folder = Path(snapshot_download(name, allow_patterns=patterns))
@@ -68,19 +68,19 @@ def _hub_folder(name: str) -> Path:
         return folder
     except (OSError, ValueError) as error:
         raise WeightsError(
-            f'Could not fetch {HF}{name} ({str(error).splitlines()[0]}). Get the folder where the '
-            f'hub can be reached, by `hf download {name} --local-dir DIR`, and give DIR in place '
-            'of this address.'
+            f'Could not fetch {HF}{name} ({str(error).splitlines()[0]}). Where the hub can be '
+            f'reached, run `hf download {name} --local-dir DIR`, and give DIR instead of this '
+            'address.'
         ) from error
 
 
 def _fetch(url: str) -> Path:
-    """The file at an address, from torch.hub's cache once it is there."""
+    """Download a file to torch.hub's cache, unless it is already there."""
     name = Path(urlparse(url).path).name
     folder = Path(torch.hub.get_dir(), 'checkpoints')
     digest = re.search(r'-([0-9a-f]{8,})\.', name)
     if not digest:
-        # The name says nothing of the content: many files are called best.pth.
+        # The name does not identify the content: many files are called best.pth.
         folder /= sha256(url.encode()).hexdigest()[:16]
     path = folder / name
     if not path.exists():
@@ -90,6 +90,6 @@ def _fetch(url: str) -> Path:
         except (URLError, OSError) as error:
             raise WeightsError(
                 f'Could not fetch {url} ({error}). Get the file {name} in another way and give '
-                'its local path in place of this address.'
+                'its local path instead of this address.'
             ) from error
     return path

@@ -1,4 +1,4 @@
-"""State dicts read from files without running code."""
+"""Safe reading of state dicts from files, without running code."""
 
 import json
 import pickle
@@ -18,18 +18,18 @@ from torch import Tensor
 from segkd_mm.weights.error import WeightsError
 from segkd_mm.weights.hubs import FOLDER_FILES, local_path
 
-# Scores in the meta data of mmengine's checkpoints; its own list of safe types has not all of them.
+# Types of scores in mmengine's checkpoint metadata; mmengine's list of safe types lacks some.
 _NUMPY_DTYPES = [getattr(np.dtypes, name) for name in np.dtypes.__all__]
 
 
 def read_state_dict(source: str | Path, trusted: bool = False) -> dict[str, Tensor]:
-    """Read the state dict in a file of weights or in a checkpoint of any mm project.
+    """Read the state dict of a weights file or of a checkpoint of any mm project.
 
     Args:
         source: A path, an ``http(s)://`` or ``file://`` address, ``torchvision://<model>`` for
             torchvision's default weights of that model, a folder with one of ``FOLDER_FILES``, or
             ``hf://<owner>/<name>`` for such a folder on the Hugging Face hub.
-        trusted: Allow a pickle that holds more than tensors, and so can run code when it is read.
+        trusted: Allow a pickle that holds more than tensors and can run code when it is read.
 
     Raises:
         WeightsError: The source cannot be reached or read, holds no state dict, or holds more than
@@ -42,23 +42,25 @@ def read_state_dict(source: str | Path, trusted: bool = False) -> dict[str, Tens
     except pickle.UnpicklingError as error:
         raise WeightsError(
             f'{source} holds more than tensors, so that reading it could run code '
-            f'({_what_is_unsafe(error)}). If you know where the file comes from, say trusted=True '
+            f'({_unsafe_content(error)}). If you trust the source of the file, set trusted=True '
             'beside it in the config.'
         ) from error
     except (EOFError, RuntimeError, SafetensorError, json.JSONDecodeError) as error:
-        raise WeightsError(f'{source} is damaged or cut short ({error}).') from error
+        raise WeightsError(
+            f'{source} is damaged or cut short ({error}); download or copy it again.'
+        ) from error
     return _state_dict_in(checkpoint, source)
 
 
 def _safe_globals() -> list[type | Callable | tuple[Callable, str]]:
-    """What mm checkpoints hold besides tensors: arrays, and histories of what was logged."""
-    others = [one for one in get_torch_safe_globals() if one is not getattr]
-    return [*others, *_NUMPY_DTYPES, (_history_statistic, 'builtins.getattr')]
+    """Types that mm checkpoints hold besides tensors: arrays and logged histories."""
+    types = [one for one in get_torch_safe_globals() if one is not getattr]
+    return [*types, *_NUMPY_DTYPES, (_history_statistic, 'builtins.getattr')]
 
 
 def _history_statistic(owner: object, name: str) -> Callable:
-    # A pickled history names its statistics by `getattr`. mmengine allows all of that, and so lets
-    # a file reach `exec` by way of `getattr.__self__`.
+    # A pickled history refers to its statistics by `getattr`. mmengine allows any use of getattr,
+    # so that a file can reach `exec` by `getattr.__self__`.
     if owner is not HistoryBuffer or name.startswith('_'):
         raise pickle.UnpicklingError(f'it takes the attribute {name!r} of an object')
     return getattr(owner, name)
@@ -97,13 +99,13 @@ def _check_is_checkpoint(path: Path) -> None:
         start = file.read(40)
     if not start.startswith(pickle.PROTO) and not is_zipfile(path):
         raise WeightsError(
-            f'{path} is no file of weights, or is cut short; it starts with {start!r}. A web page '
-            'or a Git LFS pointer may stand in its place.'
+            f'{path} is no file of weights, or is cut short; it starts with {start!r}. It may be a '
+            'web page or a Git LFS pointer; download the file itself.'
         )
 
 
-def _what_is_unsafe(error: pickle.UnpicklingError) -> str:
-    # torch wraps the one line that matters in advice to read the file unsafely.
+def _unsafe_content(error: pickle.UnpicklingError) -> str:
+    # The rest of torch's message advises to read the file unsafely.
     return str(error).split('WeightsUnpickler error:')[-1].strip().split('\n')[0]
 
 
@@ -113,13 +115,16 @@ def _state_dict_in(checkpoint: object, source: str) -> dict[str, Tensor]:
         tensors = {k: v for k, v in state.items() if isinstance(k, str) and torch.is_tensor(v)}
         if tensors:
             return {k.removeprefix('module.'): v for k, v in tensors.items()}
-    raise WeightsError(f'{source} holds no state dict, but a {type(checkpoint).__name__}.')
+    raise WeightsError(
+        f'{source} holds no state dict, but a {type(checkpoint).__name__}; expected a dict of '
+        'tensors, or one under the key state_dict.'
+    )
 
 
 def digest(state: Mapping[str, Tensor]) -> str:
-    """A sha256 of what a state dict holds, whatever file it came from."""
-    found = sha256()
+    """Sha256 of the keys and tensors of a state dict, independent of the file format."""
+    hashed = sha256()
     for key, tensor in sorted(state.items()):
-        found.update(f'{key} {tensor.dtype} {tuple(tensor.shape)} '.encode())
-        found.update(tensor.detach().cpu().reshape(-1).view(torch.uint8).numpy())
-    return found.hexdigest()
+        hashed.update(f'{key} {tensor.dtype} {tuple(tensor.shape)} '.encode())
+        hashed.update(tensor.detach().cpu().reshape(-1).view(torch.uint8).numpy())
+    return hashed.hexdigest()

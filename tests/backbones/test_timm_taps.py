@@ -103,7 +103,7 @@ def test_a_hub_out_of_reach_is_an_error_that_names_what_to_get(monkeypatch):
     monkeypatch.setattr('huggingface_hub.constants.HF_HUB_OFFLINE', True)
     monkeypatch.setattr('huggingface_hub.constants.HF_HUB_CACHE', '/nowhere')
     backbone = TimmTapBackbone('resnet18', weights='hub')
-    with pytest.raises(WeightsError, match=r'timm model resnet18 .*Get them from timm/resnet18'):
+    with pytest.raises(WeightsError, match=r'timm model resnet18 .*Download timm/resnet18'):
         backbone.init_weights()
 
 

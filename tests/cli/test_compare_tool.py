@@ -9,7 +9,7 @@ import pytest
 from mmengine.config import Config
 
 from segkd_mm.cli import compare
-from segkd_mm.results.runs.cells import Cell, Method, cells_of
+from segkd_mm.results.runs.cells import Cell, Method, make_cells
 
 REPO = Path(__file__).resolve().parents[2]
 STUDENT = f'{REPO}/configs/student/mnv3s_slim_shapes.py'
@@ -36,7 +36,7 @@ def test_one_method_comes_to_a_result_and_one_fails(script, shapes, tmp_path):
     assert done.returncode == 1, done.stdout + done.stderr
     assert '0 of 2 results are there.' in done.stdout
     log = 'work_dirs/compare/shapes/broken/5/compare.log'
-    assert f'broken/5 failed: ChildFailed: exit code 1; the end of {log}:' in done.stdout
+    assert f'broken/5 failed: ProcessFailed: exit code 1; the end of {log}:' in done.stdout
     assert 'None is not a callable object' in done.stdout.split(log)[1]
     result = json.loads((tmp_path / 'results/shapes/plain/5.json').read_text())
     assert result['checkpoint'].endswith('plain/5/epoch_1.pth')
@@ -60,7 +60,7 @@ def cells(results: Path, seeds: list[int]) -> list[Cell]:
         Method('kd/distilled.py', (), Config({'model': {'type': 'SegDistiller'}})),
         Method('student/plain.py', (), Config({'model': {'type': 'EncoderDecoder'}})),
     ]
-    return cells_of(methods, seeds, results, results / 'work_dirs')
+    return make_cells(methods, seeds, results, results / 'work_dirs')
 
 
 def test_what_is_to_be_run_is_said_with_the_time_it_takes(tool, tmp_path, capsys):
@@ -114,7 +114,7 @@ def test_a_check_runs_nothing_and_makes_the_table_of_what_there_is(
     monkeypatch.chdir(tmp_path)
     write_config(tmp_path / 'plain.py')
     result = {
-        'config_hash': Method.of('plain.py').config_hash,
+        'config_hash': Method.load('plain.py').config_hash,
         'dataset': 'ShapesDataset',
         'images': 4,
         'metrics': {'mIoU': 50.0},

@@ -14,7 +14,7 @@ def test_a_user_is_told_what_is_wrong_and_nothing_else_is_written(
     words = ['configs/kd/response_kd_shapes.py', '--images', 2, '--cfg-options', *options]
     run = script('tools/doctor.py', *words, cwd=tmp_path)
     assert run.returncode == 1, run.stderr
-    for title in ('Data', 'What the teacher can teach', 'Terms', 'Pull of the terms', 'Cost'):
+    for title in ('Data', 'Accuracy of the teacher', 'Terms', 'Gradients of the terms', 'Cost'):
         assert title in run.stdout
     assert '1 errors, ' in run.stdout  # the teacher is a random one
     files = [path for path in tmp_path.rglob('*') if path.is_file()]

@@ -5,7 +5,7 @@ from mmcv.transforms import LoadImageFromFile
 from mmseg.datasets.transforms import LoadAnnotations
 
 from segkd_mm.datasets import CityscapesHalfDataset, DataLayoutError
-from segkd_mm.datasets.cityscapes_half import halve_image, halve_label
+from segkd_mm.datasets.cityscapes_half import halve_image, halve_mask
 
 # By name, from cityscapesscripts/helpers/labels.py; of the ids 0 to 33 the others are not scored.
 ID_OF = {
@@ -44,7 +44,7 @@ def test_every_id_becomes_its_class_and_the_others_void():
     name_of = {index: name for name, index in ID_OF.items()}
     ids = np.arange(256, dtype=np.uint8)[None]
     wanted = [classes.index(name_of[i]) if i in name_of else 255 for i in range(256)]
-    assert halve_label(blocks(ids))[0].tolist() == wanted
+    assert halve_mask(blocks(ids))[0].tolist() == wanted
     assert sorted(wanted)[:20] == [*range(19), 255]
 
 
@@ -57,7 +57,7 @@ def test_a_halved_image_holds_the_means_of_blocks():
 
 def test_a_halved_label_holds_the_top_left_pixels_of_blocks():
     label = np.array([[7, 0, 8, 0], [33, 0, 0, 7]], np.uint8)
-    assert halve_label(label).tolist() == [[0, 1]]
+    assert halve_mask(label).tolist() == [[0, 1]]
 
 
 def test_image_and_label_stay_aligned():
@@ -65,7 +65,7 @@ def test_image_and_label_stay_aligned():
     ids = blocks(np.random.default_rng(0).choice(list(ID_OF.values()), size=(9, 13)))
     image = halve_image(np.stack([ids] * 3, axis=-1))
     of_image = [list(ID_OF.values()).index(value) for value in image[..., 0].flat]
-    assert halve_label(ids).flatten().tolist() == of_image
+    assert halve_mask(ids).flatten().tolist() == of_image
 
 
 def test_images_of_all_cities_come_with_their_labels(tiny):

@@ -198,7 +198,7 @@ def test_after_too_many_breaks_the_next_run_goes_on(server, folder):
     with pytest.raises(DownloadError) as error:
         get(server, folder)
     assert things_in(folder.parent) == [f'{NAME}.part']
-    assert f'500.0 kB are in {part_of(folder)}; the same command goes on' in str(error.value)
+    assert f'500.0 kB are in {part_of(folder)}; the same command resumes' in str(error.value)
     get(server, folder)
     assert_complete(folder)
     assert (server.asked[5:], server.sent) == (['bytes=500000-'], len(TAR))
@@ -222,7 +222,7 @@ def test_an_unreachable_server_is_an_error_that_says_what_else_to_do(folder):
     assert re.search(f'Could not download {UNREACHABLE} .*refused', message)
     assert f'put the file in {folder.parent}' in message
     assert '--cfg-options data_root=/path/to/it' in message
-    assert 'goes on from there' not in message
+    assert 'resumes the download' not in message
 
 
 def test_a_tar_put_there_by_hand_is_unpacked(folder):
@@ -237,7 +237,7 @@ def test_another_file_than_expected_is_set_aside_and_fetched_anew(server, folder
     found = md5(server.content).hexdigest()
     with pytest.raises(DownloadError, match=f'is {found}, expected {MD5}: it is damaged') as error:
         get(server, folder)
-    assert f'It is {folder.parent}/{NAME}.wrong now, 38 bytes' in str(error.value)
+    assert f'renamed to {folder.parent}/{NAME}.wrong (38 bytes)' in str(error.value)
     assert things_in(folder.parent) == [f'{NAME}.wrong']
     server.content = TAR
     get(server, folder)
@@ -299,7 +299,7 @@ def test_two_threads_download_once(server, folder, capsys):
         list(pool.map(together, range(2)))
     assert_complete(folder)
     assert (len(server.asked), server.sent) == (1, len(TAR))
-    assert f'Waiting for another process, which is downloading {folder}' in capsys.readouterr().out
+    assert f'Waiting for another process that is downloading {folder}' in capsys.readouterr().out
 
 
 def test_two_processes_download_once(server, folder):

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from segkd_mm.datasets import resized_window as window
-from segkd_mm.datasets.resized_window import image_window, nearest
+from segkd_mm.datasets.resized_window import image_window, nearest_indices
 
 
 def coordinates(height, width):
@@ -63,4 +63,4 @@ def test_nearest_is_that_of_cv2(old):
     line = (np.arange(old, dtype=np.float32) + 1)[None]
     for new in range(1, 1000):
         resized = cv2.resize(line, (new, 1), interpolation=cv2.INTER_NEAREST)
-        assert np.array_equal(nearest(old, new) + 1, resized[0])
+        assert np.array_equal(nearest_indices(old, new) + 1, resized[0])

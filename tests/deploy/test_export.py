@@ -15,9 +15,16 @@ from torch import nn
 
 from segkd_mm.config import load_config
 from segkd_mm.deploy import load_runtime
-from segkd_mm.deploy.export import SAVERS, SUFFIXES, kept_if_good, needed, to_onnx, to_program
-from segkd_mm.deploy.graph import BinMeans, DeployedGraph
-from segkd_mm.deploy.images import Inputs, of_split
+from segkd_mm.deploy.export import (
+    SAVERS,
+    SUFFIXES,
+    export_libraries,
+    to_onnx,
+    to_program,
+    written_if_valid,
+)
+from segkd_mm.deploy.graph import DeployedGraph, MatmulAdaptiveAvgPool
+from segkd_mm.deploy.images import ModelInputs, images_of_split
 from segkd_mm.deploy.loading import without_auxiliary_heads
 from segkd_mm.deploy.parity import BOUNDS, measure_parity
 from segkd_mm.deploy.quantise import quantise
@@ -152,7 +159,7 @@ def test_an_exported_file_predicts_as_a_segmentor(student, logits_of, labels_of)
     image = torch.randint(0, 256, (3, 60, 83), dtype=torch.uint8)
     expected = predicted(student, image)
     for runtime in (logits_of['onnx'], labels_of['onnx']):
-        segmentor = MODELS.build(dict(type='RuntimeSegmentor', artefact=str(runtime.path)))
+        segmentor = MODELS.build(dict(type='RuntimeSegmentor', file=str(runtime.path)))
         assert isinstance(segmentor, RuntimeSegmentor)
         assert (predicted(segmentor, image) != expected).float().mean() < 1e-3
 
@@ -177,7 +184,7 @@ def test_bf16_of_torch_export_takes_and_gives_float32(student, tmp_path):
 @pytest.mark.parametrize('size', [(1, 1), (2, 5), (7, 13), (60, 45)])
 def test_means_over_bins_are_adaptive_average_pooling(bins, size):
     maps = torch.randn(2, 3, *size)
-    torch.testing.assert_close(BinMeans(bins)(maps), nn.AdaptiveAvgPool2d(bins)(maps))
+    torch.testing.assert_close(MatmulAdaptiveAvgPool(bins)(maps), nn.AdaptiveAvgPool2d(bins)(maps))
 
 
 def test_pyramid_pooling_is_exported_for_any_size():
@@ -229,16 +236,16 @@ def test_a_missing_library_is_named_with_what_to_install(monkeypatch, tmp_path):
     with pytest.raises(ImportError, match=expected):
         load_runtime(tmp_path / 'model.onnx')
     with pytest.raises(ImportError, match=expected):
-        needed('onnx', 'fp32')
+        export_libraries('onnx', 'fp32')
 
 
 def test_files_are_kept_together_or_not_at_all(tmp_path):
     out = tmp_path / 'made' / 'model.xml'
-    with kept_if_good(out) as aside:
+    with written_if_valid(out) as aside:
         aside.write_text('new')
         aside.with_suffix('.bin').write_text('weights')
     assert (out.read_text(), out.with_suffix('.bin').read_text()) == ('new', 'weights')
-    with pytest.raises(RuntimeError), kept_if_good(out) as aside:
+    with pytest.raises(RuntimeError), written_if_valid(out) as aside:
         aside.write_text('broken')
         raise RuntimeError
     assert out.read_text() == 'new'
@@ -254,8 +261,11 @@ def test_bf16_and_int8_of_a_trained_model_on_real_images(real_data, tmp_path):
     model.load_state_dict(rename_keys(state, TEACHER_KEYS, 'the weights'))
     graph = DeployedGraph(model, image_in=True).eval()
     exported = to_onnx(to_program(graph, image_in=True))
-    calibration = Inputs(of_split(config, 'train', 4, seed=0), model.data_preprocessor, True)
-    images = of_split(config, 'val', 2)
+    calibration, images = (
+        images_of_split(config, 'train', 4, seed=0),
+        images_of_split(config, 'val', 2),
+    )
+    calibration = ModelInputs(calibration, model.data_preprocessor, True)
     found = {}
     for precision in ('bf16', 'int8'):
         if precision == 'int8':
@@ -265,7 +275,7 @@ def test_bf16_and_int8_of_a_trained_model_on_real_images(real_data, tmp_path):
         runtime = load_runtime(tmp_path / f'{precision}.xml')
         found[precision] = measure_parity(model, runtime, images)
     assert found['bf16'].torch_miou > 50
-    assert found['bf16'].broken(BOUNDS['bf16']) == []
+    assert found['bf16'].violations(BOUNDS['bf16']) == []
     assert 0.005 < found['int8'].labels_differ < 0.05
     assert abs(found['int8'].miou - found['int8'].torch_miou) < 5
     sizes = [(tmp_path / f'{precision}.bin').stat().st_size for precision in found]

@@ -52,7 +52,7 @@ def test_the_same_model_differs_in_nothing():
         Model([LOGITS]), Runtime([LOGITS.clone()]), [sample(0, [[0, 1], [1, 0]])]
     )
     assert found == Parity(1, 0.0, 0.0, 0.0, 4.0, 100.0, 100.0)
-    assert all(found.broken(bounds) == [] for bounds in BOUNDS.values())
+    assert all(found.violations(bounds) == [] for bounds in BOUNDS.values())
 
 
 def test_differences_add_up_over_images():
@@ -104,7 +104,7 @@ def test_a_model_gets_what_it_takes(kind, dtype):
     ],
 )
 def test_what_lies_outside_the_bounds_is_said(change, bounds, said):
-    assert Parity(**{**vars(SAME), **change}).broken(bounds) == said
+    assert Parity(**{**vars(SAME), **change}).violations(bounds) == said
 
 
 def test_bounds_are_said_in_words():

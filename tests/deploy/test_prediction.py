@@ -12,7 +12,7 @@ from torch import nn
 
 from segkd_mm.cli import test as test_tool
 from segkd_mm.config import load_config
-from segkd_mm.deploy import labels_only
+from segkd_mm.deploy import without_logits
 
 CONFIG = 'student/mnv3s_slim_shapes.py'
 NORM = dict(type='BN')
@@ -54,7 +54,7 @@ def predict(model, size=(90, 150), number=1, **meta):
 def assert_same(model, **case):
     """With labels only and without: the same labels, and logits only without."""
     usual = predict(model, **case)
-    with labels_only(model):
+    with without_logits(model):
         fast = predict(model, **case)
     for wanted, found in zip(usual, fast, strict=True):
         assert 'seg_logits' in wanted
@@ -66,7 +66,7 @@ def assert_same(model, **case):
 def assert_as_ever(model, **case):
     """Labels only cannot be had: the prediction is the library's, logits and all."""
     usual = predict(model, **case)
-    with labels_only(model):
+    with without_logits(model):
         other = predict(model, **case)
     assert other[0].seg_logits.data.equal(usual[0].seg_logits.data)
     assert other[0].pred_sem_seg.data.equal(usual[0].pred_sem_seg.data)
@@ -78,7 +78,7 @@ def test_labels_are_those_of_the_library():
 
 def test_afterwards_the_logits_are_back():
     model = encoder_decoder()
-    with pytest.raises(KeyError), labels_only(model):
+    with pytest.raises(KeyError), without_logits(model):
         raise KeyError
     assert 'seg_logits' in predict(model)[0]
 
@@ -90,7 +90,7 @@ def test_padding_is_cut_off(align_corners):
         **preprocessor(test_cfg=dict(size_divisor=32)),
     )
     assert_same(model)
-    with labels_only(model):
+    with without_logits(model):
         assert predict(model)[0].pred_sem_seg.shape == (90, 150)
 
 
@@ -158,6 +158,6 @@ def test_the_test_tool_gives_the_same_result(shapes, tmp_path, monkeypatch):
 
     CHANGING = 'command', 'date', 'environment'
     fast = result('fast')
-    monkeypatch.setattr(test_tool, 'labels_only', nullcontext)
+    monkeypatch.setattr(test_tool, 'without_logits', nullcontext)
     assert fast == result('usual')
     assert sum(value > 0 for value in fast['per_class'].values() if value) > 1

@@ -3,8 +3,8 @@ import pytest
 from mmcv.image import imwrite
 
 from segkd_mm.doctor import Experiment, check_data
-from segkd_mm.doctor.data import _judge
-from segkd_mm.doctor.experiment import spread
+from segkd_mm.doctor.data import _balance_findings
+from segkd_mm.doctor.experiment import evenly_spaced
 
 
 def found(report, level):
@@ -12,9 +12,9 @@ def found(report, level):
 
 
 def test_indices_are_spread_evenly_and_none_comes_twice():
-    assert spread(10, 5) == [0, 2, 4, 6, 8]
-    assert spread(10, 4) == [0, 2, 5, 7]
-    assert spread(3, 20) == [0, 1, 2]
+    assert evenly_spaced(10, 5) == [0, 2, 4, 6, 8]
+    assert evenly_spaced(10, 4) == [0, 2, 5, 7]
+    assert evenly_spaced(3, 20) == [0, 1, 2]
 
 
 def test_the_shares_are_those_of_the_masks(tiny):
@@ -30,7 +30,7 @@ def test_the_shares_are_those_of_the_masks(tiny):
     assert [row['val, %'] for row in report.rows] == pytest.approx(shares)
     assert sum(row['train, %'] for row in report.rows) == pytest.approx(100)
     assert found(report, 'error') == []
-    assert found(report, 'ok')[0].startswith('train: 16 images, 16 looked at; ')
+    assert found(report, 'ok')[0].startswith('train: 16 images, 16 checked; ')
 
 
 @pytest.fixture
@@ -56,8 +56,8 @@ def masked(tmp_path, tiny):
 def test_shares_void_and_what_is_nowhere_by_hand(masked):
     report = check_data(masked([[0] * 6, [0] * 6, [0] * 3 + [1] * 3, [255] * 6]))
     assert [row['train, %'] for row in report.rows] == pytest.approx([100 * 15 / 18, 100 / 6, 0])
-    assert 'train: 1 images, 1 looked at; 25.0 % of the pixels are void.' in found(report, 'ok')
-    assert found(report, 'note') == ['In no mask looked at: car.']
+    assert 'train: 1 images, 1 checked; 25.0 % of the pixels are void.' in found(report, 'ok')
+    assert found(report, 'note') == ['In no checked mask: car.']
 
 
 def test_an_id_that_is_no_class_is_an_error_with_the_file_and_the_ids(masked):
@@ -79,8 +79,8 @@ def test_classes_are_told_apart_by_where_they_are():
         {'class': name, 'train, %': train, 'val, %': val}
         for name, train, val in [('a', 99.9, 98), ('b', 0.05, 1), ('c', 0, 1), ('d', 0, 0)]
     ]
-    assert [(f.level, f.text) for f in _judge(rows)] == [
-        ('warning', 'In val, but in no training mask looked at, so not learned: c.'),
-        ('note', 'In no mask looked at: d.'),
-        ('note', 'Below 0.1 % of the training pixels, so that IoU is noise: b.'),
+    assert [(f.level, f.text) for f in _balance_findings(rows)] == [
+        ('warning', 'In val, but in no checked training mask, so not learned: c.'),
+        ('note', 'In no checked mask: d.'),
+        ('note', 'Below 0.1 % of the training pixels, so that IoU is noisy: b.'),
     ]

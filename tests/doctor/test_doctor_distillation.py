@@ -8,9 +8,9 @@ import torch
 from mmengine.runner import Runner
 
 from segkd_mm.doctor import Experiment, check_accuracy, check_cost, check_gradients, check_taps
-from segkd_mm.doctor.accuracy import CONSTANT, STUDENT, _judge, _judge_crops
+from segkd_mm.doctor.accuracy import CONSTANT, STUDENT, _compare, _compare_crops
 from segkd_mm.doctor.finding import Report
-from segkd_mm.doctor.gradients import _judge as judge_pull
+from segkd_mm.doctor.gradients import _finding as gradient_finding
 from segkd_mm.evaluation import mean_iou
 
 FEATURE = dict(
@@ -44,15 +44,15 @@ def test_a_teacher_at_chance_is_an_error_and_one_below_the_student_a_warning(tea
         CONSTANT: np.array([[10, 0], [10, 0]]),  # 50 % IoU of one class, 0 of the other
     }
     report = Report('')
-    _judge(matrices, report, '3 images')
+    _compare(matrices, report, '3 images')
     (finding,) = report.findings
     assert finding.level == level and finding.text.startswith('teacher: ')
 
 
 def test_a_teacher_that_sees_much_less_in_crops_is_said():
-    (note,) = _judge_crops('teacher', 76.2, 51.1)
+    (note,) = _compare_crops('teacher', 76.2, 51.1)
     assert '51.1 mIoU on the training crops, 76.2 on whole images' in note.text
-    assert _judge_crops('teacher', 40, 38) == []
+    assert _compare_crops('teacher', 40, 38) == []
 
 
 def test_an_untrained_teacher_is_found_out(tiny):
@@ -62,7 +62,7 @@ def test_an_untrained_teacher_is_found_out(tiny):
     }  # fmt: skip
     assert [row['on'] for row in report.rows].count('training crops') == 1
     (error,) = found(report, 'error')
-    assert 'hardly more than guessing one class everywhere' in error
+    assert 'hardly more than predicting one class everywhere' in error
 
 
 def test_crops_and_images_of_several_sizes_are_padded_and_padding_does_not_count(tiny):
@@ -165,12 +165,12 @@ def test_a_term_before_the_backbones_outputs_is_compared_by_its_parameters(tiny)
 
 @pytest.mark.parametrize(
     ('ratio', 'scheduled', 'level', 'words'),
-    [(40, False, 'warning', 'about 0.05 makes them equal'), (40, True, 'note', '40 times as hard'),
+    [(40, False, 'warning', 'about 0.05 makes them equal'), (40, True, 'note', 'is 40 times'),
      (1.5, False, 'ok', '1.5 times'), (0.001, False, 'warning', 'about 2e+03'),
      (0, False, 'warning', 'or another tap')],
 )  # fmt: skip
-def test_what_is_said_of_a_pull(ratio, scheduled, level, words):
-    finding = judge_pull('x', ratio, 2.0, scheduled)
+def test_the_finding_depends_on_the_ratio_of_the_gradients(ratio, scheduled, level, words):
+    finding = gradient_finding('x', ratio, 2.0, scheduled)
     assert finding.level == level
     assert words in f'{finding.text} {finding.advice}'
 

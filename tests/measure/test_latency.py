@@ -68,7 +68,7 @@ def test_peak_memory_is_weights_and_what_lives_at_once():
 
 
 def test_latency_by_hand():
-    summary = latency.Latency.of([0.03, 0.01, 0.1, 0.02, 0.04], batch=2)
+    summary = latency.Latency.from_seconds([0.03, 0.01, 0.1, 0.02, 0.04], batch=2)
     assert summary.median_ms == pytest.approx(30)
     # The 90th percentile of 5 times lies 0.6 of the way from the 4th to the 5th.
     assert summary.p90_ms == pytest.approx(40 + 0.6 * 60)

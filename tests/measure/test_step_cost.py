@@ -4,7 +4,7 @@ import torch
 from segkd_mm.config import load_config
 from segkd_mm.measure import latency
 from segkd_mm.measure.step_cost import (
-    TermsAlone,
+    TermsStep,
     TrainingStep,
     build_model,
     random_batch,
@@ -41,7 +41,7 @@ def test_the_terms_alone_are_those_of_a_step(tiny):
     config.model.student.decode_head.dropout_ratio = 0
     model = build_model(config, CPU)
     batch = random_batch(2, (64, 64), config.num_classes)
-    run = TermsAlone(model, batch)
+    run = TermsStep(model, batch)
     run()
     (tapped,) = run.student.values()
     alone = run.terms['logits'](tapped, run.teacher, run.labels)

@@ -3,7 +3,7 @@
 import pytest
 from made_up_results import SERVER, by_seed, result
 
-from segkd_mm.results.statistics import compare, paired_p, table_rows
+from segkd_mm.results.statistics import leaderboard_rows, paired_p, table_rows
 
 
 def test_the_paired_test_by_hand():
@@ -17,7 +17,7 @@ def test_the_paired_test_by_hand():
 
 def test_a_method_is_held_against_the_baseline_seed_by_seed():
     methods = {'plain': by_seed(40.0, 41.0, 42.0), 'kd': by_seed(41.0, 43.0, 45.0, teacher=51.0)}
-    kd, plain = compare(methods, 'plain')
+    kd, plain = leaderboard_rows(methods, 'plain')
     assert (kd.method, kd.mean, kd.std, kd.teacher) == ('kd', 43.0, 2.0, 51.0)
     assert (plain.mean, plain.std, plain.gain) == (41.0, 1.0, None)
     assert kd.gain.mean == 2.0
@@ -31,7 +31,7 @@ def test_only_seeds_that_both_have_are_compared():
         'kd': {1: result(30.0), 2: result(51.0), 0: result(43.0)},
         'once': {7: result(60.0)},
     }
-    once, plain, kd = compare(methods, 'plain')
+    once, plain, kd = leaderboard_rows(methods, 'plain')
     assert [row.method for row in (once, plain, kd)] == ['once', 'plain', 'kd']
     assert sorted(kd.gain.seeds) == [0, 2]
     assert kd.gain.mean == 2.0  # (43 + 51) / 2 - (40 + 50) / 2
@@ -40,13 +40,13 @@ def test_only_seeds_that_both_have_are_compared():
 
 
 def test_a_single_seed_is_marked_and_has_no_deviation():
-    rows = compare({'plain': by_seed(40.0, 42.0), 'kd': by_seed(41.0)}, 'plain')
+    rows = leaderboard_rows({'plain': by_seed(40.0, 42.0), 'kd': by_seed(41.0)}, 'plain')
     kd = next(row for row in table_rows(rows) if row['method'] == 'kd')
     assert (kd['seeds'], kd['±'], kd['p'], kd['gain']) == ('1 seed', None, None, 1.0)
 
 
 def test_a_teacher_below_the_baseline_leaves_no_gap():
-    rows = compare({'plain': by_seed(40.0), 'kd': by_seed(41.0, teacher=39.0)}, 'plain')
+    rows = leaderboard_rows({'plain': by_seed(40.0), 'kd': by_seed(41.0, teacher=39.0)}, 'plain')
     assert rows[0].gain.of_gap is None
 
 
@@ -56,10 +56,12 @@ def test_step_time_is_compared_on_the_same_hardware_alone():
         0: result(1.0, seconds=3.0), 1: result(1.0, seconds=2.0),
         2: result(1.0, seconds=90.0, machine=other), 3: result(1.0, seconds=2.2),
     }  # fmt: skip
-    (_, row) = compare({'plain': by_seed(1.0, 1.0, 1.0, 1.0, seconds=2.0), 'kd': kd}, 'plain')
+    (_, row) = leaderboard_rows(
+        {'plain': by_seed(1.0, 1.0, 1.0, 1.0, seconds=2.0), 'kd': kd}, 'plain'
+    )
     assert row.gain.step_time == pytest.approx(1.1)  # the middle of 1.5, 1 and 1.1
     elsewhere = {0: result(1.0, machine=other)}
-    (_, row) = compare({'plain': by_seed(1.0), 'kd': elsewhere}, 'plain')
+    (_, row) = leaderboard_rows({'plain': by_seed(1.0), 'kd': elsewhere}, 'plain')
     assert row.gain.step_time is None
 
 
@@ -68,7 +70,7 @@ def test_gains_by_class_leave_out_classes_without_an_iou():
             1: result(1.0, per_class={'sky': 20.0, 'pole': 4.0, 'road': None})}  # fmt: skip
     kd = {0: result(2.0, per_class={'sky': 13.0, 'pole': 5.0, 'road': None}),
           1: result(2.0, per_class={'sky': 21.0, 'pole': 6.0, 'road': 3.0})}  # fmt: skip
-    (row, _) = compare({'plain': base, 'kd': kd}, 'plain')
+    (row, _) = leaderboard_rows({'plain': base, 'kd': kd}, 'plain')
     assert row.gain.per_class == {'sky': 2.0, 'pole': 2.0, 'road': None}
 
 
@@ -83,21 +85,21 @@ def test_gains_by_class_leave_out_classes_without_an_iou():
 )
 def test_what_cannot_be_compared_is_an_error(odd, said):
     with pytest.raises(ValueError, match=said):
-        compare({'a': {0: result(1.0), 1: odd}}, 'a')
+        leaderboard_rows({'a': {0: result(1.0), 1: odd}}, 'a')
 
 
 def test_methods_without_a_result_are_left_out_and_so_may_be_the_baseline():
-    (row,) = compare({'plain': {}, 'kd': by_seed(1.0)}, 'plain')
+    (row,) = leaderboard_rows({'plain': {}, 'kd': by_seed(1.0)}, 'plain')
     assert (row.method, row.gain) == ('kd', None)
-    assert compare({'plain': {}}, 'plain') == []
+    assert leaderboard_rows({'plain': {}}, 'plain') == []
 
 
 def test_a_line_of_the_table():
     methods = {'plain': by_seed(40.0, 41.0, 42.0), 'kd': by_seed(41.0, 43.0, 45.0, teacher=51.0)}
-    kd, _ = table_rows(compare(methods, 'plain'))
+    kd, _ = table_rows(leaderboard_rows(methods, 'plain'))
     assert kd == {
         'method': 'kd', 'mIoU': 43.0, '±': 2.0, 'seeds': '3', 'gain': 2.0, 'p': '0.074',
         '% of the gap': pytest.approx(20.0), 'teacher': 51.0, 'x step time': 1.0,
     }  # fmt: skip
     sure = {'plain': by_seed(1.0, 2.0, 3.0), 'kd': by_seed(2.0, 3.0, 4.0 + 1e-3)}
-    assert table_rows(compare(sure, 'plain'))[0]['p'] == '< 0.001'
+    assert table_rows(leaderboard_rows(sure, 'plain'))[0]['p'] == '< 0.001'

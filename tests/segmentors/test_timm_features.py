@@ -101,7 +101,7 @@ def test_the_normalisation_is_timms(model, mean):
 
 @pytest.mark.parametrize('mode', ['loss', 'predict'])
 def test_asked_for_classes_it_says_that_it_has_none(mode):
-    with pytest.raises(NotImplementedError, match=rf'no classes, so that there is no {mode}'):
+    with pytest.raises(NotImplementedError, match=rf"no classes, so it has no mode '{mode}'"):
         MODELS.build(CNN)(torch.zeros(1, 3, 64, 64), mode=mode)
 
 

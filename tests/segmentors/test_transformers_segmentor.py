@@ -307,7 +307,7 @@ def test_a_model_out_of_reach_is_an_error_that_says_how_to_use_a_folder(name, mo
 
 
 def test_a_model_that_is_not_for_segmentation_is_an_error_that_lists_those_that_are():
-    with pytest.raises(ValueError, match=r"type 'bert' has no .*segformer.*upernet.*mask2former"):
+    with pytest.raises(ValueError, match=r"type is 'bert', .*segformer.*upernet.*mask2former"):
         build({'model_type': 'bert'})
 
 

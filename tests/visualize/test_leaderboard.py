@@ -5,7 +5,7 @@ from made_up_results import by_seed, result
 from matplotlib.colors import to_hex
 from matplotlib.image import imread
 
-from segkd_mm.results.statistics import compare
+from segkd_mm.results.statistics import leaderboard_rows
 from segkd_mm.visualize.leaderboard import ABOVE, BELOW, draw_class_gains, draw_leaderboard
 from segkd_mm.visualize.style import MUTED
 
@@ -18,7 +18,7 @@ def rows():
         'a_method_of_a_rather_long_name': by_seed(44.5, 45.0, teacher=60.0),
         'once': by_seed(43.0, teacher=60.0),
     }
-    return compare(methods, 'plain')
+    return leaderboard_rows(methods, 'plain')
 
 
 def test_a_dot_a_seed_from_the_best_down_with_the_baseline_as_a_line(tmp_path, figures, rows):
@@ -43,7 +43,7 @@ def test_a_dot_a_seed_from_the_best_down_with_the_baseline_as_a_line(tmp_path, f
 @pytest.mark.parametrize('methods', [1, 20])
 def test_names_and_numbers_neither_overlap_nor_are_clipped(tmp_path, figures, methods):
     results = {f'method_{i}': by_seed(40.0 + i, 41.0 + i) for i in range(methods)}
-    draw_leaderboard(tmp_path / 'a.png', compare(results, 'method_0'), 'data')
+    draw_leaderboard(tmp_path / 'a.png', leaderboard_rows(results, 'method_0'), 'data')
     (axes,) = figures[0].axes
     for texts in (axes.get_yticklabels(), axes.texts):
         boxes = sorted((text.get_window_extent() for text in texts), key=lambda box: box.y0)
@@ -55,7 +55,7 @@ def test_names_and_numbers_neither_overlap_nor_are_clipped(tmp_path, figures, me
 def test_gains_by_class_are_written_where_they_are_known(tmp_path, figures):
     base = {0: result(40.0, per_class={'sky': 90.0, 'pole': None, 'road': 80.0})}
     kd = {0: result(41.0, per_class={'sky': 90.04, 'pole': 5.0, 'road': 76.5})}
-    draw_class_gains(tmp_path / 'a.png', compare({'plain': base, 'kd': kd}, 'plain'))
+    draw_class_gains(tmp_path / 'a.png', leaderboard_rows({'plain': base, 'kd': kd}, 'plain'))
     (axes,) = figures[0].axes
     assert [label.get_text() for label in axes.get_yticklabels()] == ['kd']
     assert [label.get_text() for label in axes.get_xticklabels()] == ['sky', 'pole', 'road']
@@ -66,5 +66,5 @@ def test_gains_by_class_are_written_where_they_are_known(tmp_path, figures):
 
 def test_without_a_gain_there_is_nothing_to_draw(tmp_path):
     with pytest.raises(ValueError, match='no method has a seed in common with the baseline'):
-        draw_class_gains(tmp_path / 'a.png', compare({'plain': by_seed(1.0)}, 'plain'))
+        draw_class_gains(tmp_path / 'a.png', leaderboard_rows({'plain': by_seed(1.0)}, 'plain'))
     assert list(tmp_path.iterdir()) == []

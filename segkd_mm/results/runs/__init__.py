@@ -1,1 +1,1 @@
-"""The trainings of a comparison: run what is missing, several at once, resumable."""
+"""Training and testing of several configs with several seeds, in parallel and resumable."""

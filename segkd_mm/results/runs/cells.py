@@ -1,4 +1,4 @@
-"""The cells of a comparison, each config with each seed, and what tells their trainings apart."""
+"""Cells of a comparison (a config with a seed each) and the hashes of their configs."""
 
 import argparse
 import json
@@ -14,13 +14,13 @@ from mmengine.config import Config, DictAction
 from segkd_mm.config import NEW_KEY, load_config
 from segkd_mm.results.files import read_results
 
-# Of a config, what decides what is learned and on what it is tested.
-DECISIVE = (
+# Config keys that affect the trained weights or the test.
+RESULT_KEYS = (
     'model', 'train_dataloader', 'val_dataloader', 'test_dataloader', 'optim_wrapper',
     'param_scheduler', 'train_cfg', 'custom_hooks', 'load_from',
 )  # fmt: skip
-# Below those, what does not: where files lie, and how fast they are read.
-IDLE = {
+# Keys below those that do not: locations of files and options of data loading.
+IGNORED_KEYS = {
     'data_root', 'work_dir', 'cache', 'download', 'num_workers', 'persistent_workers',
     'pin_memory', 'prefetch_factor',
 }  # fmt: skip
@@ -30,10 +30,10 @@ HASH_FILE = 'config_hash'
 
 @dataclass(frozen=True)
 class Method:
-    """One config of a comparison.
+    """A config of a comparison.
 
     Attributes:
-        path: As it was named.
+        path: Path or name of the config, as given.
         cfg_options: Its ``--cfg-options``, ``KEY=VALUE`` each.
         config: The config with these options.
     """
@@ -43,8 +43,8 @@ class Method:
     config: Config
 
     @classmethod
-    def of(cls, path: str, cfg_options: Sequence[str] = ()) -> 'Method':
-        """Read a config; ``model.teacher.*`` applies to the configs that have a teacher."""
+    def load(cls, path: str, cfg_options: Sequence[str] = ()) -> 'Method':
+        """Read a config; ``model.teacher.*`` options apply only if it has a teacher."""
         teacher = load_config(path).model.get('teacher')
         options = [_teacher_option(option, teacher) for option in cfg_options]
         options = [option for option in options if option]
@@ -52,27 +52,28 @@ class Method:
 
     @property
     def name(self) -> str:
-        """What the files and the tables call it."""
+        """Name in files and tables."""
         return Path(self.path).stem
 
     @property
     def config_hash(self) -> str:
-        """A sha256 of what decides the result, seed aside.
+        """Sha256 of the settings that affect the result, without the seed.
 
-        That is :data:`DECISIVE` without :data:`IDLE`. Of a path its last part counts, so that data
-        and weights may lie elsewhere on another machine.
+        These are :data:`RESULT_KEYS` without :data:`IGNORED_KEYS`. Only the last part of a path
+        counts, so that data and weights may be elsewhere on another machine.
         """
-        decisive = {key: self.config.get(key) for key in DECISIVE}
-        return hash_of(decisive)
+        return tree_hash({key: self.config.get(key) for key in RESULT_KEYS})
 
 
 @dataclass(frozen=True)
 class Cell:
-    """One training of a comparison and its test.
+    """A training of a comparison, and its test: a method with a seed.
 
     Attributes:
-        result: The file of its result.
-        work_dir: Where it is trained.
+        method: The config.
+        seed: Seed of the training.
+        result: File of its result.
+        work_dir: Work directory of the training.
     """
 
     method: Method
@@ -82,7 +83,7 @@ class Cell:
 
     @property
     def name(self) -> str:
-        """What messages call it."""
+        """Name in messages."""
         return f'{self.method.name}/{self.seed}'
 
     @property
@@ -91,19 +92,19 @@ class Cell:
         return self.result.is_file()
 
 
-def cells_of(
+def make_cells(
     methods: Sequence[Method], seeds: Sequence[int], results: Path, work_dirs: Path
 ) -> list[Cell]:
-    """All cells, seed by seed: a comparison that is stopped is a fair one as far as it went.
+    """Make the cells, ordered by seed, so that an interrupted comparison is still fair.
 
     Raises:
         ValueError: Two configs have the same name.
     """
-    twice = [name for name, count in Counter(m.name for m in methods).items() if count > 1]
-    if twice:
+    duplicates = [name for name, count in Counter(m.name for m in methods).items() if count > 1]
+    if duplicates:
         raise ValueError(
-            f'Several configs are called {", ".join(twice)}; results are kept by that name, so '
-            'rename all but one.'
+            f'Several configs are called {", ".join(duplicates)}; results are stored by that '
+            'name, so rename all but one.'
         )
     return [
         Cell(
@@ -118,60 +119,62 @@ def cells_of(
 
 
 def check_hashes(cells: Sequence[Cell]) -> None:
-    """Hold what is there already, results and begun trainings, against the configs.
+    """Check that existing results and unfinished trainings were made with the same configs.
 
     Raises:
-        ValueError: Something was made with another config; lists all, and says what to do.
+        ValueError: Some were made with another config; lists all, and says what to do.
     """
-    foreign = [f'  {where}: {found}' for cell in cells for where, found in _foreign(cell)]
-    if foreign:
+    outdated = [f'  {path}: {reason}' for cell in cells for path, reason in _outdated(cell)]
+    if outdated:
         raise ValueError(
-            'Made with a config that is not what it is now:\n' + '\n'.join(foreign)
+            'The config has changed since these were made:\n' + '\n'.join(outdated)
             + '\nGive the config and the options with which they were made, or another --results; '
             'or delete what is named here to run it again.'
         )  # fmt: skip
 
 
-def _foreign(cell: Cell) -> list[tuple[Path, str]]:
-    wanted, found = cell.method.config_hash, {}
+def _outdated(cell: Cell) -> list[tuple[Path, str]]:
+    expected, found = cell.method.config_hash, {}
     if cell.is_done:
         (result,) = read_results([cell.result])
-        if result.get('config_hash') == wanted:
-            return []  # whatever else was begun since
+        if result.get('config_hash') == expected:
+            return []
         found[cell.result] = result.get('config_hash')
-    begun = cell.work_dir / HASH_FILE
-    if begun.is_file():
-        found[cell.work_dir] = begun.read_text().strip()
+    hash_file = cell.work_dir / HASH_FILE
+    if hash_file.is_file():
+        found[cell.work_dir] = hash_file.read_text().strip()
     return [
-        (where, f'config hash {(had or "none")[:12]}, now {wanted[:12]}')
-        for where, had in found.items()
-        if had != wanted
+        (path, f'config hash {(found_hash or "none")[:12]}, now {expected[:12]}')
+        for path, found_hash in found.items()
+        if found_hash != expected
     ]
 
 
 def lock_file(result: Path) -> Path:
-    """The file that is locked while RESULTS/<folder>/<name>.json is made; its folder is made."""
+    """Lock file of a result RESULTS/<folder>/<name>.json; its folder is created."""
     folder = result.parents[1] / LOCKS
     folder.mkdir(parents=True, exist_ok=True)
     return folder / f'{result.parent.name}.{result.stem}.lock'
 
 
-def hash_of(tree: Any) -> str:
-    """A sha256 of nested dicts and lists, without what does not decide a result."""
-    text = json.dumps(_decisive(tree), sort_keys=True, default=str)
+def tree_hash(tree: Any) -> str:
+    """Sha256 of nested dicts and lists, without :data:`IGNORED_KEYS` and folders of paths."""
+    text = json.dumps(_relevant(tree), sort_keys=True, default=str)
     return sha256(text.encode()).hexdigest()
 
 
-def _decisive(tree: Any) -> Any:
+def _relevant(tree: Any) -> Any:
     if isinstance(tree, dict):
-        return {str(key): _decisive(value) for key, value in tree.items() if key not in IDLE}
+        return {
+            str(key): _relevant(value) for key, value in tree.items() if key not in IGNORED_KEYS
+        }
     if isinstance(tree, list | tuple):
-        return [_decisive(item) for item in tree]
+        return [_relevant(item) for item in tree]
     return tree.rsplit('/', 1)[-1] if isinstance(tree, str) else tree
 
 
 def _teacher_option(option: str, teacher: dict | None) -> str | None:
-    """An option as a config takes it: a teacher may be nested in one of whole images, or absent."""
+    """Adapt a ``model.teacher.*`` option to a config: nested teacher, or None without one."""
     new, prefix, rest = option.partition('model.teacher.')
     if not prefix or new not in ('', NEW_KEY):
         return option
@@ -183,7 +186,7 @@ def _teacher_option(option: str, teacher: dict | None) -> str | None:
 
 
 def parse_options(options: Sequence[str]) -> dict[str, Any]:
-    """``--cfg-options`` as mmengine reads them."""
+    """Parse ``--cfg-options`` as mmengine does."""
     parser = argparse.ArgumentParser()
     parser.add_argument('--options', nargs='*', action=DictAction, default={})
     return parser.parse_args(['--options', *options]).options

@@ -1,4 +1,4 @@
-"""Processes that a comparison starts, and stops when it is stopped."""
+"""Subprocesses of a comparison, which can all be stopped together."""
 
 import os
 import signal
@@ -9,19 +9,19 @@ from pathlib import Path
 from threading import Lock
 
 LAST_LINES = 12
-PATIENCE = 10  # seconds between asking a process to stop and stopping it
+TERMINATE_SECONDS = 10  # between SIGTERM and SIGKILL
 
 
-class ChildFailed(RuntimeError):
-    """A process ended with an error; says where its log is and how that ends."""
+class ProcessFailed(RuntimeError):
+    """Error of a failed process; names its log file and shows the end of it."""
 
 
-class Stopped(RuntimeError):
-    """A process was stopped, or not begun any more."""
+class ProcessStopped(RuntimeError):
+    """Error of a process that was stopped, or not started after :meth:`Processes.stop`."""
 
 
-class Children:
-    """Run commands from any number of threads; :meth:`stop` ends those that run and all to come."""
+class Processes:
+    """Runs commands as subprocesses, from any number of threads, until :meth:`stop`."""
 
     def __init__(self) -> None:
         self._running: set[subprocess.Popen] = set()
@@ -29,58 +29,58 @@ class Children:
         self._stopped = False
 
     def run(self, command: Sequence[str], log: Path, variables: Mapping[str, str]) -> None:
-        """Run a command to its end, its output at the end of a log.
+        """Run a command and wait for its end.
 
         Args:
-            command: Its words.
-            log: File to which its output is added.
-            variables: Of the environment, beside those of this process.
+            command: Program and arguments.
+            log: File to which its output is appended.
+            variables: Environment variables in addition to those of this process.
 
         Raises:
-            ChildFailed: It failed.
-            Stopped: It was stopped.
+            ProcessFailed: The exit code is not 0.
+            ProcessStopped: The process was stopped.
         """
         with log.open('ab') as output:
-            child = self._start(command, output, {**os.environ, **variables})
+            process = self._start(command, output, {**os.environ, **variables})
             try:
-                code = child.wait()
+                code = process.wait()
             finally:
                 with self._lock:
-                    self._running.discard(child)
+                    self._running.discard(process)
         if self._stopped:
-            raise Stopped
+            raise ProcessStopped
         if code:
-            raise ChildFailed(f'exit code {code}; the end of {log}:\n{_tail(log)}')
+            raise ProcessFailed(f'exit code {code}; the end of {log}:\n{_tail(log)}')
 
     def _start(self, command: Sequence[str], output, environment: dict) -> subprocess.Popen:
         with self._lock:
             if self._stopped:
-                raise Stopped
-            # In a session of its own, Ctrl-C reaches it through stop() alone, with its workers.
-            child = subprocess.Popen(
+                raise ProcessStopped
+            # In its own session, Ctrl-C does not reach it and its workers; stop() ends them.
+            process = subprocess.Popen(
                 command, stdout=output, stderr=output, stdin=subprocess.DEVNULL, env=environment,
                 start_new_session=True,
             )  # fmt: skip
-            self._running.add(child)
-            return child
+            self._running.add(process)
+            return process
 
     def stop(self) -> None:
-        """End all processes and their workers."""
+        """End all processes and their workers, and prevent new ones."""
         with self._lock:
             self._stopped = True
             running = list(self._running)
-        for child in running:
-            _signal(child, signal.SIGTERM)
-        for child in running:
+        for process in running:
+            _signal(process, signal.SIGTERM)
+        for process in running:
             try:
-                child.wait(PATIENCE)
+                process.wait(TERMINATE_SECONDS)
             except subprocess.TimeoutExpired:
-                _signal(child, signal.SIGKILL)
+                _signal(process, signal.SIGKILL)
 
 
-def _signal(child: subprocess.Popen, number: int) -> None:
-    with suppress(ProcessLookupError):  # it may just have ended
-        os.killpg(child.pid, number)
+def _signal(process: subprocess.Popen, number: int) -> None:
+    with suppress(ProcessLookupError):  # it has already ended
+        os.killpg(process.pid, number)
 
 
 def _tail(log: Path) -> str:

@@ -1,4 +1,4 @@
-"""What people see of a comparison while it runs."""
+"""Console progress of a comparison's runs."""
 
 from threading import Lock
 from time import monotonic
@@ -9,17 +9,17 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from segkd_mm.results.tables import wide_console
 
 
-class Watch:
-    """A bar over the runs with the time left and what is under way; a line as each ends.
+class RunProgress:
+    """Progress bar with remaining time and active runs; prints a line per start and end of a run.
 
     Args:
         total: Number of runs.
-        jobs: How many run at once.
+        jobs: Number of runs at a time.
     """
 
     def __init__(self, total: int, jobs: int) -> None:
         self.total, self.jobs = total, jobs
-        self._began: dict[str, float] = {}
+        self._start_times: dict[str, float] = {}
         self._seconds: list[float] = []
         self._lock = Lock()
         self._progress = Progress(
@@ -32,7 +32,7 @@ class Watch:
         )
         self._task = self._progress.add_task('', total=total)
 
-    def __enter__(self) -> 'Watch':
+    def __enter__(self) -> 'RunProgress':
         self._progress.start()
         return self
 
@@ -44,36 +44,35 @@ class Watch:
     ) -> None:
         self._progress.stop()
 
-    def begin(self, name: str) -> None:
-        """A run begins."""
+    def start(self, name: str) -> None:
+        """Report that a run starts."""
         with self._lock:
-            self._began[name] = monotonic()
-            self._say(f'{name}: begins')
+            self._start_times[name] = monotonic()
+            self._print(f'{name}: started')
 
-    def end(self, name: str, how: str) -> None:
-        """A run ended, in one way or the other."""
+    def finish(self, name: str, outcome: str) -> None:
+        """Report that a run ended, with its score or the reason."""
         with self._lock:
-            seconds = monotonic() - self._began.pop(name)
+            seconds = monotonic() - self._start_times.pop(name)
             self._seconds.append(seconds)
-            self._say(f'{name}: {how}, after {clock(seconds)}')
+            self._print(f'{name}: {outcome}, after {clock(seconds)}')
 
-    def _say(self, line: str) -> None:
+    def _print(self, line: str) -> None:
         self._progress.console.print(line, soft_wrap=True, markup=False, highlight=False)
-        now = ', '.join(self._began)
-        about = f'{self._left()}{now}'
-        self._progress.update(self._task, completed=len(self._seconds), description=about)
+        description = f'{self._remaining()}{", ".join(self._start_times)}'
+        self._progress.update(self._task, completed=len(self._seconds), description=description)
 
-    def _left(self) -> str:
-        """About how long it takes from now, by the mean of what ended."""
+    def _remaining(self) -> str:
+        """Estimated remaining time, from the mean time of finished runs."""
         if not self._seconds:
             return ''
         mean = sum(self._seconds) / len(self._seconds)
-        left = mean * (self.total - len(self._seconds)) / self.jobs
-        return f'about {clock(left)} left; '
+        remaining = mean * (self.total - len(self._seconds)) / self.jobs
+        return f'about {clock(remaining)} left; '
 
 
 def clock(seconds: float) -> str:
-    """Hours, minutes and seconds."""
+    """Format seconds as hours, minutes and seconds."""
     minutes, seconds = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f'{hours}:{minutes:02}:{seconds:02}'

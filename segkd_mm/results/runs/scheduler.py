@@ -1,4 +1,4 @@
-"""Run many cells, several at once; one that fails does not stop the others."""
+"""Parallel execution of a comparison's cells; a failed one does not stop the others."""
 
 import os
 from collections.abc import Callable, Sequence
@@ -10,51 +10,56 @@ from queue import SimpleQueue
 import torch
 
 from segkd_mm.results.runs.cells import Cell
-from segkd_mm.results.runs.processes import Children, Stopped
-from segkd_mm.results.runs.progress import Watch
-from segkd_mm.results.runs.training import Execute, RunElsewhere
+from segkd_mm.results.runs.processes import Processes, ProcessStopped
+from segkd_mm.results.runs.progress import RunProgress
+from segkd_mm.results.runs.training import AlreadyRunning, Execute
 
 
 @dataclass
 class Outcome:
-    """What did not come to a result: by name of the cell why it failed; those run elsewhere."""
+    """The cells that gave no result.
+
+    Attributes:
+        failed: Error message by name of the cell.
+        already_running: Names of the cells that another process runs.
+    """
 
     failed: dict[str, str] = field(default_factory=dict)
-    elsewhere: list[str] = field(default_factory=list)
+    already_running: list[str] = field(default_factory=list)
 
 
 def run_cells(
-    cells: Sequence[Cell], jobs: int, run: Callable[[Cell, Execute], dict], watch: Watch
+    cells: Sequence[Cell], jobs: int, run: Callable[[Cell, Execute], dict], progress: RunProgress
 ) -> Outcome:
-    """Run cells in their order, ``jobs`` at a time.
+    """Run cells in order, ``jobs`` at a time.
 
-    When it is interrupted, as by Ctrl-C, it stops all processes and passes the exception on.
+    An exception such as KeyboardInterrupt stops all processes and is raised again.
 
     Args:
-        cells: What to run.
-        jobs: How many at once; each has its share of the cores, and one of the GPUs.
-        run: Runs a cell, by commands that it gives to its second argument; gives out its result.
-        watch: Shows what begins and ends.
+        cells: The cells to run.
+        jobs: Number of cells at a time; each gets its share of the cores, and one of the GPUs.
+        run: Runs a cell and returns its result; executes commands by its second argument.
+        progress: Reports the start and end of cells.
     """
-    outcome, children, free = Outcome(), Children(), SimpleQueue()
+    outcome, processes, available = Outcome(), Processes(), SimpleQueue()
     for job in range(jobs):
-        free.put(variables_of(job, jobs))
+        available.put(job_environment(job, jobs))
 
     def work(cell: Cell) -> None:
-        variables = free.get()
-        watch.begin(cell.name)
-        watch.end(cell.name, _attempt(cell, partial(children.run, variables=variables)))
-        free.put(variables)
+        variables = available.get()
+        progress.start(cell.name)
+        progress.finish(cell.name, attempt(cell, partial(processes.run, variables=variables)))
+        available.put(variables)
 
-    def _attempt(cell: Cell, execute: Execute) -> str:
+    def attempt(cell: Cell, execute: Execute) -> str:
         try:
             return f'mIoU {run(cell, execute)["metrics"]["mIoU"]:.2f}'
-        except RunElsewhere:
-            outcome.elsewhere.append(cell.name)
-            return 'another process is at it'
-        except Stopped:
+        except AlreadyRunning:
+            outcome.already_running.append(cell.name)
+            return 'already running in another process'
+        except ProcessStopped:
             return 'stopped'
-        except Exception as error:  # whatever it is, the others go on
+        except Exception as error:  # must not stop the other cells
             outcome.failed[cell.name] = f'{type(error).__name__}: {error}'
             return 'failed'
 
@@ -64,15 +69,15 @@ def run_cells(
             wait(futures)
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
-            children.stop()
+            processes.stop()
             raise
     return outcome
 
 
-def variables_of(job: int, jobs: int) -> dict[str, str]:
-    """Variables of the environment that give a job its share of the machine.
+def job_environment(job: int, jobs: int) -> dict[str, str]:
+    """Environment variables that give a job its share of the cores and GPUs.
 
-    A number of threads that is set already stays.
+    OMP_NUM_THREADS is kept if it is set.
     """
     cores = len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count()
     threads = os.environ.get('OMP_NUM_THREADS', str(max(cores // jobs, 1)))
@@ -83,7 +88,7 @@ def variables_of(job: int, jobs: int) -> dict[str, str]:
 
 def cuda_devices() -> list[str]:
     """Names of the GPUs that this process may use."""
-    named = os.environ.get('CUDA_VISIBLE_DEVICES')
-    if named is not None:
-        return [name for name in named.split(',') if name]
+    visible = os.environ.get('CUDA_VISIBLE_DEVICES')
+    if visible is not None:
+        return [name for name in visible.split(',') if name]
     return [str(number) for number in range(torch.cuda.device_count())]

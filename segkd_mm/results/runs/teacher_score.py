@@ -1,4 +1,4 @@
-"""The teacher's own test result: what a student could reach at best by imitation."""
+"""Test scores of teachers, for comparison with their students."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -18,7 +18,7 @@ from segkd_mm.distill.class_map import ClassMap
 from segkd_mm.distill.teacher import Teacher
 from segkd_mm.evaluation import class_scores, mean_iou
 from segkd_mm.results.files import read_results, write_result
-from segkd_mm.results.runs.cells import hash_of, lock_file
+from segkd_mm.results.runs.cells import lock_file, tree_hash
 from segkd_mm.whole_image.builder import count_pixels
 from segkd_mm.whole_image.cached_teacher import made_from
 from segkd_mm.whole_image.images import WholeImages
@@ -28,30 +28,30 @@ FOLDER = 'teachers'
 
 
 def test_teacher(config: Config, results: Path) -> dict | None:
-    """What a distillation's teacher scores on the test split; of several the best one.
+    """Test the teacher of a distillation config on the test split; the best one of several.
 
-    It is shown the whole of each image, in the view of a ``CachedTeacher``, and predicts for all
-    pixels as :class:`mmseg.evaluation.IoUMetric` counts them. Measured once: it is kept in
-    ``RESULTS/teachers/<hash>.json``.
+    The teacher sees whole images, in the view of a ``CachedTeacher``, and is scored like
+    :class:`mmseg.evaluation.IoUMetric`. The score is stored in ``RESULTS/teachers/<hash>.json`` and
+    not measured again.
 
     Returns:
         ``mIoU`` in percent, ``view``, ``checkpoint``, the sha256 of the ``weights`` and the
-        ``file``; None of a model without a teacher, or whose teacher gives features alone.
+        ``file``; None for a model without a teacher, or with a teacher of features only.
 
     Raises:
-        WeightsError: The teacher's weights cannot be had or do not fit.
+        WeightsError: The teacher's weights cannot be read or do not fit.
     """
     init_default_scope(config.get('default_scope', 'mmseg'))
-    scores = [_kept(each, terms, config, results) for each, terms in _teachers(config.model)]
-    known = [score for score in scores if score['mIoU'] is not None]
-    return max(known, key=lambda score: score['mIoU'], default=None)
+    scores = [_score(each, terms, config, results) for each, terms in _teachers(config.model)]
+    scores = [score for score in scores if score['mIoU'] is not None]
+    return max(scores, key=lambda score: score['mIoU'], default=None)
 
 
-test_teacher.__test__ = False  # no test of pytest's
+test_teacher.__test__ = False  # not a pytest test
 
 
 def _teachers(model: Mapping) -> Iterator[tuple[dict, list[dict]]]:
-    """Each teacher's config, with the terms that learn from it."""
+    """Config of each teacher, with the terms that use it."""
     if model['type'] != 'SegDistiller':
         return
     teacher, terms = model['teacher'], [*model['terms'].values()]
@@ -61,19 +61,19 @@ def _teachers(model: Mapping) -> Iterator[tuple[dict, list[dict]]]:
         yield member, [term for term in terms if f'{name}.' in str(term['teacher'])]
 
 
-def _kept(given: Mapping, terms: list[dict], config: Config, results: Path) -> dict:
-    """The score of one teacher, measured where it is not on file."""
-    teacher, view = _split(given)
+def _score(teacher: Mapping, terms: list[dict], config: Config, results: Path) -> dict:
+    """Score of a teacher, measured if it is not stored yet."""
+    teacher, view = teacher.get('teacher', teacher), teacher.get('view')
     classes = next((term['classes'] for term in terms if term.get('classes')), None)
-    # Scores do not depend on how a cache is stored, and older ones stay valid.
-    made = {**made_from(teacher, view, stride=1, tap='output'), 'format': 1}
+    # A constant format: scores do not depend on that of the cache, and older ones stay valid.
+    settings = {**made_from(teacher, view, stride=1, tap='output'), 'format': 1}
     dataset = config.test_dataloader.dataset
-    file = results / FOLDER / f'{hash_of([made, classes, dataset])[:16]}.json'
+    file = results / FOLDER / f'{tree_hash([settings, classes, dataset])[:16]}.json'
     with FileLock(lock_file(file)):
         if not file.is_file():
-            about = {'config': config.filename, 'checkpoint': teacher['checkpoint'], **made}
+            source = {'config': config.filename, 'checkpoint': teacher['checkpoint'], **settings}
             scores = _measure(teacher, View(**view or {}), classes, dataset)
-            write_result(file, {**about, **scores})
+            write_result(file, {**source, **scores})
     (result,) = read_results([file])
     return {
         'mIoU': result['metrics']['mIoU'],
@@ -84,43 +84,38 @@ def _kept(given: Mapping, terms: list[dict], config: Config, results: Path) -> d
     }
 
 
-def _split(given: Mapping) -> tuple[dict, dict | None]:
-    """The config of the teacher itself, and the arguments of its view."""
-    return given.get('teacher', given), given.get('view')
-
-
 @torch.no_grad()
 def _measure(teacher: Mapping, view: View, classes: Mapping | None, dataset: dict) -> dict:
-    """Scores of a teacher on the images of a data set, over the classes that it shares with them.
+    """Measure the scores of a teacher on a data set, over the classes that both have.
 
-    A teacher that gives no logits of those classes has none.
+    The mIoU is None if the teacher does not give logits of these classes.
     """
     device = torch.device(get_device())
     model, mapped = _build(teacher, classes, device)
     built = DATASETS.build(dataset)
     images, names = WholeImages(built), list(built.metainfo['classes'])
-    about = {'split': 'test', 'images': len(images)}
+    test_set = {'split': 'test', 'images': len(images)}
     channels = mapped.teacher_channels if mapped else len(names)
     if not _gives_logits(model, images[0]['image'][None].to(device, torch.float32), channels):
-        return {**about, 'metrics': {'mIoU': None}}
-    total = 0
+        return {**test_set, 'metrics': {'mIoU': None}}
+    confusion = 0
     loader = DataLoader(images, batch_size=None, num_workers=2)
-    for item in track(loader, 'the teacher on test images', len(images)):
+    for item in track(loader, 'teacher on test images', len(images)):
         logits = view.logits(model.output, item['image'][None].to(device, torch.float32), stride=1)
-        total = total + count_pixels(logits, item['labels'], mapped)
+        confusion = confusion + count_pixels(logits, item['labels'], mapped)
     shared = [names[ours[0]] for ours, _ in mapped.groups] if mapped else names
-    return {**about, **_scores(total, shared)}
+    return {**test_set, **_scores(confusion, shared)}
 
 
 def _build(
     teacher: Mapping, classes: Mapping | None, device: torch.device
 ) -> tuple[Teacher, ClassMap | None]:
     model = MODELS.build(teacher)
-    # A module without a normalisation stands for pixels as they are loaded.
+    # A module without a normalisation: the inputs are unnormalised pixels.
     model.prepare((), inputs_from=nn.Identity())
     mapped = ClassMap(**classes).to(device) if classes else None
     if mapped:
-        mapped.drops = False  # as the student has to, it decides everywhere
+        mapped.drops = False  # it must predict every pixel, like the student
     return model.to(device), mapped
 
 

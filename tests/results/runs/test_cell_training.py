@@ -5,7 +5,7 @@ import json
 import pytest
 from fake_tools import FakeTools
 
-from segkd_mm.results.runs.training import RunElsewhere, _locked, of_log, run_cell
+from segkd_mm.results.runs.training import AlreadyRunning, _locked, run_cell, summarise_log
 from segkd_mm.results.training_log import TrainingLog
 
 TEACHER = {'mIoU': 58.0, 'file': 'teachers/0.json'}
@@ -63,7 +63,7 @@ def test_the_cache_of_a_teacher_is_made_once_before_the_first_training(cell):
 
 def test_a_cell_that_another_process_runs_is_left_to_it(cell):
     tools = FakeTools()
-    with _locked(cell().result), pytest.raises(RunElsewhere):
+    with _locked(cell().result), pytest.raises(AlreadyRunning):
         run_cell(cell(), tools)
     with _locked(cell().result):
         run_cell(cell(seed=1), tools)  # another cell
@@ -72,6 +72,6 @@ def test_a_cell_that_another_process_runs_is_left_to_it(cell):
 
 
 def test_without_validation_and_times_there_are_none_in_the_result():
-    found = of_log(TrainingLog(train=[{'iter': 4}]))
+    found = summarise_log(TrainingLog(train=[{'iter': 4}]))
     assert found['val_mIoU'] == {'best': None, 'last': None}
     assert found['seconds_per_iteration'] is None

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 from mmengine.config import Config
 
-from segkd_mm.results.runs.cells import Method, cells_of, check_hashes, hash_of
+from segkd_mm.results.runs.cells import Method, check_hashes, make_cells, tree_hash
 
 BASE = {
     'model': {'type': 'A', 'backbone': {'weights': 'weights/a.pth'}},
@@ -52,12 +52,12 @@ def test_what_decides_a_result_changes_the_hash(key, value):
 
 
 def test_tuples_are_lists_and_the_order_of_keys_does_not_count():
-    assert hash_of({'a': (1, 2), 'b': None}) == hash_of({'b': None, 'a': [1, 2]})
+    assert tree_hash({'a': (1, 2), 'b': None}) == tree_hash({'b': None, 'a': [1, 2]})
 
 
 def test_cells_come_seed_by_seed():
     methods = [Method(f'kd/{name}.py', (), Config()) for name in 'ab']
-    cells = cells_of(methods, [0, 5], Path('results/camvid'), Path('work'))
+    cells = make_cells(methods, [0, 5], Path('results/camvid'), Path('work'))
     assert [cell.name for cell in cells] == ['a/0', 'b/0', 'a/5', 'b/5']
     assert cells[3].result == Path('results/camvid/b/5.json')
     assert cells[3].work_dir == Path('work/camvid/b/5')
@@ -66,13 +66,13 @@ def test_cells_come_seed_by_seed():
 def test_two_configs_of_one_name_are_an_error():
     methods = [Method(path, (), Config()) for path in ('camvid/plain.py', 'voc/plain.py', 'b.py')]
     with pytest.raises(ValueError, match='Several configs are called plain;'):
-        cells_of(methods, [0], Path('results'), Path('work'))
+        make_cells(methods, [0], Path('results'), Path('work'))
 
 
 def test_options_of_the_teacher_reach_those_configs_that_have_one():
     words = ['data_root=/x', 'model.teacher.checkpoint=/t.pth']
-    plain = Method.of('student/mnv3s_slim_shapes.py', words)
-    distilled = Method.of('kd/response_kd_shapes.py', words)
+    plain = Method.load('student/mnv3s_slim_shapes.py', words)
+    distilled = Method.load('kd/response_kd_shapes.py', words)
     assert plain.cfg_options == ('data_root=/x',)
     assert 'teacher' not in plain.config.model
     assert distilled.cfg_options == tuple(words)

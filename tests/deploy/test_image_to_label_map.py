@@ -5,7 +5,7 @@ from torch import nn
 
 from segkd_mm.config import load_config
 from segkd_mm.deploy import Runtime, upsampled_label_map
-from segkd_mm.deploy.from_images import FastLabels, MMSegLabels, NormaliseInPlace
+from segkd_mm.deploy.image_to_label_map import FastLabelMap, MMSegLabelMap, NormaliseInPlace
 
 IMAGENET = dict(mean=[123.675, 116.28, 103.53], std=[58.395, 57.12, 57.375], bgr_to_rgb=True)
 
@@ -44,7 +44,7 @@ def test_images_are_normalised_as_mmseg_does_it_to_the_bit(images, options):
     net = Colours(**options)
     data = net.data_preprocessor(dict(inputs=list(images), data_samples=[Sample(), Sample()]))
     before = images.clone()
-    found = NormaliseInPlace.of(net.data_preprocessor)(images)
+    found = NormaliseInPlace.from_preprocessor(net.data_preprocessor)(images)
     assert torch.equal(found, data['inputs'])
     assert torch.equal(images, before)
 
@@ -57,7 +57,7 @@ class Sample:
 @pytest.mark.parametrize('divisor', [None, 32])
 def test_both_ways_give_the_same_labels_at_the_size_of_the_image(images, divisor):
     net = Colours(**IMAGENET, test_cfg=divisor and dict(size_divisor=divisor))
-    fast, usual = FastLabels.of(net)(images), MMSegLabels(net)(images)
+    fast, usual = FastLabelMap.from_model(net)(images), MMSegLabelMap(net)(images)
     assert fast.shape == (2, 40, 56)
     assert fast.dtype == torch.int64
     assert (fast == usual).float().mean() > 0.999
@@ -68,7 +68,7 @@ def test_the_best_class_by_hand():
     red = torch.zeros(1, 3, 8, 8, dtype=torch.uint8)
     red[:, 2] = 200  # BGR
     rgb = dict(mean=[100.0] * 3, std=[50.0] * 3, bgr_to_rgb=True)
-    for labels in (FastLabels.of(Colours(**rgb)), MMSegLabels(Colours(**rgb))):
+    for labels in (FastLabelMap.from_model(Colours(**rgb)), MMSegLabelMap(Colours(**rgb))):
         assert labels(red).tolist() == [[[0] * 8] * 8]
 
 
@@ -80,7 +80,7 @@ def test_both_ways_agree_on_a_student():
     nn.init.normal_(model.decode_head.conv_seg.weight)  # else one class wins everywhere
     images = torch.randint(0, 256, (1, 3, 8, 8), dtype=torch.uint8).repeat_interleave(16, 2)
     images = images.repeat_interleave(16, 3)
-    fast, usual = FastLabels.of(model)(images), MMSegLabels(model)(images)
+    fast, usual = FastLabelMap.from_model(model)(images), MMSegLabelMap(model)(images)
     assert (fast == usual).float().mean() > 0.999
     assert len(fast.unique()) > 1
 
@@ -100,7 +100,7 @@ def test_an_exported_model_is_given_what_it_takes(images):
     logits = torch.randn(2, 3, 10, 14)
     known = dict(**IMAGENET, test_cfg=None, input='normalised', output='logits')
     runtime = Exported(logits, **known)
-    labels = FastLabels.of_runtime(runtime)(images)
+    labels = FastLabelMap.from_runtime(runtime)(images)
     assert torch.equal(runtime.images, NormaliseInPlace(**IMAGENET)(images))
     assert torch.equal(labels, upsampled_label_map(logits, (40, 56)))
 
@@ -108,5 +108,5 @@ def test_an_exported_model_is_given_what_it_takes(images):
 def test_of_one_that_takes_images_and_gives_labels_nothing_is_left_to_do(images):
     labels = torch.arange(2 * 40 * 56).view(2, 40, 56)
     runtime = Exported(labels, **IMAGENET, test_cfg=None, input='image', output='labels')
-    assert torch.equal(FastLabels.of_runtime(runtime)(images), labels)
+    assert torch.equal(FastLabelMap.from_runtime(runtime)(images), labels)
     assert torch.equal(runtime.images, images)

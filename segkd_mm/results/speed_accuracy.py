@@ -1,10 +1,11 @@
-"""What a model is worth for what it costs: test results beside measured speed, and the best trades.
+"""Test scores (mIoU) of models joined with their measured speed, and the Pareto front.
 
 A row is a dict as tools/benchmark.py writes it: ``config`` (or the exported file), ``parameters``,
 ``gmacs``, ``peak_memory_mib``; ``labels``, ``mmseg`` and ``logits`` with ``median_ms``, ``p90_ms``,
-``fps``; ``floor_ms``, and as ratios ``x_floor`` of the logits to it and ``speedup``, to mmseg's way
-of the first config. :func:`with_scores` adds ``mIoU`` (a :class:`Score` as a dict, or None),
-``mIoU_per_ms`` and ``pareto``. What does not apply to a row is None.
+``fps``; ``floor_ms``; and the ratios ``x_floor`` (time of the logits over the floor) and
+``speedup`` (time of mmseg's label maps of the first config over that of the labels).
+:func:`join_scores` adds ``mIoU`` (a :class:`Score` as a dict, or None), ``mIoU_per_ms`` and
+``pareto``. Values that do not apply are None.
 """
 
 import math
@@ -20,9 +21,10 @@ from segkd_mm.results.files import read_results
 
 @dataclass(frozen=True)
 class Score:
-    """Test results of one config: mIoU in percent over its seeds, on what, from which files.
+    """Test mIoU of a config in percent, over its seeds.
 
-    ``std`` is the sample standard deviation, None of a single seed.
+    ``std`` is the sample standard deviation, None for a single seed; ``data`` describes the test
+    images; ``files`` are the result files.
     """
 
     mean: float
@@ -32,76 +34,81 @@ class Score:
     files: tuple[str, ...]
 
     @classmethod
-    def of(cls, results: Mapping[Path, Mapping]) -> 'Score':
-        """Sum up the result files of one config.
+    def from_results(cls, results: Mapping[Path, Mapping]) -> 'Score':
+        """Summarise the result files of a config.
 
         Raises:
-            ValueError: two are of one seed, or they were tested on different images.
+            ValueError: Two are of the same seed, or they were tested on different images.
         """
         seeds = {path: _seed(path, result) for path, result in results.items()}
-        data = {path: tested_on(result) for path, result in results.items()}
+        data = {path: tested_images(result) for path, result in results.items()}
         if len(set(data.values())) > 1:
             raise ValueError(f'{_listed(data)}: expected results on the same images; {LEAVE_OUT}')
         if len(set(seeds.values())) < len(seeds):
             raise ValueError(f'{_listed(seeds)}: expected results of different seeds; {LEAVE_OUT}')
-        values = [result['metrics']['mIoU'] for result in results.values()]
+        average, std = mean_and_std([result['metrics']['mIoU'] for result in results.values()])
         return cls(
-            mean=mean(values),
-            std=stdev(values) if len(values) > 1 else None,
+            mean=average,
+            std=std,
             seeds=tuple(seeds.values()),
             data=next(iter(data.values())),
             files=tuple(map(str, results)),
         )
 
 
-LEAVE_OUT = 'move those away that do not belong, or test again'
+LEAVE_OUT = 'remove the wrong files, or test again'
+
+
+def mean_and_std(values: Sequence[float]) -> tuple[float, float | None]:
+    """Mean and sample standard deviation, which is None for a single value."""
+    return mean(values), stdev(values) if len(values) > 1 else None
 
 
 def find_score(config: str | os.PathLike, folders: Iterable[str | os.PathLike]) -> Score | None:
-    """Look for the test results of a config, by its name; the first folder that has any wins.
+    """Find the test score of a config by its name, in the first folder that has results of it.
 
-    They lie in ``FOLDER/DATASET/CONFIG/SEED.json`` (results that are kept) or in
-    ``FOLDER/CONFIG/test_test.json`` (where tools/test.py puts them). Results of two folders are
-    never mixed. A result belongs to the config that its weights were trained with: the plain
-    student's config tests a distilled checkpoint just as well.
+    They are the files ``FOLDER/DATASET/CONFIG/SEED.json`` (published results) and
+    ``FOLDER/CONFIG/test_test.json`` (output of tools/test.py). Results of two folders are never
+    mixed. A result belongs to the config that its weights were trained with, since the config of
+    the plain student can also test a distilled checkpoint.
 
     Raises:
-        ValueError: as of :meth:`Score.of`, or a file is no result file.
+        ValueError: See :meth:`Score.from_results`, or a file is not a result file.
     """
     found = (_results(Path(config).stem, Path(folder)) for folder in folders)
-    return next((Score.of(results) for results in found if results), None)
+    return next((Score.from_results(results) for results in found if results), None)
 
 
-def tested_on(result: Mapping) -> str:
-    """In words, what a result was measured on: only within that does mIoU compare."""
+def tested_images(result: Mapping) -> str:
+    """Describe the test images of a result; mIoU is comparable only on the same images."""
     return f'{result["dataset"].removesuffix("Dataset")} test, {result["images"]} images'
 
 
 def find_exported_score(path: str | os.PathLike) -> Score | None:
-    """Look for the test result of an exported file, ``PATH.test_test.json``, beside it.
+    """Find the test score of an exported model, in ``PATH.test_test.json``.
 
     Raises:
-        ValueError: as of :meth:`Score.of`, or the file is no result file.
+        ValueError: See :meth:`Score.from_results`, or the file is not a result file.
     """
     files = [file for file in [Path(f'{path}.test_test.json')] if file.is_file()]
     results = dict(zip(files, read_results(files), strict=True))
-    return Score.of(results) if results else None
+    return Score.from_results(results) if results else None
 
 
-def with_scores(rows: Iterable[Mapping], scores: Mapping[str, Score | None]) -> list[dict]:
-    """Join measurements with the scores of their configs, best first.
+def join_scores(rows: Iterable[Mapping], scores: Mapping[str, Score | None]) -> list[dict]:
+    """Join benchmark rows with the scores of their configs, best first.
 
-    By mIoU per second within one data set; rows without a score come last, the fastest first.
+    The order is by data set and mIoU per ms; rows without a score are last, the fastest first.
     """
-    joined = [_joined(row, scores.get(row['config'])) for row in rows]
-    for group in by_data(joined).values():
-        for index in pareto_front([trade(row) for row in group]):
+    joined = [_with_score(row, scores.get(row['config'])) for row in rows]
+    for group in group_by_dataset(joined).values():
+        for index in pareto_front([latency_and_miou(row) for row in group]):
             group[index]['pareto'] = True
     return sorted(joined, key=_order)
 
 
-def by_data(rows: Iterable[Mapping]) -> dict[str, list[Mapping]]:
-    """Rows that have a score, by what they were tested on: only within that does mIoU compare."""
+def group_by_dataset(rows: Iterable[Mapping]) -> dict[str, list[Mapping]]:
+    """Group the rows that have a score by their test images."""
     groups = {}
     for row in rows:
         if row['mIoU']:
@@ -109,41 +116,42 @@ def by_data(rows: Iterable[Mapping]) -> dict[str, list[Mapping]]:
     return groups
 
 
-def trade(row: Mapping) -> tuple[float, float]:
-    """Milliseconds to labels and mIoU of a row that has a score."""
+def latency_and_miou(row: Mapping) -> tuple[float, float]:
+    """Latency to label maps in ms and mIoU in percent of a row that has a score."""
     return row['labels']['median_ms'], row['mIoU']['mean']
 
 
 def pareto_front(points: Sequence[tuple[float, float]]) -> list[int]:
-    """Indices of the points (cost, worth) that no other dominates, the cheapest first.
+    """Indices of the points (latency, mIoU) on the Pareto front, the fastest first.
 
-    One point dominates another when it costs no more and is worth no less, and is not the same:
-    equal points stand or fall together. Points with a NaN are left out.
+    A point is on the front if no other one dominates it, that is, has a latency not higher and an
+    mIoU not lower and is not equal. Points with a NaN are left out.
     """
-    known = [index for index, point in enumerate(points) if not any(map(math.isnan, point))]
-    front = [i for i in known if not any(_dominates(points[j], points[i]) for j in known)]
+    valid = [index for index, point in enumerate(points) if not any(map(math.isnan, point))]
+    front = [i for i in valid if not any(_dominates(points[j], points[i]) for j in valid)]
     return sorted(front, key=lambda index: points[index])
 
 
 def table_rows(rows: Sequence[Mapping]) -> list[dict]:
-    """Rows for people: no columns without values, one of the data sets where there are several.
+    """Rows of :mod:`segkd_mm.results.tables`, without empty columns.
 
-    ``ms`` and ``FPS`` are to labels in the fast way, ``mmseg ms`` in mmseg's; ``x`` is ``speedup``.
+    ``ms`` and ``FPS`` are of fast label maps, ``mmseg ms`` of mmseg's; ``x`` is ``speedup``. A
+    column of the data sets is added if there are several.
     """
-    several = len(by_data(rows)) > 1
+    several = len(group_by_dataset(rows)) > 1
     table = [_table_row(row, several) for row in rows]
     used = {key for row in table for key, value in row.items() if value is not None}
     return [{key: value for key, value in row.items() if key in used} for row in table]
 
 
 def short_name(config: str | os.PathLike) -> str:
-    """The name of a config, or of an exported file with its ending."""
+    """Name of a config without its ending, or of an exported file with its ending."""
     return Path(config).name.removesuffix('.py')
 
 
 def _results(name: str, folder: Path) -> dict[Path, dict]:
-    kept, latest = f'*/{escape(name)}/*.json', f'{escape(name)}/test_test.json'
-    files = sorted([*folder.glob(kept), *folder.glob(latest)])
+    published, latest = f'*/{escape(name)}/*.json', f'{escape(name)}/test_test.json'
+    files = sorted([*folder.glob(published), *folder.glob(latest)])
     results = zip(files, read_results(files), strict=True)
     return {path: result for path, result in results if _is_test_of(name, result)}
 
@@ -159,10 +167,10 @@ def _seed(path: Path, result: Mapping) -> int | str:
 
 
 def _listed(found: Mapping[Path, object]) -> str:
-    return ', '.join(f'{path} ({what})' for path, what in found.items())
+    return ', '.join(f'{path} ({value})' for path, value in found.items())
 
 
-def _joined(row: Mapping, score: Score | None) -> dict:
+def _with_score(row: Mapping, score: Score | None) -> dict:
     per_ms = score and score.mean / row['labels']['median_ms']
     return {**row, 'mIoU': score and asdict(score), 'mIoU_per_ms': per_ms, 'pareto': False}
 
@@ -195,5 +203,5 @@ def _table_row(row: Mapping, several_data: bool) -> dict:
         'parameters': row['parameters'],
         'GMACs': row['gmacs'],
         'MiB': row['peak_memory_mib'],
-        'mIoU/s': row['mIoU_per_ms'] and 1000 * row['mIoU_per_ms'],  # two decimals do for it
+        'mIoU/s': row['mIoU_per_ms'] and 1000 * row['mIoU_per_ms'],  # readable with two decimals
     }

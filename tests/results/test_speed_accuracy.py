@@ -11,16 +11,16 @@ from torch import nn
 
 from segkd_mm.deploy.loading import without_auxiliary_heads
 from segkd_mm.measure.model_cost import count_parameters
-from segkd_mm.results.efficiency import (
+from segkd_mm.results.speed_accuracy import (
     Score,
-    by_data,
     find_score,
+    group_by_dataset,
+    join_scores,
     pareto_front,
     table_rows,
-    with_scores,
 )
-from segkd_mm.visualize import efficiency as efficiency_plot
-from segkd_mm.visualize.efficiency import draw_efficiency
+from segkd_mm.visualize import speed_accuracy as plot
+from segkd_mm.visualize.speed_accuracy import draw_speed_accuracy
 from segkd_mm.visualize.style import COLOURS, MUTED, chart
 
 CAMVID, VOC = 'CamVid test, 233 images', 'PascalVOC test, 1449 images'
@@ -41,7 +41,7 @@ def score(mean, std=None, data=CAMVID):
 def joined(*models):
     """Rows of (config, ms, score)."""
     scores = {config: found for config, _, found in models}
-    return with_scores([cost(config, ms) for config, ms, _ in models], scores)
+    return join_scores([cost(config, ms) for config, ms, _ in models], scores)
 
 
 @pytest.fixture
@@ -172,7 +172,10 @@ def test_data_sets_are_not_compared():
     )
     assert [row['config'] for row in rows] == ['fast.py', 'slow.py', 'voc.py']
     assert all(row['pareto'] for row in rows)
-    assert {data: len(group) for data, group in by_data(rows).items()} == {CAMVID: 2, VOC: 1}
+    assert {data: len(group) for data, group in group_by_dataset(rows).items()} == {
+        CAMVID: 2,
+        VOC: 1,
+    }
     assert [row['data'] for row in table_rows(rows)] == [CAMVID, CAMVID, VOC]
 
 
@@ -192,7 +195,7 @@ def test_a_line_of_the_table():
 
 def test_columns_without_any_value_are_left_out():
     exported = {**cost('a.onnx', 5.0), 'mmseg': None, 'logits': None, 'peak_memory_mib': None}
-    (row,) = table_rows(with_scores([exported], {}))
+    (row,) = table_rows(join_scores([exported], {}))
     assert row == {'config': 'a.onnx', 'ms': 5.0, 'FPS': 200.0, 'x': 6.0, 'x floor': 4.0,
                    'parameters': 2515563, 'GMACs': 2.1}  # fmt: skip
 
@@ -235,11 +238,11 @@ def draw(monkeypatch, tmp_path):
             yield figure
 
     def draw(rows):
-        draw_efficiency(tmp_path / 'plot.png', rows, '1 x 360x480 on cpu, threads: 1')
+        draw_speed_accuracy(tmp_path / 'plot.png', rows, '1 x 360x480 on cpu, threads: 1')
         assert (tmp_path / 'plot.png').stat().st_size > 5000
         return figures[-1]
 
-    monkeypatch.setattr(efficiency_plot, 'chart', kept)
+    monkeypatch.setattr(plot, 'chart', kept)
     return draw
 
 
@@ -299,5 +302,5 @@ def test_each_data_set_has_a_panel_and_the_untested_are_not_drawn(draw):
 
 def test_nothing_to_draw_is_an_error(tmp_path):
     with pytest.raises(ValueError, match='no model has an mIoU'):
-        draw_efficiency(tmp_path / 'plot.png', joined(('a.py', 5.0, None)), 'title')
+        draw_speed_accuracy(tmp_path / 'plot.png', joined(('a.py', 5.0, None)), 'title')
     assert list(tmp_path.iterdir()) == []
