@@ -1,4 +1,4 @@
-"""Errors for unknown types and keywords in configs, with near names and all that exist."""
+"""Error messages for unknown types and keywords in configs, with near names."""
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager

@@ -1,4 +1,4 @@
-"""Near-name hints for error messages."""
+"""Near names for error messages."""
 
 from collections.abc import Iterable
 from difflib import get_close_matches

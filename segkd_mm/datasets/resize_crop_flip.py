@@ -1,4 +1,4 @@
-"""mmseg's random resize, crop and flip in one transform that resizes only the crop."""
+"""Random resize, crop and flip in one transform, which resizes only the crop."""
 
 import cv2
 import numpy as np

@@ -1,4 +1,4 @@
-"""From images to label maps (normalisation, model, upsampling, argmax): as in mmseg, and fast.
+"""From an image to its label map, in two versions: mmseg's and a fast one.
 
 Images are uint8 [N, 3, H, W], BGR as mmcv and OpenCV read them; label maps are int64 [N, H, W].
 """

@@ -1,4 +1,4 @@
-"""Label maps from low-resolution logits, without storing logits at the size of the image.
+"""Upsampling and argmax of low-resolution logits in one, without logits at the image size.
 
 Upsampling all logits and taking the argmax moves C x H x W numbers through memory for H x W labels.
 On a CPU three things avoid most of that. First, a class that has a lower logit than another at all

@@ -1,4 +1,4 @@
-"""Fast predictions of mmseg models that hold label maps without logits."""
+"""Fast ``predict`` of mmseg models: label maps only, no logits."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

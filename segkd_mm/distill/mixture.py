@@ -1,4 +1,4 @@
-"""The target of a term: one teacher tap, or the weighted mean of the probabilities of several."""
+"""The target of a term: one teacher tap, or the mean of the probabilities of several taps."""
 
 from collections.abc import Container, Mapping
 from math import log

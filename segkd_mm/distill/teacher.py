@@ -1,4 +1,4 @@
-"""The teacher: a frozen segmentor with its own normalisation, image size and precision."""
+"""A teacher that sees the student's crops: frozen, with its own normalisation and precision."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext

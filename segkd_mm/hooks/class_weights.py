@@ -1,4 +1,4 @@
-"""Cross-entropy class weights from the number of pixels of each class in the training masks."""
+"""Hook that sets cross-entropy class weights from the pixels of each class in the masks."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""Hook that freezes the first parameters of a model."""
+"""Hook that freezes the first N parameter tensors of a model."""
 
 from typing import Literal
 

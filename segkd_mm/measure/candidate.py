@@ -1,4 +1,4 @@
-"""Models prepared for side-by-side measurement of latency, size and memory."""
+"""A model to benchmark, from a config or an exported file, ready to be timed beside others."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass

@@ -1,4 +1,4 @@
-"""Test scores (mIoU) of models joined with their measured speed, and the Pareto front.
+"""The benchmark's table: test mIoU of models beside their latency, and the Pareto front.
 
 A row is a dict as tools/benchmark.py writes it: ``config`` (or the exported file), ``parameters``,
 ``gmacs``, ``peak_memory_mib``; ``labels``, ``mmseg`` and ``logits`` with ``median_ms``, ``p90_ms``,

@@ -1,4 +1,4 @@
-"""Tables of result rows on the console and in Markdown files.
+"""Formatting of tables for all tools, on the console and in Markdown files.
 
 A row is a dict from column title to value. Columns are in the order of their first appearance;
 missing values, None and NaN are shown as ``-``, floats with two decimals, integers in groups of

@@ -1,4 +1,4 @@
-"""A map of a whole image, sampled at the pixels of an augmented crop."""
+"""Cropping of a teacher's whole-image map to the pixels of the student's augmented crop."""
 
 import numpy as np
 import torch

@@ -1,4 +1,4 @@
-"""Base of teachers of whole images: maps of the image, cropped to the student's crops."""
+"""Base of live and cached teachers: crops their whole-image maps to the student's crops."""
 
 from collections.abc import Mapping, Sequence
 from math import ceil

@@ -1,4 +1,4 @@
-"""View: the sizes and flips at which a teacher sees a whole image."""
+"""View: the sizes and flips at which a live or cached teacher sees a whole image."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass

@@ -90,9 +90,9 @@ def test_int8_that_breaks_the_model_is_reported_with_the_layer_to_keep(
         block.bn1.weight[0], block.bn1.bias[0] = 3e3, 3e3
         block.conv2.weight[:, 0] /= 3e3
     # The second call is of the same graph; its translation takes seconds.
-    translate, made = export.translate, []
+    to_format, made = export.to_format, []
     monkeypatch.setattr(
-        export, 'translate', lambda *a: made[0] if made else made.append(translate(*a)) or made[0]
+        export, 'to_format', lambda *a: made[0] if made else made.append(to_format(*a)) or made[0]
     )
     images = [*map(str, sorted((shapes / 'JPEGImages').glob('train*'))[:3])]
     words = ['--to', 'openvino', '--precision', 'int8', '--images', *images, '--num-calibration', 8]
