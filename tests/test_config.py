@@ -54,6 +54,7 @@ def test_every_part_loads_by_itself_and_defines_no_model():
     assert [path for path in parts if 'model' in Config.fromfile(path)] == []
 
 
+@pytest.mark.slow
 def test_every_experiment_has_all_that_a_run_needs():
     wanted = ['model', *LOADERS, 'val_evaluator', 'test_evaluator', 'optim_wrapper', 'train_cfg',
               'val_cfg', 'test_cfg', 'default_scope', 'custom_imports', 'randomness']  # fmt: skip

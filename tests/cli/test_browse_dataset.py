@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import numpy as np
+import pytest
 from matplotlib.image import imread
 from mmengine.config import Config
 from mmseg.registry import DATASETS
@@ -91,6 +92,7 @@ def test_void_and_unlabelled_have_colours_of_their_own_in_wrapped_data_sets(tiny
         assert share(pixels(path), VOID_COLOUR) > 0.02
 
 
+@pytest.mark.slow
 def test_a_data_set_with_a_teacher_cache_is_drawn(tiny, tmp_path):
     config = tiny('kd/response_kd_shapes.py')
     cache = str(tmp_path / 'cache')

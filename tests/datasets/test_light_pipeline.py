@@ -51,10 +51,12 @@ def check_same_samples(mmsegs, light, number):
         assert meta == a.metainfo
 
 
+@pytest.mark.slow
 def test_shapes_are_those_of_the_default_pipeline(shapes):
     check_same_samples(*both(base('shapes'), shapes, num_train=16, num_val=4), number=200)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('name', REAL)
 def test_real_images_are_those_of_the_default_pipeline(real_data, name):
     check_same_samples(*both(base(name), real_data / REAL[name]), number=80)

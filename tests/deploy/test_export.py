@@ -87,6 +87,8 @@ SIGNALS = """
 import faulthandler, signal, subprocess, sys
 from segkd_mm.deploy import load_runtime
 
+pytestmark = pytest.mark.slow
+
 faulthandler.enable()  # Python's handlers then run on the stack that is set aside for signals
 signal.signal(signal.SIGCHLD, lambda *_: None)
 first, second = load_runtime(sys.argv[1]), load_runtime(sys.argv[1])

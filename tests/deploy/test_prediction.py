@@ -141,6 +141,7 @@ def test_a_model_that_does_more_than_upsample_predicts_as_ever(changes):
     assert_as_ever(encoder_decoder(**changes))
 
 
+@pytest.mark.slow
 def test_the_test_tool_gives_the_same_result(shapes, tmp_path, monkeypatch):
     model = build(load_config(CONFIG).model)
     torch.save(model.state_dict(), tmp_path / 'model.pth')

@@ -17,7 +17,8 @@ from mmseg.registry import DATASETS, MODELS
 from segkd_mm.datasets import ReplayIndex
 from segkd_mm.distill import TapError
 from segkd_mm.doctor import Experiment, check_accuracy
-from segkd_mm.whole_image import CachedTeacher, CacheError, TeacherCache, builder
+from segkd_mm.whole_image import CachedTeacher, CacheError, TeacherCache
+from segkd_mm.whole_image import builder as builder_module
 from segkd_mm.whole_image.builder import TeacherCacheBuilder
 from segkd_mm.whole_image.packing import IDS, choose_top, pack, unpack
 
@@ -138,6 +139,7 @@ def test_the_cut_logits_lie_where_the_pixels_lie(mapped, case, stride):
 # What it says is what the teacher says.
 
 
+@pytest.mark.slow
 def test_without_augmentation_the_losses_are_those_of_the_teacher_online(cached, tiny):
     config, online = cached(stride=4, precision='fp32'), tiny('kd/response_kd_shapes.py')
     for one in (config.train_dataloader.dataset.dataset, online.train_dataloader.dataset):
@@ -241,8 +243,9 @@ def test_logits_beyond_half_precision_stay_finite():
 # It is made in pieces, and bound to what it was made from.
 
 
+@pytest.mark.slow
 def test_a_cache_that_was_cut_off_goes_on_and_is_the_same(cached, monkeypatch, tmp_path):
-    monkeypatch.setattr(builder, 'SHARD', 4)
+    monkeypatch.setattr(builder_module, 'SHARD', 4)
     config = cached()
     whole = fill(config)
     kept = [whole.images.paths[n] for n in (0, 7, 15)]
@@ -272,35 +275,28 @@ def test_a_cache_that_was_cut_off_goes_on_and_is_the_same(cached, monkeypatch, t
     assert np.sum(index['confusion']) > 0
 
 
-@pytest.mark.parametrize(
-    ('change', 'says'),
-    [
-        ({'view': {'flip': True}}, 'view.flip: False in the cache, True now'),
-        ({'stride': 4}, 'stride: 8 in the cache, 4 now'),
-        ({'teacher': {'size_divisor': 14}}, 'teacher.size_divisor: 1 in the cache, 14 now'),
-        (
-            {'teacher': {'model': {'decode_head': {'channels': 64}}}},
-            'teacher.model.decode_head.channels: 256',
-        ),
-        ({'teacher': {'checkpoint': 'other.pth'}}, 'weights: '),
-    ],
-)
-def test_a_foreign_cache_is_an_error_that_says_what_differs(
-    cached, change, says, teacher_file, tmp_path
-):
+def test_a_foreign_cache_is_an_error_that_says_what_differs(cached, teacher_file, tmp_path):
     fill(cached())
-    state = torch.load(teacher_file)
+    state, other = torch.load(teacher_file), str(tmp_path / 'other.pth')
     state[f'{TAP}.bias'][0] += 1e-3
-    torch.save(state, tmp_path / 'other.pth')
-    if 'checkpoint' in change.get('teacher', {}):
-        change = {'teacher': {'checkpoint': str(tmp_path / 'other.pth')}}
-    config = cached()
-    config.merge_from_dict({'model': {'teacher': change}})
-    with pytest.raises(CacheError, match=f'{says}(.|\n)*tools/cache_teacher.py'):
-        MODELS.build(config.model)
-    maker = TeacherCacheBuilder(config)
-    with pytest.raises(CacheError, match=says):
-        maker.metadata(maker.shards()[0])
+    torch.save(state, other)
+    cases = {
+        'view.flip: False in the cache, True now': {'view': {'flip': True}},
+        'stride: 8 in the cache, 4 now': {'stride': 4},
+        'teacher.size_divisor: 1 in the cache, 14 now': {'teacher': {'size_divisor': 14}},
+        'teacher.model.decode_head.channels: 256': {
+            'teacher': {'model': {'decode_head': {'channels': 64}}}
+        },
+        'weights: ': {'teacher': {'checkpoint': other}},
+    }
+    for message, change in cases.items():
+        config = cached()
+        config.merge_from_dict({'model': {'teacher': change}})
+        with pytest.raises(CacheError, match=f'{message}(.|\n)*tools/cache_teacher.py'):
+            MODELS.build(config.model)
+    builder = TeacherCacheBuilder(config)
+    with pytest.raises(CacheError, match='weights: '):
+        builder.metadata(builder.shards()[0])
 
 
 def test_the_same_weights_in_another_file_and_other_options_of_speed_are_the_same(
@@ -348,6 +344,7 @@ def test_images_that_are_loaded_in_another_way_are_an_error(mapped):
         DATASETS.build(config.train_dataloader.dataset)
 
 
+@pytest.mark.slow
 def test_names_that_do_not_fit_are_errors_at_build(cached):
     fill(cached())
     config = cached()
@@ -373,6 +370,7 @@ def test_a_config_without_a_cache_or_with_two_taps_is_refused(cached, tiny):
         TeacherCacheBuilder(config)
 
 
+@pytest.mark.slow
 def test_the_doctor_measures_a_cached_teacher_on_the_crops_that_it_knows(cached):
     config = cached()
     fill(config)

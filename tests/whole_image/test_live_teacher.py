@@ -157,6 +157,7 @@ def test_a_training_with_workers_learns_from_it(tiny, nest):
     assert runner.message_hub.get_scalar('train/terms.logits.loss').current() > 0
 
 
+@pytest.mark.slow
 def test_the_doctor_measures_it_on_crops_alone(tiny, nest):
     report = check_accuracy(Experiment(on_shapes(tiny, nest)), images=4)
     (row,) = [row for row in report.rows if row['who'].startswith('teacher')]

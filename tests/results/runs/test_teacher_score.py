@@ -40,6 +40,7 @@ def on_file(tmp_path, score):
     return json.loads((tmp_path / score['file']).read_text())
 
 
+@pytest.mark.slow
 def test_it_is_what_mmsegs_metric_gives_for_the_teachers_own_config(tiny, config, tmp_path):
     options = {'load_from': config.model.teacher.checkpoint, 'work_dir': str(tmp_path / 'run')}
     expected = Runner.from_cfg(tiny('teacher/mnv3s_wide_shapes.py', **options)).test()
@@ -61,6 +62,7 @@ def test_it_is_measured_once_for_all_who_show_it_the_same(config, tmp_path, monk
     assert score_of(config, tmp_path) == first
 
 
+@pytest.mark.slow
 def test_images_are_shown_in_the_view_of_the_config(config, tmp_path):
     plain = score_of(config, tmp_path)
     config.model.teacher = dict(
@@ -98,6 +100,7 @@ def confusion_of(config, tmp_path, monkeypatch, **classes):
     return found
 
 
+@pytest.mark.slow
 def test_its_classes_are_mapped_by_name(config, tmp_path, monkeypatch):
     plain, _ = confusion_of(config, tmp_path, monkeypatch)
     mapped, names = confusion_of(config, tmp_path, monkeypatch, teacher=CLASSES[::-1])
@@ -106,6 +109,7 @@ def test_its_classes_are_mapped_by_name(config, tmp_path, monkeypatch):
     np.testing.assert_array_equal(mapped, plain[:, ::-1])
 
 
+@pytest.mark.slow
 def test_where_it_sees_classes_that_are_not_shared_it_has_to_decide_too(
     config, tmp_path, monkeypatch
 ):
