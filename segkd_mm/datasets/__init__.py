@@ -15,9 +15,11 @@ from segkd_mm.datasets.resize_crop_flip import RandomResizeCropFlip
 from segkd_mm.datasets.shapes import ShapesDataset, make_shapes
 from segkd_mm.datasets.unlabelled import WithUnlabelled
 from segkd_mm.datasets.voc import VOC2012Dataset
+from segkd_mm.datasets.voc_7 import VOC7Dataset
 from segkd_mm.datasets.whole_photos import WholePhotos
 from segkd_mm.datasets.with_teacher_cache import WithTeacherCache
 from segkd_mm.datasets.with_whole_photo import WithWholePhoto
+from segkd_mm.datasets.without_labels import WithoutLabels
 
 __all__ = [
     'CamVidDataset',
@@ -33,9 +35,11 @@ __all__ = [
     'ShapesDataset',
     'TabledPhotoMetricDistortion',
     'VOC2012Dataset',
+    'VOC7Dataset',
     'WholePhotos',
     'WithTeacherCache',
     'WithUnlabelled',
     'WithWholePhoto',
+    'WithoutLabels',
     'make_shapes',
 ]
