@@ -34,6 +34,7 @@ from segkd_mm.losses.functional.features import (
     pkd,
 )
 from segkd_mm.losses.functional.logits import channel_wise, pixel_kl, standardised_kl
+from segkd_mm.losses.functional.pseudo_labels import pseudo_label
 from segkd_mm.losses.functional.relations import (
     cross_image,
     intra_class,
@@ -64,6 +65,7 @@ __all__ = [
     'pair_wise',
     'pixel_kl',
     'pkd',
+    'pseudo_label',
     'self_similarity',
     'soft_jaccard',
     'standardised_kl',
