@@ -11,7 +11,7 @@ from segkd_mm.config import config_dir, list_configs, load_config, plain_student
 ROOT = Path(__file__).parents[1] / 'configs'
 EXPERIMENTS = sorted(
     path.relative_to(ROOT).as_posix()
-    for folder in ('student', 'teacher', 'kd', 'leaderboard', 'pretrain')
+    for folder in ('student', 'teacher', 'kd', 'leaderboard', 'few_labels', 'pretrain')
     for path in (ROOT / folder).glob('*.py')
 )
 DISTILLED = [name for name in EXPERIMENTS if name.startswith('kd/')]

@@ -1,7 +1,7 @@
 """EfficientNet-Lite0 with the head of mnv3s_slim.py, from ImageNet: 3,894,101 parameters.
 
-It wants another normalisation than the data sets give, so that a model is made of it by
-``model = dict(data_preprocessor={**_base_.preprocessor, **_base_.normalisation}, **_base_.student)``.
+Its normalisation is not that of the data sets:
+``data_preprocessor={**_base_.preprocessor, **_base_.normalisation}`` in the model.
 """
 
 normalisation = dict(mean=[127.5, 127.5, 127.5], std=[127.5, 127.5, 127.5], bgr_to_rgb=True)
