@@ -16,7 +16,7 @@ from segkd_mm.config import RUNNER_KEYS, config_dir, list_configs, load_config, 
 ROOT = Path(__file__).parents[1] / 'configs'
 EXPERIMENTS = sorted(
     path.relative_to(ROOT).as_posix()
-    for folder in ('student', 'teacher', 'kd', 'leaderboard', 'pretrain')
+    for folder in ('student', 'teacher', 'kd', 'leaderboard', 'few_labels', 'pretrain')
     for path in (ROOT / folder).glob('*.py')
 )
 DISTILLED = [name for name in EXPERIMENTS if name.startswith('kd/')]
@@ -89,7 +89,8 @@ def lines_of_code(name: str) -> int:
 
 
 def test_every_experiment_can_be_read_at_a_glance():
-    limits = {name: 31 if name.startswith('leaderboard/') else 25 for name in EXPERIMENTS}
+    long = ('leaderboard/', 'few_labels/')  # several parts in one experiment
+    limits = {name: 42 if name.startswith(long) else 25 for name in EXPERIMENTS}
     assert [name for name in EXPERIMENTS if lines_of_code(name) > limits[name]] == []
 
 

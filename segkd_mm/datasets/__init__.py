@@ -15,6 +15,8 @@ from segkd_mm.datasets.resize_crop_flip import RandomResizeCropFlip
 from segkd_mm.datasets.shapes import ShapesDataset, make_shapes
 from segkd_mm.datasets.unlabelled import WithUnlabelled
 from segkd_mm.datasets.voc import VOC2012Dataset
+from segkd_mm.datasets.voc_7 import VOC7Dataset
+from segkd_mm.datasets.without_labels import WithoutLabels
 
 __all__ = [
     'CamVidDataset',
@@ -29,7 +31,9 @@ __all__ = [
     'SeedAugmentation',
     'ShapesDataset',
     'TabledPhotoMetricDistortion',
+    'VOC7Dataset',
     'VOC2012Dataset',
     'WithUnlabelled',
+    'WithoutLabels',
     'make_shapes',
 ]

@@ -80,10 +80,11 @@ def _unlabelled_pipeline(labelled: BaseDataset) -> list[Callable]:
             f'WithUnlabelled: the pipeline of {type(labelled).__name__} has no LoadAnnotations to '
             f'replace, but {[type(t).__name__ for t in transforms]}; add LoadAnnotations to it.'
         )
-    return [_without_mask(transform) for transform in transforms]
+    return [without_mask(transform) for transform in transforms]
 
 
-def _without_mask(transform: Callable) -> Callable:
+def without_mask(transform: Callable) -> Callable:
+    """The transform for an unlabelled image: no masks are loaded, no crops are refused."""
     if isinstance(transform, LoadAnnotations):
         return MarkUnlabelled()
     if isinstance(transform, RandomCrop | RandomResizeCropFlip):

@@ -32,6 +32,7 @@ from segkd_mm.losses.functional.features import (
 )
 from segkd_mm.losses.functional.jaccard import hard_jaccard, soft_jaccard
 from segkd_mm.losses.functional.kl import channel_wise, pixel_kl, standardised_kl
+from segkd_mm.losses.functional.pseudo_labels import pseudo_label
 from segkd_mm.losses.functional.relations import (
     cross_image,
     intra_class,
@@ -62,6 +63,7 @@ __all__ = [
     'pair_wise',
     'pixel_kl',
     'pkd',
+    'pseudo_label',
     'self_similarity',
     'soft_jaccard',
     'standardised_kl',

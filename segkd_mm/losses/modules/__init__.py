@@ -20,6 +20,7 @@ from segkd_mm.losses.modules.logits import (
     StandardisedKLLoss,
 )
 from segkd_mm.losses.modules.memory import CIRKDMemoryLoss
+from segkd_mm.losses.modules.pseudo_labels import PseudoLabelLoss
 from segkd_mm.losses.modules.relations import (
     CrossImageLoss,
     IntraClassLoss,
@@ -47,6 +48,7 @@ __all__ = [
     'PKDLoss',
     'PairWiseLoss',
     'PixelKLLoss',
+    'PseudoLabelLoss',
     'SelfSimilarityLoss',
     'SoftJaccardLoss',
     'StandardisedKLLoss',

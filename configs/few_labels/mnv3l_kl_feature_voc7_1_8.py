@@ -1,0 +1,43 @@
+"""As mnv3l_kl_voc7_1_8.py, and the features of the same teacher, run on the crops."""
+
+_base_ = [
+    '../_base_/students/mnv3l_fcn.py',
+    '../_base_/teachers/deeplabv3_mnv2.py',
+    '../_base_/class_maps/voc_to_7.py',
+    '../_base_/datasets/voc_7_1_8.py',
+    '../_base_/runtime_iterations.py',
+    '../_base_/schedules/adamw_poly_1600i.py',
+]
+_base_.student.data_preprocessor = _base_.preprocessor
+_base_.student.backbone.weights = 'weights/mobilenet_v3_large_rvm_features.pth'
+_base_.student.decode_head.num_classes = _base_.num_classes
+_base_.student.decode_head.loss_decode.avg_non_ignore = True
+cache = 'work_dirs/few_labels/voc7_1_8'
+cached = dict(type='CachedTeacher', cache=cache, view=dict(flip=True), teacher=_base_.teacher)
+cosine = dict(adapter='auto', loss=dict(type='CosineFeatureLoss', loss_weight=0.1))
+final_cosine = dict(adapter='auto', loss=dict(type='CosineFeatureLoss', loss_weight=0.5))
+terms = dict(
+    logits=dict(
+        student='decode_head.conv_seg',
+        teacher='whole.decode_head.conv_seg',
+        classes=_base_.class_map,
+        loss=dict(type='PixelKLLoss', temperature=1.0, loss_weight=1.0),
+    ),
+    mid=dict(student='backbone.mid', teacher='crops.backbone.mid', **cosine),
+    high=dict(student='backbone.high', teacher='crops.backbone.high', **cosine),
+    final=dict(student='backbone.final', teacher='crops.backbone.last', **final_cosine),
+)
+both = dict(type='TeacherEnsemble', members=dict(whole=cached, crops=_base_.teacher))
+model = dict(type='SegDistiller', student=_base_.student, teacher=both, terms=terms)
+# About half of a batch is labelled: 162 images, seven times, beside 1,138 without their labels.
+half_labelled = dict(
+    type='ConcatDataset',
+    datasets=[
+        dict(type='RepeatDataset', times=7, dataset=_base_.labelled),
+        dict(type='WithoutLabels', dataset=_base_.unlabelled),
+    ],
+)
+_base_.train_dataloader.dataset = dict(type='WithTeacherCache', cache=cache, dataset=half_labelled)
+optim_wrapper = dict(
+    optimizer=dict(lr=3e-3), paramwise_cfg=dict(custom_keys=dict(backbone=dict(lr_mult=0.1)))
+)
