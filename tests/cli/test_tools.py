@@ -14,7 +14,8 @@ import torch
 from ink import ink
 from torchvision.models.segmentation import fcn_resnet50
 
-from segkd_mm.config import list_configs
+from segkd_mm.cli import quickstart
+from segkd_mm.config import list_configs, load_config
 
 REPO = Path(__file__).resolve().parents[2]
 TINY = [
@@ -99,10 +100,10 @@ def test_real_images_distilled_tested_and_used_in_another_project(run, real_data
                             aux_loss=True).state_dict(), teacher)  # fmt: skip
     work, out = tmp_path / 'work', tmp_path / 'result.json'
     few = [
-        f'data_root={real_data}/voc/VOC2012', 'train_dataloader.dataset.indices=8',
-        'val_dataloader.dataset.indices=6', 'test_dataloader.dataset.indices=6',
+        f'data_root={real_data}/voc/VOC2012', 'train_dataloader.dataset.indices=2',
+        'val_dataloader.dataset.indices=3', 'test_dataloader.dataset.indices=3',
     ]  # fmt: skip
-    brief = ['train_dataloader.batch_size=4', 'train_cfg.max_epochs=1']
+    brief = ['train_dataloader.batch_size=2', 'train_cfg.max_epochs=1']
     run('tools/train.py', 'configs/kd/feature_kd_voc.py', '--work-dir', work, '--cfg-options',
         f'model.teacher.checkpoint={teacher}', 'model.student.backbone.weights=None', *few,
         *brief)  # fmt: skip
@@ -129,7 +130,14 @@ def test_real_images_distilled_tested_and_used_in_another_project(run, real_data
 
 
 @pytest.mark.slow
-def test_quickstart_prints_its_table_and_draws_its_picture(run, tmp_path):
+def test_quickstart_prints_its_table_and_draws_its_picture(run, tmp_path, monkeypatch):
+    def few(name, options):
+        config = load_config(name, options)
+        for loader in (config.train_dataloader, config.val_dataloader, config.test_dataloader):
+            loader.dataset.update(num_train=32, num_val=8)
+        return config
+
+    monkeypatch.setattr(quickstart, 'load_config', few)
     said = run('tools/quickstart.py', '--work-dir', tmp_path / 'quick', '--epochs', 1)
     for name in ('teacher', 'student', 'distilled student'):
         assert name in said
