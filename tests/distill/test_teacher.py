@@ -1,4 +1,5 @@
 from copy import deepcopy
+from functools import partialmethod
 
 import mmcv
 import pytest
@@ -205,7 +206,9 @@ def test_a_norm_that_does_not_follow_its_convolution_stays(out):
 
 
 @pytest.mark.slow
-def test_a_compiled_teacher_gives_the_same_taps_at_every_size(build):
+def test_a_compiled_teacher_gives_the_same_taps_at_every_size(build, monkeypatch):
+    # Tracing and its guards are what may miss a tap; making C++ of the graph takes a minute.
+    monkeypatch.setattr(nn.Module, 'compile', partialmethod(nn.Module.compile, backend='eager'))
     teacher, plain = build({'compile': True}), build()
     for height in (64, 96, 64):
         images = torch.randn(2, 3, height, 64)
