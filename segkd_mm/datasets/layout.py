@@ -4,12 +4,14 @@ import os
 from collections.abc import Iterable
 from textwrap import indent
 
+from segkd_mm.datasets.checked_samples import CheckedSamples
+
 
 class DataLayoutError(FileNotFoundError):
     """A data folder that is absent, or not laid out as its dataset expects."""
 
 
-class CheckedLayout:
+class CheckedLayout(CheckedSamples):
     """Mixin of a ``BaseSegDataset``, before it in the bases: checks the data when they are listed.
 
     Attributes:

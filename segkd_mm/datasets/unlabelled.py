@@ -10,6 +10,7 @@ from mmengine.dataset import BaseDataset, ConcatDataset
 from mmseg.datasets.transforms import RandomCrop
 from mmseg.registry import DATASETS
 
+from segkd_mm.datasets.checked_samples import NamedImageErrors
 from segkd_mm.datasets.layout import DataLayoutError
 from segkd_mm.datasets.resize_crop_flip import RandomResizeCropFlip
 from segkd_mm.datasets.wrapped import walk
@@ -46,7 +47,7 @@ class WithUnlabelled(ConcatDataset):
         self.full_init()
 
 
-class _Images(BaseDataset):
+class _Images(NamedImageErrors, BaseDataset):
     def __init__(self, folders: Sequence[str], pipeline: Sequence[Callable]) -> None:
         self._folders = folders
         super().__init__(pipeline=pipeline)

@@ -13,6 +13,7 @@ from mmseg.registry import DATASETS
 from torch import Tensor, nn
 from torch.utils.data import Subset
 
+from segkd_mm.datasets.checked_samples import NamedImageErrors
 from segkd_mm.datasets.wrapped import base_configs
 from segkd_mm.image_files import SUFFIXES, images_in
 
@@ -122,7 +123,7 @@ class Inputs(Sequence):
         return input_of(self.images[number], self.preprocessor, self.image_in).numpy()
 
 
-class _Files(BaseDataset):
+class _Files(NamedImageErrors, BaseDataset):
     def __init__(self, files: Sequence[Path], pipeline: Sequence[dict]) -> None:
         self._files = files
         super().__init__(pipeline=pipeline)

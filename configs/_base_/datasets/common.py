@@ -3,7 +3,7 @@
 load_seeded = [
     dict(type='SeedAugmentation'),
     dict(type='LoadImageFromFile'),
-    dict(type='LoadAnnotations'),
+    dict(type='LoadCheckedAnnotations'),
 ]
 flip_and_pack = [
     dict(type='RandomFlip', prob=0.5),
@@ -23,7 +23,7 @@ distort_and_pack = [
 ]  # fmt: skip
 test_pipeline = [
     dict(type='LoadImageFromFile'),
-    dict(type='LoadAnnotations'),
+    dict(type='LoadCheckedAnnotations'),
     dict(type='PackSegInputs'),
 ]
 # For a loop that counts iterations: train_dataloader.sampler.type = 'ReplayInfiniteSampler'.
