@@ -6,6 +6,8 @@ show it or on the pixels as they are stored; a mask of the stored pixels is turn
 Where the size does not show it, nothing does, and that is an error.
 """
 
+from functools import lru_cache
+
 import numpy as np
 from PIL import ExifTags, Image
 
@@ -51,6 +53,8 @@ def upright_mask(mask: np.ndarray, mask_file: str, image_file: str, size: tuple)
     return mask
 
 
+# A worker opens each file once: this is half of the cost of a check.
+@lru_cache(maxsize=1 << 16)
 def orientation_of(file: str) -> int:
     """The EXIF orientation of an image file, 1 to 8."""
     try:
