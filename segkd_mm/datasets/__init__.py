@@ -1,8 +1,10 @@
 """Data sets, samplers and transforms for mmseg; importing them registers them."""
 
 from segkd_mm.datasets.camvid import CamVidDataset
+from segkd_mm.datasets.checked_annotations import LoadCheckedAnnotations
 from segkd_mm.datasets.cityscapes_half import CityscapesHalfDataset
 from segkd_mm.datasets.distortion import TabledPhotoMetricDistortion
+from segkd_mm.datasets.folder import FolderDataset
 from segkd_mm.datasets.layout import CheckedLayout, DataLayoutError
 from segkd_mm.datasets.msrc_v2 import MSRCv2Dataset
 from segkd_mm.datasets.replay import (
@@ -12,6 +14,7 @@ from segkd_mm.datasets.replay import (
     SeedAugmentation,
 )
 from segkd_mm.datasets.resize_crop_flip import RandomResizeCropFlip
+from segkd_mm.datasets.sample_error import SampleError
 from segkd_mm.datasets.shapes import ShapesDataset, make_shapes
 from segkd_mm.datasets.unlabelled import WithUnlabelled
 from segkd_mm.datasets.voc import VOC2012Dataset
@@ -23,11 +26,14 @@ __all__ = [
     'CheckedLayout',
     'CityscapesHalfDataset',
     'DataLayoutError',
+    'FolderDataset',
+    'LoadCheckedAnnotations',
     'MSRCv2Dataset',
     'RandomResizeCropFlip',
     'ReplayEpochSampler',
     'ReplayIndex',
     'ReplayInfiniteSampler',
+    'SampleError',
     'SeedAugmentation',
     'ShapesDataset',
     'TabledPhotoMetricDistortion',

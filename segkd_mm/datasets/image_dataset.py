@@ -5,8 +5,10 @@ from pathlib import Path
 
 from mmengine.dataset import BaseDataset
 
+from segkd_mm.datasets.checked_samples import NamedImageErrors
 
-class ImageFiles(BaseDataset):
+
+class ImageFiles(NamedImageErrors, BaseDataset):
     """Data set of image files without masks.
 
     Args:

@@ -5,12 +5,14 @@ from collections.abc import Iterable
 from pathlib import Path
 from textwrap import indent
 
+from segkd_mm.datasets.checked_samples import CheckedSamples
+
 
 class DataLayoutError(FileNotFoundError):
     """Error of a data folder that is missing or has another layout than its data set expects."""
 
 
-class CheckedLayout:
+class CheckedLayout(CheckedSamples):
     """Mixin of a ``BaseSegDataset`` (before it in the bases) that checks the files at the start.
 
     Attributes:

@@ -3,11 +3,11 @@
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from mmseg.datasets.transforms import LoadAnnotations
 from PIL import Image
 from rich.progress import track
 from torch.utils.data import Dataset
 
+from segkd_mm.datasets import LoadCheckedAnnotations, SampleError
 from segkd_mm.doctor.experiment import Experiment, evenly_spaced
 from segkd_mm.doctor.finding import Finding, Report
 from segkd_mm.labels import VOID
@@ -36,8 +36,13 @@ def _check_masks(split: str, dataset: Dataset, images: int, report: Report) -> n
     infos = [dataset.get_data_info(index) for index in evenly_spaced(len(dataset), images)]
     labelled = [info for info in infos if 'seg_map_path' in info]
     num_classes, pixels = len(dataset.metainfo['classes']), np.zeros(256, dtype=np.int64)
+    load = LoadCheckedAnnotations()
     for info in track(labelled, f'masks of {split}', transient=True):
-        mask = LoadAnnotations()(dict(info))['gt_seg_map'].astype(np.int64)
+        try:
+            mask = load(dict(info))['gt_seg_map'].astype(np.int64)
+        except SampleError as error:
+            report.findings.append(Finding('error', str(error)))
+            continue
         report.findings.extend(_faults(info, mask, num_classes))
         pixels += np.bincount(mask.ravel().clip(0, 255), minlength=256)
     void = 100 * pixels[VOID] / max(pixels.sum(), 1)

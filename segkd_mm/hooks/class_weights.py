@@ -9,9 +9,8 @@ import numpy as np
 from mmengine.dist import broadcast_object_list, is_main_process
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
-from mmseg.datasets.transforms import LoadAnnotations
 from mmseg.models.losses import CrossEntropyLoss
-from mmseg.registry import HOOKS
+from mmseg.registry import HOOKS, TRANSFORMS
 from rich.progress import track
 from torch import nn
 from torch.utils.data import Dataset
@@ -50,7 +49,7 @@ def count_pixels(dataset: Dataset) -> np.ndarray:
         return np.array(json.loads(cached.read_text()))
     num_classes = len(dataset.metainfo['classes'])
     pixels = np.zeros(num_classes, dtype=np.int64)
-    load = LoadAnnotations()
+    load = TRANSFORMS.build({'type': 'LoadCheckedAnnotations'})
     for info in track(infos, 'Counting the pixels of each class', transient=True):
         mask = load(info)['gt_seg_map']
         pixels += np.bincount(mask.ravel(), minlength=256)[:num_classes]

@@ -8,10 +8,13 @@ import torch
 from mmcv.image import imwrite
 from mmengine.dataset import ConcatDataset
 from mmengine.runner import Runner
-from mmseg.datasets import BaseSegDataset, LoadAnnotations
+from mmseg.datasets import BaseSegDataset
 from mmseg.models.losses import CrossEntropyLoss
 
-from segkd_mm.datasets import DataLayoutError  # noqa: F401  registers the data sets
+from segkd_mm.datasets import (
+    DataLayoutError,  # noqa: F401  registers the data sets
+    LoadCheckedAnnotations,
+)
 from segkd_mm.hooks.class_weights import class_weights, count_pixels
 
 
@@ -74,7 +77,9 @@ def test_they_are_counted_once(masks, cache, monkeypatch):
     count_pixels(dataset(masks))
     (kept,) = cache.iterdir()
     assert json.loads(kept.read_text()) == [6, 1, 0]
-    monkeypatch.setattr(LoadAnnotations, 'transform', lambda *_: pytest.fail('counted again'))
+    monkeypatch.setattr(
+        LoadCheckedAnnotations, 'transform', lambda *_: pytest.fail('counted again')
+    )
     assert count_pixels(dataset(masks)).tolist() == [6, 1, 0]
 
 

@@ -1,0 +1,49 @@
+"""Loading of masks with a check of each sample."""
+
+from mmengine import fileio
+from mmseg.datasets.transforms import LoadAnnotations
+from mmseg.registry import TRANSFORMS
+
+from segkd_mm.datasets.mask_values import MAX_CLASSES, read_mask
+from segkd_mm.datasets.orientation import upright_mask
+from segkd_mm.datasets.sample_error import sample_error
+
+
+@TRANSFORMS.register_module()
+class LoadCheckedAnnotations(LoadAnnotations):
+    """``LoadAnnotations`` that checks each mask and its image as they are loaded.
+
+    A sample without a mask, as in prediction, stays without.
+
+    Raises:
+        SampleError: At the call: the mask cannot be decoded, is of colours or of numbers that are
+            not whole, holds ids outside of the classes, or does not fit its image; or the image is
+            only a pixel wide or high. It names the file.
+    """
+
+    def __init__(self, backend_args: dict | None = None) -> None:
+        super().__init__(backend_args=backend_args)
+
+    def transform(self, results: dict) -> dict:
+        return super().transform(results) if 'seg_map_path' in results else results
+
+    def _load_seg_map(self, results: dict) -> None:
+        file = results['seg_map_path']
+        mask = read_mask(
+            file,
+            fileio.get(file, self.backend_args),
+            # Data sets of mmseg's do not say it.
+            results.get('num_classes', MAX_CLASSES),
+            results.get('label_map'),
+            results['reduce_zero_label'],
+        )
+        if 'img' in results:
+            size = results['img'].shape[:2]
+            if min(size) < 2:
+                raise sample_error(
+                    results['img_path'], f'{size[1]} x {size[0]} pixels', 'at least 2 x 2',
+                    'Remove it and its mask.',
+                )  # fmt: skip
+            mask = upright_mask(mask, file, results['img_path'], size)
+        results['gt_seg_map'] = mask
+        results['seg_fields'].append('gt_seg_map')

@@ -1,0 +1,59 @@
+"""What a data set adds to the checks of its samples: the classes, and errors that name images."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+from mmengine import fileio
+
+from segkd_mm.datasets.mask_values import CompleteMap, read_mask
+from segkd_mm.datasets.sample_error import named_image_errors, sample_error
+from segkd_mm.labels import VOID
+
+
+class NamedImageErrors:
+    """Mixin of a ``BaseDataset`` (before it in the bases): errors name an unreadable image."""
+
+    def prepare_data(self, idx: int) -> Any:
+        info = self.get_data_info(idx)
+        with named_image_errors(info['img_path']):
+            return self.pipeline(info)
+
+
+class CheckedSamples(NamedImageErrors):
+    """Mixin of a ``BaseSegDataset`` (before it in the bases) that ``LoadCheckedAnnotations`` needs.
+
+    It gives each sample the number of classes, and looks for foreground that is void.
+    """
+
+    def get_data_info(self, idx: int) -> dict:
+        return {**super().get_data_info(idx), 'num_classes': len(self._metainfo['classes'])}
+
+    def full_init(self) -> None:
+        """List the samples.
+
+        Raises:
+            SampleError: Two classes, and the masks hold 0 and 255 alone.
+        """
+        if self._fully_initialized:
+            return
+        super().full_init()
+        if len(self._metainfo['classes']) == 2 and not isinstance(self.label_map, CompleteMap):
+            infos = (self.get_data_info(index) for index in range(len(self)))
+            _check_foreground(info['seg_map_path'] for info in infos if 'seg_map_path' in info)
+
+
+def _check_foreground(masks: Iterable[str]) -> None:
+    """Look at masks of two classes until one holds the id 1, which is the first, mostly."""
+    void = None
+    for file in masks:
+        ids = np.unique(read_mask(file, fileio.get(file)))
+        if {*ids.tolist()} - {0, VOID}:
+            return
+        void = void or (file if VOID in ids else None)
+    if void:
+        raise sample_error(
+            void, 'only 0 and 255, as in all masks', 'the class ids 0 and 1 (255 is void)',
+            'If 255 is the second class: use FolderDataset with '
+            "label_map={0: 'FIRST CLASS', 255: 'SECOND CLASS'}.",
+        )  # fmt: skip

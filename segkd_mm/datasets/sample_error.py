@@ -1,0 +1,50 @@
+"""Error of an image or mask file that cannot be right, and its message."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import mmcv
+
+
+# One argument, the message, as DataLoader raises it again from a worker.
+class SampleError(ValueError):
+    """Error of an image or mask whose content cannot be right."""
+
+
+def sample_error(file: str | os.PathLike, found: str, expected: str, advice: str) -> SampleError:
+    """Build the error of a file from what was found, what was expected and what to do."""
+    return SampleError(f'{file}: found {found}, expected {expected}. {advice}')
+
+
+@contextmanager
+def named_image_errors(file: str | os.PathLike) -> Iterator[None]:
+    """Context in which an error names the image file if that is what cannot be read.
+
+    The libraries name no file when one is empty, and say nothing more when one is cut short.
+
+    Raises:
+        SampleError: In place of any other error, if the image cannot be decoded.
+    """
+    try:
+        yield
+    except SampleError:
+        raise
+    except Exception as error:
+        if os.path.isfile(file) and not _can_be_decoded(file):
+            raise unreadable(file, os.path.getsize(file)) from error
+        raise
+
+
+def unreadable(file: str | os.PathLike, size: int) -> SampleError:
+    """Build the error of a file of ``size`` bytes that cannot be decoded."""
+    found = f'{size} bytes that cannot be decoded' if size else 'an empty file'
+    advice = 'It is cut short or damaged: copy it again, or remove it.'
+    return sample_error(file, found, 'a whole image', advice)
+
+
+def _can_be_decoded(file: str | os.PathLike) -> bool:
+    try:
+        return mmcv.imread(file) is not None
+    except Exception:
+        return False
