@@ -1,5 +1,6 @@
 """What tests of several folders need: real data where there is any, and tiny experiments."""
 
+import logging
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -26,6 +27,14 @@ def pytest_configure() -> None:
 @pytest.fixture(autouse=True)
 def _mmseg_scope() -> None:
     init_default_scope('mmseg')
+
+
+@pytest.fixture(autouse=True)
+def _log_level() -> Iterator[None]:
+    """Tools that run in this process silence the logs of libraries; the next test hears them."""
+    disabled = logging.root.manager.disable
+    yield
+    logging.disable(disabled)
 
 
 @pytest.fixture(autouse=True)

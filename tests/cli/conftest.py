@@ -1,6 +1,5 @@
 """What tests of the tools share: a script run in this process, as its command line runs it."""
 
-import logging
 import os
 import runpy
 import sys
@@ -11,7 +10,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-import torch
 
 REPO = Path(__file__).resolve().parents[2]
 
@@ -38,13 +36,10 @@ def script(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture) -> Cal
         code = _run(command[0])
         return Done(code, *capfd.readouterr())
 
-    threads, disabled = torch.get_num_threads(), logging.root.manager.disable
     environment = dict(os.environ)
     with warnings.catch_warnings():
         yield run
     # What a process would have taken with it.
-    torch.set_num_threads(threads)
-    logging.disable(disabled)
     os.environ.clear()
     os.environ.update(environment)
 

@@ -9,7 +9,7 @@ from mmseg.datasets.transforms import LoadAnnotations
 from PIL import Image
 
 from segkd_mm.datasets import CheckedLayout, LoadCheckedAnnotations, SampleError, WithUnlabelled
-from segkd_mm.deploy.images import find_images, of_files
+from segkd_mm.deploy.images import find_images, images_of_files
 
 LOAD = [{'type': 'LoadImageFromFile'}, {'type': 'LoadCheckedAnnotations'}]
 SIZE = (4, 6)
@@ -168,4 +168,4 @@ def test_images_to_predict_are_named(tmp_path):
     (tmp_path / 'a.png').write_bytes(b'')
     config = Config({'test_dataloader': {'dataset': {'pipeline': LOAD}}})
     with pytest.raises(SampleError, match=r'a\.png: found an empty file'):
-        of_files(config, find_images([str(tmp_path)]))[0]
+        images_of_files(config, find_images([str(tmp_path)]))[0]

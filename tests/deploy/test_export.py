@@ -31,6 +31,8 @@ from segkd_mm.deploy.quantise import quantise
 from segkd_mm.deploy.runtime_segmentor import RuntimeSegmentor
 from segkd_mm.weights import read_state_dict, rename_keys
 
+pytestmark = pytest.mark.slow
+
 FORMATS = [*SUFFIXES]
 NAMES = dict(classes=[*'abcdefgh'], palette=[[i, i, i] for i in range(8)], precision='fp32')
 NOTE = 'ü "<&>'
@@ -86,8 +88,6 @@ def test_a_torch_whose_exporter_fails_is_named(student, monkeypatch):
 SIGNALS = """
 import faulthandler, signal, subprocess, sys
 from segkd_mm.deploy import load_runtime
-
-pytestmark = pytest.mark.slow
 
 faulthandler.enable()  # Python's handlers then run on the stack that is set aside for signals
 signal.signal(signal.SIGCHLD, lambda *_: None)

@@ -128,7 +128,7 @@ def put_own_rank(rank, folder):
     )
     queue = ClassQueue(2, 8, 1)
     features = torch.tensor([[1.0, 10.0], [2.0, 20.0]])[:, :, None] + 100 * rank
-    queue.put(features, torch.tensor([[True, True], [True, rank == 0]]))
+    queue.enqueue(features, torch.tensor([[True, True], [True, rank == 0]]))
     torch.save(queue.state_dict(), f'{folder}/{rank}.pth')
     torch.distributed.destroy_process_group()
 
