@@ -5,6 +5,8 @@ load_seeded = [
     dict(type='LoadImageFromFile'),
     dict(type='LoadAnnotations'),
 ]
+# The same with a check of each mask, for data sets of your own: docs/your_data.md.
+load_checked = [*load_seeded[:2], dict(type='LoadCheckedAnnotations')]
 flip_and_pack = [
     dict(type='RandomFlip', prob=0.5),
     dict(type='PhotoMetricDistortion'),
@@ -24,6 +26,11 @@ distort_and_pack = [
 test_pipeline = [
     dict(type='LoadImageFromFile'),
     dict(type='LoadAnnotations'),
+    dict(type='PackSegInputs'),
+]
+checked_test_pipeline = [
+    dict(type='LoadImageFromFile'),
+    dict(type='LoadCheckedAnnotations'),
     dict(type='PackSegInputs'),
 ]
 # For a loop that counts iterations: train_dataloader.sampler.type = 'ReplayInfiniteSampler'.
