@@ -1,6 +1,6 @@
 """EXIF orientation: images are loaded upright, and a mask must be so, too.
 
-Image loaders turn an image as its EXIF tag says; a mask has no such tag. Of a photo taken upright,
+Image loaders turn an image as its EXIF tag says; a mask has no such tag. Of an image taken upright,
 whose sides are swapped, the size of the mask shows whether it was drawn on the picture as viewers
 show it or on the pixels as they are stored; a mask of the stored pixels is turned like its image.
 Where the size does not show it, nothing does, and that is an error.
