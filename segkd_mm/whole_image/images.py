@@ -9,6 +9,7 @@ from mmengine.dataset import BaseDataset
 from mmseg.datasets.transforms import LoadAnnotations
 from torch.utils.data import Dataset
 
+from segkd_mm.datasets.sample_error import named_image_errors
 from segkd_mm.datasets.wrapped import base_datasets
 from segkd_mm.labels import VOID
 
@@ -51,7 +52,8 @@ class WholeImages(Dataset):
     def __getitem__(self, number: int) -> dict:
         path = self.paths[number]
         base, index = self._places[path]
-        results = self._load(base.get_data_info(index))
+        with named_image_errors(path):
+            results = self._load(base.get_data_info(index))
         annotate = _first(base, LoadAnnotations)
         if annotate and 'seg_map_path' in results:
             results = annotate(results)

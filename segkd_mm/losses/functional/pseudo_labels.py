@@ -21,7 +21,7 @@ def pseudo_label(
 
     ``Σ_v w_y · -log softmax_C(s)_y / Σ_v w_y`` with ``y = argmax_C t``, over the pixels where
     ``max_C softmax_C(t)`` is the threshold or more. Unlike the divergences it is above zero where
-    the student equals the teacher: it asks for more certainty than the teacher has.
+    the student equals the teacher: its minimum is more certain than the teacher.
 
     Source: Lee 2013 (Pseudo-Label); with a threshold FixMatch, arXiv 2001.07685, which divides by
     all pixels instead of those that count.
