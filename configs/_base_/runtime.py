@@ -18,6 +18,7 @@ default_hooks = dict(
 custom_hooks = [
     dict(type='IterationSeedHook'),
     dict(type='TermScheduleHook'),
+    dict(type='LabelCheckHook'),
     dict(type='FiniteLossHook'),
     dict(type='BestLinkHook'),
 ]

@@ -3,6 +3,7 @@
 Examples:
   tools/doctor.py configs/kd/feature_kd_voc.py --cfg-options data_root=/data/VOC2012
   tools/doctor.py configs/kd/cwd_camvid.py --student work_dirs/mnv3s_slim_camvid/best.pth
+  tools/doctor.py my_experiment.py --all
 
 Checks that the data are there, labels are in range and how the classes are balanced; the teacher's
 mIoU beside the student's; what the terms compare, and how hard each pulls beside the labels; and
@@ -51,7 +52,10 @@ def parse_args() -> argparse.Namespace:
         '--images', type=int, default=20, help='validation images for the mIoU (default: 20)'
     )
     parser.add_argument(
-        '--masks', type=int, default=200, help='masks of each split to look at (default: 200)'
+        '--masks', type=int, default=200, help='samples of each split to look at (default: 200)'
+    )
+    parser.add_argument(
+        '--all', action='store_true', help='look at all samples, and list each faulty file'
     )
     arguments.add_device(parser)
     parser.add_argument(
@@ -66,7 +70,7 @@ def parse_args() -> argparse.Namespace:
 def checks(experiment: Experiment, args: argparse.Namespace) -> dict[str, Callable[[], Report]]:
     """The checks by title, in order; the last one trains a few steps."""
     found = {
-        'Data': partial(check_data, experiment, args.masks),
+        'Data': partial(check_data, experiment, None if args.all else args.masks),
         'Accuracy of the teacher': partial(check_accuracy, experiment, args.images),
         'Terms': partial(check_taps, experiment),
         'Gradients of the terms': partial(check_gradients, experiment),
@@ -90,12 +94,14 @@ def run(title: str, check: Callable[[], Report], failures: dict[str, str]) -> Re
     return Report(title, findings=[Finding('error', text)])
 
 
-def print_report(report: Report) -> None:
-    """Print the table and the findings of a check."""
+def print_report(report: Report, with_files: bool) -> None:
+    """Print the tables and the findings of a check."""
     show = wide_console().print
     show(f'\n[bold]{escape(report.title)}[/bold]')
     if report.rows:
         show(console_table(report.rows))
+    if report.files and with_files:
+        show(console_table(report.files, title='Faulty files'))
     for finding in report.findings:
         colour = COLOURS[finding.level]
         show(f'[{colour}]{finding.level:>7}[/{colour}]  {escape(finding.text)}')
@@ -112,7 +118,7 @@ def main() -> None:
     reports, failures = [], {}
     for title, check in checks(experiment, args).items():
         reports.append(run(title, check, failures))
-        print_report(reports[-1])
+        print_report(reports[-1], args.all)
     write_result(args.out, {'config': args.config, 'checks': [asdict(r) for r in reports]})
     levels = [finding.level for report in reports for finding in report.findings]
     print(

@@ -29,6 +29,7 @@ from segkd_mm.config import load_config, plain_student
 from segkd_mm.deploy import Runtime, is_exported_model, without_logits
 from segkd_mm.deploy.loading import without_auxiliary_heads
 from segkd_mm.evaluation.metric import ClassIoUMetric
+from segkd_mm.hooks import check_outputs
 from segkd_mm.measure.model_cost import count_parameters
 from segkd_mm.results.files import read_results, write_result
 from segkd_mm.results.tables import console_table
@@ -75,11 +76,18 @@ def testing_config(args: argparse.Namespace) -> Config:
     config.load_from, config.resume = None, False
     if args.split == 'val':
         config.test_dataloader = config.val_dataloader
-    config.test_evaluator = dict(type='ClassIoUMetric', iou_metrics=['mIoU'])
+    evaluator = config.test_evaluator if args.split == 'test' else config.val_evaluator
+    config.test_evaluator = dict(type='ClassIoUMetric', iou_metrics=scores_of(evaluator))
     if args.pictures:
         pictures = dict(type='PredictionPicturesHook', folder=args.pictures)
         config.custom_hooks = [*config.get('custom_hooks', []), pictures]
     return config
+
+
+def scores_of(evaluator: dict | list[dict]) -> list[str]:
+    """The scores of mmseg's ``IoUMetric`` that a config asks for, beside mIoU."""
+    metrics = [evaluator] if isinstance(evaluator, dict) else evaluator
+    return [score for metric in metrics for score in metric.get('iou_metrics', [])]
 
 
 def home(args: argparse.Namespace) -> Path:
@@ -107,6 +115,7 @@ def main() -> None:
         check_classes(args, model.runtime, runner.test_dataloader.dataset.metainfo['classes'])
     else:
         load_strictly(model, state, args.checkpoint, ignore=('terms.',))
+        check_outputs(model, runner.test_dataloader.dataset.metainfo['classes'])
     with without_logits(model):
         metrics = runner.test()
     if is_main_process():

@@ -19,6 +19,7 @@ from mmengine.config import Config
 from mmengine.device import get_device
 from mmengine.dist import is_main_process
 from mmengine.runner import Runner
+from torch.utils.data import DataLoader
 
 from segkd_mm.build_hints import build_hints
 from segkd_mm.cli import arguments
@@ -79,10 +80,25 @@ def main() -> None:
     args = parse_args()
     runner = Runner.from_cfg(training_config(args))
     record = {'config': args.config, 'seed': runner.seed, 'environment': environment()}
+    check_length(runner.train_dataloader)
     start = time()
     runner.train()
     if is_main_process():
         report(runner, args.config, {**record, 'seconds': time() - start})
+
+
+def check_length(loader: DataLoader) -> None:
+    """Check that the training images fill a batch.
+
+    Raises:
+        ValueError: They do not.
+    """
+    if not len(loader):
+        raise ValueError(
+            f'train_dataloader has a batch_size of {loader.batch_size}, but its data set only '
+            f'{len(loader.dataset)} samples, and incomplete batches are dropped (drop_last=True). '
+            'Use more images or a smaller batch_size.'
+        )
 
 
 def report(runner: Runner, config: str, record: dict) -> None:

@@ -6,7 +6,7 @@ from mmseg.registry import TRANSFORMS
 
 from segkd_mm.datasets.mask_values import MAX_CLASSES, read_mask
 from segkd_mm.datasets.orientation import upright_mask
-from segkd_mm.datasets.sample_error import sample_error
+from segkd_mm.datasets.sample_error import check_size
 
 
 @TRANSFORMS.register_module()
@@ -16,15 +16,17 @@ class LoadCheckedAnnotations(LoadAnnotations):
     A sample without a mask, as in prediction, stays without.
 
     Raises:
-        SampleError: At the call: the mask cannot be decoded, is of colours or of numbers that are
-            not whole, holds ids outside of the classes, or does not fit its image; or the image is
-            only a pixel wide or high. It names the file.
+        SampleError: At the call: the image is only a pixel wide or high; or the mask cannot be
+            decoded, is of colours or of numbers that are not whole, holds ids outside of the
+            classes, or does not fit its image. It names the file.
     """
 
     def __init__(self, backend_args: dict | None = None) -> None:
         super().__init__(backend_args=backend_args)
 
     def transform(self, results: dict) -> dict:
+        if 'img' in results:
+            check_size(results['img'], results['img_path'])
         return super().transform(results) if 'seg_map_path' in results else results
 
     def _load_seg_map(self, results: dict) -> None:
@@ -38,12 +40,6 @@ class LoadCheckedAnnotations(LoadAnnotations):
             results['reduce_zero_label'],
         )
         if 'img' in results:
-            size = results['img'].shape[:2]
-            if min(size) < 2:
-                raise sample_error(
-                    results['img_path'], f'{size[1]} x {size[0]} pixels', 'at least 2 x 2',
-                    'Remove it and its mask.',
-                )  # fmt: skip
-            mask = upright_mask(mask, file, results['img_path'], size)
+            mask = upright_mask(mask, file, results['img_path'], results['img'].shape[:2])
         results['gt_seg_map'] = mask
         results['seg_fields'].append('gt_seg_map')

@@ -29,6 +29,16 @@ class CheckedSamples(NamedImageErrors):
     def get_data_info(self, idx: int) -> dict:
         return {**super().get_data_info(idx), 'num_classes': len(self._metainfo['classes'])}
 
+    def get_cat_ids(self, idx: int) -> list[int]:
+        """The class ids in a mask, for mmengine's ``ClassBalancedDataset``."""
+        info = self.get_data_info(idx)
+        if 'seg_map_path' not in info:
+            return []
+        file = info['seg_map_path']
+        label_map, zero = info['label_map'], info['reduce_zero_label']
+        mask = read_mask(file, fileio.get(file), info['num_classes'], label_map, zero)
+        return [class_id for class_id in np.unique(mask).tolist() if class_id != VOID]
+
     def full_init(self) -> None:
         """List the samples.
 

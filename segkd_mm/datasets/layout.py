@@ -16,12 +16,12 @@ class CheckedLayout(CheckedSamples):
     """Mixin of a ``BaseSegDataset`` (before it in the bases) that checks the files at the start.
 
     Attributes:
-        LAYOUT: The expected folders and files, as a tree.
-        SOURCE: How to get the data, for the message.
+        LAYOUT: The expected folders and files, as a tree. Empty: not in the message.
+        SOURCE: How to get the data. Likewise.
     """
 
-    LAYOUT: str
-    SOURCE: str
+    LAYOUT: str = ''
+    SOURCE: str = ''
 
     def load_data_list(self) -> list[dict]:
         """List the samples as mmseg does and check that their files exist.
@@ -51,12 +51,14 @@ class CheckedLayout(CheckedSamples):
 
     def _layout_error(self, found: str) -> DataLayoutError:
         root = os.path.abspath(self.data_root) if self.data_root else 'not set'
-        return DataLayoutError(
-            f'{found}\n{type(self).__name__} expects (data_root is {root}):\n'
-            f'{indent(self.LAYOUT.strip(), "    ")}\n'
-            f'To get the data: {self.SOURCE}\n'
-            'If they are elsewhere: --cfg-options data_root=/path/to/it'
-        )
+        lines = [
+            f'{found} (data_root is {root})',
+            self.LAYOUT
+            and f'{type(self).__name__} expects:\n{indent(self.LAYOUT.strip(), "    ")}',
+            self.SOURCE and f'To get the data: {self.SOURCE}',
+            'If they are elsewhere: --cfg-options data_root=/path/to/it',
+        ]
+        return DataLayoutError('\n'.join(filter(None, lines)))
 
 
 def holds_files(folder: Path) -> bool:

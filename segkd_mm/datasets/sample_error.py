@@ -5,16 +5,26 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import mmcv
+import numpy as np
 
 
 # One argument, the message, as DataLoader raises it again from a worker.
 class SampleError(ValueError):
-    """Error of an image or mask whose content cannot be right."""
+    """Error of an image or mask whose content cannot be right.
+
+    Attributes:
+        parts: The file, what was found, what was expected, and what to do; of an error that
+            :func:`sample_error` built, in the process that built it.
+    """
+
+    parts: dict[str, str]
 
 
 def sample_error(file: str | os.PathLike, found: str, expected: str, advice: str) -> SampleError:
     """Build the error of a file from what was found, what was expected and what to do."""
-    return SampleError(f'{file}: found {found}, expected {expected}. {advice}')
+    error = SampleError(f'{file}: found {found}, expected {expected}. {advice}')
+    error.parts = {'file': str(file), 'found': found, 'expected': expected, 'what to do': advice}
+    return error
 
 
 @contextmanager
@@ -34,6 +44,18 @@ def named_image_errors(file: str | os.PathLike) -> Iterator[None]:
         if os.path.isfile(file) and not _can_be_decoded(file):
             raise unreadable(file, os.path.getsize(file)) from error
         raise
+
+
+def check_size(image: np.ndarray, file: str | os.PathLike) -> None:
+    """Check that an image [H, W, ...] can be resized and cropped.
+
+    Raises:
+        SampleError: It is only a pixel wide or high.
+    """
+    height, width = image.shape[:2]
+    if min(height, width) < 2:
+        found = f'{width} x {height} pixels'
+        raise sample_error(file, found, 'at least 2 x 2', 'Remove it, and its mask.')
 
 
 def unreadable(file: str | os.PathLike, size: int) -> SampleError:

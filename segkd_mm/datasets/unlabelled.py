@@ -13,6 +13,7 @@ from mmseg.registry import DATASETS
 from segkd_mm.datasets.image_dataset import ImageFiles
 from segkd_mm.datasets.layout import DataLayoutError
 from segkd_mm.datasets.resize_crop_flip import RandomResizeCropFlip
+from segkd_mm.datasets.sample_error import check_size
 from segkd_mm.datasets.wrapped import iterate_wrapped
 from segkd_mm.image_files import SUFFIXES, images_in
 from segkd_mm.labels import UNLABELLED
@@ -65,6 +66,7 @@ class MarkUnlabelled(BaseTransform):
     """Transform that sets a mask of ``UNLABELLED`` instead of loading one."""
 
     def transform(self, results: dict) -> dict:
+        check_size(results['img'], results['img_path'])
         results['gt_seg_map'] = np.full(results['img'].shape[:2], UNLABELLED, np.uint8)
         results['seg_fields'].append('gt_seg_map')
         return results

@@ -1,52 +1,59 @@
-"""Check of the data: existence, ids and sizes of masks, balance of the classes."""
+"""Check of the data: files, ids and sizes of masks, balance of the classes."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
-from PIL import Image
+from mmcv.transforms import LoadImageFromFile
+from mmengine.dataset import BaseDataset
 from rich.progress import track
 from torch.utils.data import Dataset
 
 from segkd_mm.datasets import LoadCheckedAnnotations, SampleError
+from segkd_mm.datasets.sample_error import named_image_errors
+from segkd_mm.datasets.wrapped import iterate_wrapped
 from segkd_mm.doctor.experiment import Experiment, evenly_spaced
 from segkd_mm.doctor.finding import Finding, Report
+from segkd_mm.hooks import LabelError, check_outputs
 from segkd_mm.labels import VOID
 
 RARE = 0.1  # percent of the pixels
 
 
-def check_data(experiment: Experiment, images: int = 200) -> Report:
-    """Check up to ``images`` evenly spaced masks of ``train`` and of ``val``.
+def check_data(experiment: Experiment, images: int | None = 200) -> Report:
+    """Check up to ``images`` evenly spaced samples of ``train`` and of ``val``; all if it is None.
 
     Raises:
         DataLayoutError: The data do not exist.
     """
     report = Report('Data')
-    counts = {s: _check_masks(s, experiment.dataset(s), images, report) for s in ('train', 'val')}
+    counts = {s: _check_split(s, experiment.dataset(s), images, report) for s in ('train', 'val')}
     classes = experiment.dataset('train').metainfo['classes']
     for index, name in enumerate(classes):
         shares = {f'{split}, %': _share(pixels, index) for split, pixels in counts.items()}
         report.rows.append({'class': name, **shares})
     report.findings.extend(_balance_findings(report.rows))
+    report.findings.extend(_output_findings(experiment, classes))
     return report
 
 
-def _check_masks(split: str, dataset: Dataset, images: int, report: Report) -> np.ndarray:
-    """Count the pixels of each class in a split; faults of masks are added to the report."""
-    infos = [dataset.get_data_info(index) for index in evenly_spaced(len(dataset), images)]
-    labelled = [info for info in infos if 'seg_map_path' in info]
+def _check_split(split: str, dataset: Dataset, images: int | None, report: Report) -> np.ndarray:
+    """Count the pixels of each class in a split; faulty files are added to the report."""
     num_classes, pixels = len(dataset.metainfo['classes']), np.zeros(256, dtype=np.int64)
-    load = LoadCheckedAnnotations()
-    for info in track(labelled, f'masks of {split}', transient=True):
+    chosen = evenly_spaced(len(dataset), images or len(dataset))
+    infos = [{'num_classes': num_classes, **dataset.get_data_info(i)} for i in chosen]
+    faults: list[SampleError] = []
+    load = _loader(dataset)
+    for info in track(infos, f'images of {split}', transient=True):
         try:
-            mask = load(dict(info))['gt_seg_map'].astype(np.int64)
+            mask = load(info)
         except SampleError as error:
-            report.findings.append(Finding('error', str(error)))
-            continue
-        report.findings.extend(_faults(info, mask, num_classes))
-        pixels += np.bincount(mask.ravel().clip(0, 255), minlength=256)
+            faults.append(error)
+        else:
+            pixels += np.bincount(mask.ravel(), minlength=256)
+    report.files.extend({'split': split, **fault.parts} for fault in faults)
+    report.findings.extend(_file_findings(split, faults, len(infos)))
+    unlabelled = sum('seg_map_path' not in info for info in infos)
     void = 100 * pixels[VOID] / max(pixels.sum(), 1)
-    unlabelled = len(infos) - len(labelled)
     without = f', {unlabelled} without labels' if unlabelled else ''
     report.findings.append(
         Finding('ok', f'{split}: {len(dataset)} images, {len(infos)} checked{without}; '
@@ -55,30 +62,40 @@ def _check_masks(split: str, dataset: Dataset, images: int, report: Report) -> n
     return pixels[:num_classes]
 
 
-def _faults(info: Mapping, mask: np.ndarray, num_classes: int) -> list[Finding]:
-    faults = []
-    invalid = [i for i in np.unique(mask).tolist() if not 0 <= i < num_classes and i != VOID]
-    if invalid:
-        faults.append(
-            Finding(
-                'error',
-                f'{info["seg_map_path"]} holds the ids {invalid}, expected 0 to {num_classes - 1} '
-                f'or {VOID} for void.',
-                'Check the masks (a palette or colours in place of ids?), the number of classes '
-                'and reduce_zero_label.',
-            )
-        )
-    with Image.open(info['img_path']) as image:
-        if image.size != mask.shape[::-1]:
-            faults.append(
-                Finding(
-                    'error',
-                    f'{info["img_path"]} has {image.size[0]} x {image.size[1]} pixels, its mask '
-                    f'{mask.shape[1]} x {mask.shape[0]}.',
-                    'Each mask must have the size of its image.',
-                )
-            )
-    return faults
+def _loader(dataset: Dataset) -> Callable[[dict], np.ndarray]:
+    """What loads the mask of a sample after its image, [H, W]; of an unlabelled one [0]."""
+    bases = (part for part in iterate_wrapped(dataset) if isinstance(part, BaseDataset))
+    steps = (step for base in bases for step in base.pipeline.transforms)
+    loads = (step for step in steps if isinstance(step, LoadImageFromFile))
+    load_image, load_mask = next(loads, LoadImageFromFile()), LoadCheckedAnnotations()
+
+    def load(info: dict) -> np.ndarray:
+        with named_image_errors(info['img_path']):
+            results = load_mask(load_image({**info, 'seg_fields': []}))
+        return results.get('gt_seg_map', np.zeros(0, np.uint8))
+
+    return load
+
+
+def _file_findings(split: str, faults: Sequence[SampleError], checked: int) -> Iterator[Finding]:
+    """A finding for each kind of fault: the first file, and how many have it."""
+    kinds: dict[str, list[SampleError]] = {}
+    for fault in faults:
+        kinds.setdefault(fault.parts['what to do'], []).append(fault)
+    for advice, alike in kinds.items():
+        parts = alike[0].parts
+        text = f'{parts["file"]}: found {parts["found"]}, expected {parts["expected"]}.'
+        if len(alike) > 1:
+            text = f'{split}: {len(alike)} of {checked} samples are like this one: {text}'
+        yield Finding('error', text, advice)
+
+
+def _output_findings(experiment: Experiment, classes: Sequence[str]) -> list[Finding]:
+    try:
+        check_outputs(experiment.model, classes)
+    except LabelError as error:
+        return [Finding('error', str(error))]
+    return []
 
 
 def _share(pixels: np.ndarray, index: int) -> float:

@@ -24,8 +24,16 @@ class Finding:
 
 @dataclass
 class Report:
-    """Report of a check: a title, rows of :mod:`segkd_mm.results.tables`, and findings."""
+    """Report of a check.
+
+    Attributes:
+        title: Title.
+        rows: Rows of :mod:`segkd_mm.results.tables`.
+        findings: Findings.
+        files: Of each faulty file: its split, what was found, what was expected and what to do.
+    """
 
     title: str
     rows: list[dict] = field(default_factory=list)
+    files: list[dict[str, str]] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)

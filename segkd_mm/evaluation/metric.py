@@ -1,5 +1,7 @@
 """mmseg's IoU metric which also keeps the confusion matrix and the scores of each class."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from mmseg.evaluation import IoUMetric
 from mmseg.registry import METRICS
@@ -15,10 +17,18 @@ class ClassIoUMetric(IoUMetric):
 
     ``confusion`` [C, C] counts pixels: a row is a true class, a column a predicted one; void is
     left out. ``scores`` are its :func:`segkd_mm.evaluation.class_scores`.
+
+    Args:
+        iou_metrics: 'mIoU', 'mDice' or 'mFscore', or several; mIoU is always among the scores.
+        **kwargs: Of ``IoUMetric``.
     """
 
     confusion: np.ndarray
     scores: list[dict[str, str | float]]
+
+    def __init__(self, iou_metrics: str | Sequence[str] = (), **kwargs) -> None:
+        others = [iou_metrics] if isinstance(iou_metrics, str) else iou_metrics
+        super().__init__(iou_metrics=list(dict.fromkeys(['mIoU', *others])), **kwargs)
 
     @property
     def per_class(self) -> dict[str, float]:
@@ -39,7 +49,7 @@ class ClassIoUMetric(IoUMetric):
         return confusion_matrix(pred_label, label, num_classes)
 
     def compute_metrics(self, results: list[Tensor]) -> dict[str, float]:
-        """mIoU, aAcc and mAcc in percent, of the pixels of all images."""
+        """mIoU, aAcc, mAcc and the other scores in percent, of the pixels of all images."""
         matrix = sum(results)
         self.confusion = matrix.numpy()
         self.scores = class_scores(self.confusion, self.dataset_meta['classes'])

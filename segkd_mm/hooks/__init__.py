@@ -5,6 +5,7 @@ from segkd_mm.hooks.class_weights import ClassWeightHook
 from segkd_mm.hooks.finite_loss import FiniteLossHook, NonFiniteLossError
 from segkd_mm.hooks.freeze import FreezeHook
 from segkd_mm.hooks.iteration_seed import IterationSeedHook
+from segkd_mm.hooks.label_check import LabelCheckHook, LabelError, check_outputs
 from segkd_mm.hooks.progress import ProgressHook
 from segkd_mm.hooks.term_schedule import TermScheduleHook
 
@@ -14,7 +15,10 @@ __all__ = [
     'FiniteLossHook',
     'FreezeHook',
     'IterationSeedHook',
+    'LabelCheckHook',
+    'LabelError',
     'NonFiniteLossError',
     'ProgressHook',
     'TermScheduleHook',
+    'check_outputs',
 ]

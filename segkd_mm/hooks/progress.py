@@ -45,7 +45,8 @@ class ProgressHook(Hook):
             print(f'{self.title}: epoch {runner.epoch + 1} of {runner.max_epochs}{self.miou}')
 
     def after_val_epoch(self, runner: Runner, metrics: dict[str, float] | None = None) -> None:
-        self.miou = f'  mIoU {metrics["mIoU"]:.1f}'
+        if 'mIoU' in metrics:
+            self.miou = f'  mIoU {metrics["mIoU"]:.1f}'
 
     def after_run(self, runner: Runner) -> None:
         self.progress.stop()

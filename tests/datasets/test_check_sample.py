@@ -17,7 +17,6 @@ SIZE = (4, 6)
 
 class Tiny(CheckedLayout, BaseSegDataset):
     METAINFO = {'classes': ('a', 'b', 'c')}
-    LAYOUT = SOURCE = ''
 
 
 @pytest.fixture
@@ -36,10 +35,11 @@ def load(tmp_path):
             (tmp_path / f'masks/a{suffix}').write_bytes(mask)
         else:
             Image.fromarray(mask).save(tmp_path / f'masks/a{suffix}')
-        return Tiny(
+        call.dataset = Tiny(
             data_prefix={'img_path': f'{tmp_path}/images', 'seg_map_path': f'{tmp_path}/masks'},
             img_suffix='.png', seg_map_suffix=suffix, pipeline=LOAD,
-        )[0]  # fmt: skip
+        )  # fmt: skip
+        return call.dataset[0]
 
     return call
 
@@ -169,3 +169,8 @@ def test_images_to_predict_are_named(tmp_path):
     config = Config({'test_dataloader': {'dataset': {'pipeline': LOAD}}})
     with pytest.raises(SampleError, match=r'a\.png: found an empty file'):
         images_of_files(config, find_images([str(tmp_path)]))[0]
+
+
+def test_the_classes_of_a_mask_are_known_to_class_balancing(load):
+    load(np.array([[0, 2, 2, 255, 2, 0]] * 4, np.uint8))
+    assert load.dataset.get_cat_ids(0) == [0, 2]

@@ -1,3 +1,5 @@
+import shutil
+
 import numpy as np
 import pytest
 from mmcv.image import imwrite
@@ -48,6 +50,7 @@ def masked(tmp_path, tiny):
                 metainfo=dict(classes=('sky', 'road', 'car')),
             )  # fmt: skip
             loader.sampler.type = 'DefaultSampler'
+        config.model.decode_head.num_classes = 3
         return Experiment(config)
 
     return make
@@ -60,18 +63,41 @@ def test_shares_void_and_what_is_nowhere_by_hand(masked):
     assert found(report, 'note') == ['In no checked mask: car.']
 
 
-def test_an_id_that_is_no_class_is_an_error_with_the_file_and_the_ids(masked):
+def test_a_faulty_file_is_an_error_said_once_and_listed(masked):
     report = check_data(masked([[0, 1, 2, 3, 128, 255]] * 4))
     errors = found(report, 'error')
     assert len(errors) == 2  # train and val are the same file here
-    assert errors[0].endswith(
-        'masks/a.png holds the ids [3, 128], expected 0 to 2 or 255 for void.'
-    )
+    assert 'masks/a.png: found the ids 3 (4 pixels), 128 (4 pixels), expected 0 to 2' in errors[0]
+    assert [(row['split'], row['file'][-11:]) for row in report.files] == [
+        ('train', 'masks/a.png'),
+        ('val', 'masks/a.png'),
+    ]
 
 
 def test_a_mask_of_another_size_is_an_error(masked):
     (error, _) = found(check_data(masked([[0, 1]] * 4)), 'error')
-    assert error.endswith('images/a.png has 6 x 4 pixels, its mask 2 x 4.')
+    assert 'masks/a.png: found 2 x 4 pixels, expected 6 x 4 pixels as its image' in error
+
+
+def test_like_faults_are_one_finding(shapes, tmp_path, tiny):
+    shutil.copytree(shapes, tmp_path / 'shapes')
+    masks = sorted((tmp_path / 'shapes' / 'SegmentationClass').glob('train*'))[:3]
+    for mask in masks[:2]:
+        imwrite(np.full((160, 160, 3), (1, 2, 3), np.uint8), str(mask))
+    imwrite(np.zeros((5, 5), np.uint8), str(masks[2]))
+    config = tiny('student/mnv3s_slim_shapes.py')
+    config.train_dataloader.dataset.data_root = str(tmp_path / 'shapes')
+    report = check_data(Experiment(config), None)
+    colours, size = found(report, 'error')
+    assert colours.startswith('train: 2 of 16 samples are like this one: ')
+    assert 'found 5 x 5 pixels' in size
+    assert len(report.files) == 3
+
+
+def test_a_model_of_other_classes_is_an_error(tiny):
+    config = tiny('student/mnv3s_slim_shapes.py', **{'model.decode_head.num_classes': 9})
+    (error,) = found(check_data(Experiment(config), 1), 'error')
+    assert error.startswith('EncoderDecoder has num_classes=9, but the data set has 8 classes: ')
 
 
 def test_classes_are_told_apart_by_where_they_are():

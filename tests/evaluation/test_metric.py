@@ -41,6 +41,13 @@ def test_confusion_by_hand():
     assert metric.confusion.tolist() == [[2, 1, 0], [0, 1, 2], [0, 0, 0]]
 
 
+def test_other_scores_come_beside_miou():
+    images = [(masks([0, 0, 1, 1]), masks([0, 0, 0, 1]))]
+    _, scores = evaluated(ClassIoUMetric('mFscore'), images)
+    assert scores['mIoU'] == pytest.approx(100 * (2 / 3 + 1 / 2) / 2, abs=0.01)
+    assert scores['mPrecision'] == pytest.approx(75, abs=0.01)
+
+
 def test_scores_by_hand():
     scores = class_scores(np.array([[2, 1, 0], [0, 1, 2], [0, 0, 0]]), CLASSES)
     wanted = [

@@ -3,10 +3,8 @@
 load_seeded = [
     dict(type='SeedAugmentation'),
     dict(type='LoadImageFromFile'),
-    dict(type='LoadAnnotations'),
+    dict(type='LoadCheckedAnnotations'),
 ]
-# The same with a check of each mask, for data sets of your own: docs/your_data.md.
-load_checked = [*load_seeded[:2], dict(type='LoadCheckedAnnotations')]
 flip_and_pack = [
     dict(type='RandomFlip', prob=0.5),
     dict(type='PhotoMetricDistortion'),
@@ -25,11 +23,6 @@ distort_and_pack = [
 ]  # fmt: skip
 test_pipeline = [
     dict(type='LoadImageFromFile'),
-    dict(type='LoadAnnotations'),
-    dict(type='PackSegInputs'),
-]
-checked_test_pipeline = [
-    dict(type='LoadImageFromFile'),
     dict(type='LoadCheckedAnnotations'),
     dict(type='PackSegInputs'),
 ]
@@ -47,7 +40,7 @@ val_dataloader = dict(
     sampler=dict(type='DefaultSampler', shuffle=False),
 )
 test_dataloader = val_dataloader
-val_evaluator = dict(type='IoUMetric', iou_metrics=['mIoU'])
+val_evaluator = dict(type='ClassIoUMetric')
 test_evaluator = val_evaluator
 preprocessor = dict(
     type='SegDataPreProcessor',
