@@ -22,6 +22,8 @@ TINY = [
     'train_dataloader.dataset.num_train=16', 'train_dataloader.dataset.num_val=4',
     'val_dataloader.dataset.num_train=16', 'val_dataloader.dataset.num_val=4',
     'test_dataloader.dataset.num_train=16', 'test_dataloader.dataset.num_val=4',
+    *(f'{split}_dataloader.num_workers=0' for split in ('train', 'val', 'test')),
+    *(f'{split}_dataloader.persistent_workers=False' for split in ('train', 'val', 'test')),
     'train_dataloader.batch_size=4', 'train_cfg.max_epochs=1', 'train_cfg.val_interval=1',
 ]  # fmt: skip
 
@@ -134,7 +136,8 @@ def test_quickstart_prints_its_table_and_draws_its_picture(run, tmp_path, monkey
     def few(name, options):
         config = load_config(name, options)
         for loader in (config.train_dataloader, config.val_dataloader, config.test_dataloader):
-            loader.dataset.update(num_train=32, num_val=8)
+            loader.update(num_workers=0, persistent_workers=False)
+            loader.dataset.update(num_train=16, num_val=4)
         return config
 
     monkeypatch.setattr(quickstart, 'load_config', few)
