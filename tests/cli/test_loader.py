@@ -13,4 +13,5 @@ def test_both_pipelines_are_measured_side_by_side(script, tmp_path):
     assert row['crop'] == '160x160'
     assert row['x'] == result['ratios']['160x160']
     assert row['x'] == pytest.approx(row['light, images/s'] / row["mmseg's, images/s"])
-    assert '160x160' in run.stdout
+    assert set(result['check_percent']['160x160']) == {"mmseg's", 'light'}
+    assert 'The check of masks at 160x160 adds' in run.stdout
