@@ -12,8 +12,8 @@ COMPONENTS = ['backbones', 'heads', 'losses', 'distill', 'datasets', 'hooks', 's
 SHARED = [
     f'segkd_mm.{name}'
     for name in (
-        'build_hints', 'config', 'files', 'hints', 'image_files', 'labels', 'normalisation',
-        'version', 'weights',
+        'build_hints', 'config', 'config_source', 'files', 'hints', 'image_files', 'labels',
+        'normalisation', 'version', 'weights',
     )
 ]  # fmt: skip
 # What each room of the tools may read beside the components and the shared modules.
@@ -25,6 +25,7 @@ TOOLS = {
     'results': ['evaluation', 'whole_image', 'measure'],
     'visualize': ['evaluation', 'results'],
     'doctor': ['evaluation', 'whole_image', 'measure'],
+    'scaffold': [],
 }
 TORCH_ONLY = ['segkd_mm.losses.functional', 'segkd_mm.distill.taps']
 

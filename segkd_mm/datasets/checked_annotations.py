@@ -40,6 +40,7 @@ class LoadCheckedAnnotations(LoadAnnotations):
             results['reduce_zero_label'],
         )
         if 'img' in results:
-            mask = upright_mask(mask, file, results['img_path'], results['img'].shape[:2])
+            # mmseg's test pipelines resize the image before they load the mask.
+            mask = upright_mask(mask, file, results['img_path'], results['ori_shape'])
         results['gt_seg_map'] = mask
         results['seg_fields'].append('gt_seg_map')

@@ -59,6 +59,20 @@ def read_mask(
     return ids
 
 
+def count_values(file: str, content: bytes) -> dict[int | Colour, int]:
+    """Pixels of each value in a mask: of ids, or of colours (red, green, blue).
+
+    Raises:
+        SampleError: The file cannot be decoded, or holds numbers that are not whole.
+    """
+    pixels = _decode(file, content, 'unchanged')
+    if pixels.ndim == 3 and pixels.shape[-1] >= 3:
+        codes, counts = np.unique(_codes(pixels[..., 2::-1]), return_counts=True)
+        return dict(zip(map(_colour, codes.tolist()), counts.tolist(), strict=True))
+    values, counts = np.unique(_whole_numbers(file, pixels), return_counts=True)
+    return dict(zip(values.tolist(), counts.tolist(), strict=True))
+
+
 def _decode(file: str, content: bytes, flag: str) -> np.ndarray:
     try:
         return mmcv.imfrombytes(content, flag, channel_order='rgb', backend='pillow')
@@ -159,8 +173,11 @@ def _codes(pixels: np.ndarray) -> np.ndarray:
 
 def _counted_colours(codes: np.ndarray) -> str:
     codes, counts = np.unique(codes, return_counts=True)
-    colours = [(code >> 16, code >> 8 & 255, code & 255) for code in codes.tolist()]
-    return _counted(colours, counts)
+    return _counted(map(_colour, codes.tolist()), counts)
+
+
+def _colour(code: int) -> Colour:
+    return code >> 16, code >> 8 & 255, code & 255
 
 
 def _counted(values: Iterable, counts: np.ndarray) -> str:

@@ -16,6 +16,7 @@ from mmseg.utils import OptSampleList
 from torch import Tensor, nn
 
 from segkd_mm.build_hints import check_keywords, keywords_of
+from segkd_mm.config import plain_student
 from segkd_mm.distill.frozen import FrozenModule
 from segkd_mm.distill.fuse_norms import fused
 from segkd_mm.distill.renormalise import Renormalise
@@ -36,7 +37,8 @@ class Teacher(FrozenModule):
 
     Args:
         model: Config of the segmentor, or the path of a config file which has one as ``model``.
-        checkpoint: Its weights, loaded strictly (:func:`segkd_mm.weights.read_state_dict`).
+        checkpoint: Its weights, loaded strictly (:func:`segkd_mm.weights.read_state_dict`), terms
+            of a distillation aside.
         trusted: Allow a checkpoint which could run code when it is read.
         input_scale: Size of the images it sees, as a factor of the student's.
         size_divisor: Its images are stretched to the next multiple of this in height and width,
@@ -74,7 +76,8 @@ class Teacher(FrozenModule):
                 'and at least 1.'
             )
         self.model = MODELS.build(model_config(model))
-        load_strictly(self.model, read_state_dict(checkpoint, trusted), checkpoint)
+        state = read_state_dict(checkpoint, trusted)
+        load_strictly(self.model, state, checkpoint, ignore=['terms.'])
         self.renormalise: nn.Module = nn.Identity()
         self.input_scale = input_scale
         self.size_divisor = size_divisor
@@ -195,7 +198,7 @@ def teacher_options(teacher: Mapping) -> dict[str, Any]:
 
 
 def model_config(model: dict | str) -> dict:
-    """A model's config as it is, or that in a config file.
+    """A model's config as it is, or that in a config file; of a distillation the student's.
 
     Raises:
         FileNotFoundError: There is no such file.
@@ -207,4 +210,4 @@ def model_config(model: dict | str) -> dict:
             f'The teacher is the config file {model}, which does not exist (looked in '
             f'{Path.cwd()}).'
         )
-    return Config.fromfile(model).model
+    return plain_student(Config.fromfile(model)).model

@@ -1,0 +1,161 @@
+"""Write the config of a new experiment from a folder of images and one of masks.
+
+Examples:
+  tools/new_experiment.py --images data/images --masks data/masks --out roads.py \\
+      --classes background road car
+  tools/new_experiment.py --images data/images --masks data/masks --out roads.py \\
+      --classes road=128,64,128 car=0,0,142 void=0,0,0 --teacher torchvision://fcn_resnet50 \\
+      --map road= car=car,bus --unlabelled data/more_images
+
+Looks at the data, chooses crop, batch, schedule and class weights by the rules in
+docs/your_data.md, matches a teacher's classes with yours by name, and writes one config to read and
+edit. Without --classes, the names are those in classes.json beside the masks.
+"""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+from mmengine.device import get_device
+from mmengine.registry import init_default_scope
+
+from segkd_mm.build_hints import build_hints
+from segkd_mm.cli import arguments
+from segkd_mm.config import config_dir, load_config
+from segkd_mm.files import written_aside
+from segkd_mm.hints import did_you_mean
+from segkd_mm.results.tables import console_table, wide_console
+from segkd_mm.scaffold import (
+    MaskClasses,
+    Survey,
+    choose_recipe,
+    choose_teacher,
+    classes_of,
+    config_text,
+    match_names,
+    survey,
+)
+from segkd_mm.scaffold.config_text import Plan
+
+DEFAULT_STUDENT = 'mnv3s_slim'
+
+
+def parse_args() -> argparse.Namespace:
+    """Read the command line."""
+    parser = arguments.parser(__doc__)
+    parser.add_argument('--images', required=True, metavar='DIR', help='images, at any depth')
+    parser.add_argument(
+        '--masks', required=True, metavar='DIR', help='their masks, at the same paths inside it'
+    )
+    parser.add_argument('--out', required=True, type=Path, metavar='FILE.py', help='new config')
+    parser.add_argument(
+        '--classes',
+        nargs='+',
+        default=[],
+        metavar='NAME[=VALUE]',
+        help='class names in the order of the ids in the masks; or each with its id or its colour '
+        '(red,green,blue); void=VALUE counts nowhere',
+    )
+    parser.add_argument('--unlabelled', metavar='DIR', help='more images, without masks')
+    parser.add_argument(
+        '--teacher',
+        nargs='+',
+        default=[],
+        metavar='WHAT',
+        help='torchvision://MODEL, hf://OWNER/NAME, or a config file (of mmseg or an experiment); '
+        'then its checkpoint, if that is elsewhere',
+    )
+    parser.add_argument(
+        '--map',
+        nargs='+',
+        default=[],
+        metavar='CLASS=TEACHER_CLASS',
+        help="where names differ: the teacher's class or classes (with commas) that are one of "
+        'yours; nothing after = where it knows none',
+    )
+    parser.add_argument(
+        '--student', default=DEFAULT_STUDENT, help='base in configs/_base_/students (default: '
+        '%(default)s)'
+    )  # fmt: skip
+    parser.add_argument('--epochs', type=int, metavar='N', help='length (default: by the data)')
+    args = parser.parse_args()
+    if args.out.suffix != '.py' or args.out.exists():
+        parser.error(f'--out {args.out}: expected a new file that ends in .py')
+    if args.unlabelled and not args.teacher:
+        parser.error('--unlabelled needs a --teacher: without one, only labels can teach')
+    return args
+
+
+@build_hints()
+def main() -> None:
+    """Run the command line."""
+    args = parse_args()
+    init_default_scope('mmseg')
+    found = survey(args.images, args.masks, args.unlabelled)
+    plan = make_plan(args, found, classes_of(args.classes, found))
+    report(plan)
+    with written_aside(args.out) as aside:
+        aside.write_text(config_text(plan))
+    load_config(args.out)  # it is a config
+    print_next_steps(args.out, plan)
+
+
+def make_plan(args: argparse.Namespace, found: Survey, classes: MaskClasses) -> Plan:
+    """All that the experiment consists of."""
+    students = sorted(path.stem for path in Path(config_dir(), '_base_', 'students').glob('*.py'))
+    if args.student not in students:
+        hint = did_you_mean(args.student, students)
+        raise ValueError(f'--student {args.student}{hint}: expected one of {", ".join(students)}.')
+    recipe = choose_recipe(found, [*classes.pixels.values()], get_device(), args.epochs)
+    plan = Plan(args.out.stem, args.student, found, classes, recipe)
+    if not args.teacher:
+        return plan
+    teacher = choose_teacher(*args.teacher)
+    mapping, drop = match_names(classes.names, teacher.classes, pairs(args.map))
+    return Plan(
+        plan.name, plan.student, found, classes, recipe, teacher, mapping, drop, args.unlabelled
+    )
+
+
+def pairs(entries: Sequence[str]) -> dict[str, list[str]]:
+    """``CLASS=A,B`` entries as a dict."""
+    if wrong := [entry for entry in entries if '=' not in entry]:
+        raise ValueError(f'--map has {wrong}, expected CLASS=TEACHER_CLASS.')
+    split = (entry.split('=', 1) for entry in entries)
+    return {name: [one for one in targets.split(',') if one] for name, targets in split}
+
+
+def report(plan: Plan) -> None:
+    """Print what was found and chosen."""
+    found, recipe, total = plan.found, plan.recipe, sum(plan.classes.pixels.values())
+    rows = [
+        {'id': number, 'class': name, 'share': f'{pixels / total:.1%}'}
+        for number, (name, pixels) in enumerate(plan.classes.pixels.items())
+    ]
+    wide_console().print(console_table(rows, title='Labelled pixels'))
+    print(
+        f'{found.num_train} training and {found.num_val} validation images'
+        f'{f", {found.num_unlabelled} unlabelled" if plan.unlabelled else ""}; '
+        f'{plan.classes.void / max(total + plan.classes.void, 1):.1%} of the pixels are void.\n'
+        f'Crops of {recipe.crop} from images of {recipe.short_side} (shorter side), batches of '
+        f'{recipe.batch_size}, {recipe.epochs} epochs'
+        f'{", class weights" if recipe.weighs_classes else ""}.'
+    )
+    if plan.teacher and plan.mapping is not None:
+        own = {name: ', '.join(plan.mapping.get(name, [name])) for name in plan.classes.names}
+        rows = [{'class': name, "the teacher's": theirs or '-'} for name, theirs in own.items()]
+        wide_console().print(console_table(rows, title='Classes of the teacher'))
+
+
+def print_next_steps(out: Path, plan: Plan) -> None:
+    """Print where the config is and the commands to run."""
+    best = f'work_dirs/{plan.name}/best.pth'
+    cache = f'  python tools/cache_teacher.py {out}\n' if plan.teacher else ''
+    print(
+        f'Written: {out}\nNext:\n'
+        f'{cache}'
+        f'  python tools/doctor.py {out}\n'
+        f'  python tools/train.py {out}\n'
+        f'  python tools/test.py {out} {best} --pictures work_dirs/{plan.name}/pictures\n'
+        f'  python tools/export.py {out} {best}'
+    )

@@ -1,0 +1,146 @@
+"""Text of the config file of a new experiment."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from segkd_mm.config import config_dir
+from segkd_mm.config_source import to_source
+from segkd_mm.scaffold.mask_classes import MaskClasses
+from segkd_mm.scaffold.recipe import Recipe
+from segkd_mm.scaffold.survey import SHARES, Survey
+from segkd_mm.scaffold.teachers import TeacherChoice
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All that a new experiment consists of.
+
+    Attributes:
+        name: Of its file and its work directory.
+        student: Name of a base of students, such as ``mnv3s_slim``.
+        found: Survey of its data.
+        classes: Its classes.
+        recipe: How it trains.
+        teacher: Its teacher, if it has one.
+        mapping: Argument of ``ClassMap``.
+        drop: Argument of ``ClassMap``.
+        unlabelled: Folder of images without masks.
+    """
+
+    name: str
+    student: str
+    found: Survey
+    classes: MaskClasses
+    recipe: Recipe
+    teacher: TeacherChoice | None = None
+    mapping: dict[str, list[str]] | None = None
+    drop: list[str] | None = None
+    unlabelled: str | None = None
+
+    @property
+    def cache(self) -> str:
+        """Folder of the teacher's cache."""
+        return f'work_dirs/{self.name}/teacher_cache'
+
+
+def config_text(plan: Plan) -> str:
+    """The text of the config file of a plan."""
+    model = _distiller(plan) if plan.teacher else ['model = _base_.student']
+    lines = [*_header(plan), *_data(plan), *_student(plan), *model, *_schedule(plan)]
+    return '\n'.join(lines) + '\n'
+
+
+def _header(plan: Plan) -> Iterator[str]:
+    found = plan.found
+    yield f'"""{plan.name}: {found.num_train} training and {found.num_val} validation images.'
+    yield ''
+    yield 'Written by tools/new_experiment.py; its rules are in docs/your_data.md.'
+    yield '"""'
+    yield ''
+    yield '_base_ = ['
+    bases = f'students/{plan.student}', 'datasets/common', 'schedules/adamw_poly_20e', 'runtime'
+    yield from (f'    {str(Path(config_dir(), "_base_", f"{base}.py"))!r},' for base in bases)
+    yield ']'
+
+
+def _data(plan: Plan) -> Iterator[str]:
+    found, recipe = plan.found, plan.recipe
+    shares = {} if found.by_folders else {'shares': SHARES}
+    data = {
+        'type': 'FolderDataset', 'images': found.images, 'masks': found.masks,
+        'classes': plan.classes.names, **plan.classes.options, **shares,
+    }  # fmt: skip
+    scale = (4 * recipe.short_side, recipe.short_side)
+    crop = {'scale': scale, 'ratio_range': (0.5, 2.0), 'crop_size': (recipe.crop, recipe.crop)}
+    yield _assignment('data', data)
+    yield _assignment('crop', {**crop, 'cat_max_ratio': 0.75})
+    yield from (
+        'train_pipeline = [',
+        '    *_base_.load_seeded,',
+        "    dict(type='RandomResizeCropFlip', **crop),",
+        '    *_base_.distort_and_pack,',
+        ']',
+    )
+    if recipe.resizes_tests:
+        yield _assignment('resize', {'type': 'Resize', 'scale': scale, 'keep_ratio': True})
+        yield 'load, annotate, pack = _base_.test_pipeline'
+        yield '_base_.test_pipeline = [load, resize, annotate, pack]'
+    yield from _loaders(plan)
+
+
+def _loaders(plan: Plan) -> Iterator[str]:
+    recipe = plan.recipe
+    yield "train_set = dict(split='train', pipeline=train_pipeline, **data)"
+    if plan.unlabelled:
+        yield f"labelled = dict(type='RepeatDataset', times={recipe.repeats}, dataset=train_set)"
+        yield (
+            "train_set = dict(type='WithUnlabelled', labelled=labelled, "
+            f'images={plan.unlabelled!r})'
+        )
+    if plan.teacher:
+        yield f'cache = {plan.cache!r}'
+        yield "train_set = dict(type='WithTeacherCache', cache=cache, dataset=train_set)"
+    yield f'train_dataloader = dict(batch_size={recipe.batch_size}, dataset=train_set)'
+    yield "val_set = dict(split='val', pipeline=_base_.test_pipeline, **data)"
+    yield 'val_dataloader = test_dataloader = dict(dataset=val_set)'
+
+
+def _student(plan: Plan) -> Iterator[str]:
+    yield "_base_.preprocessor.size = crop['crop_size']"
+    yield '_base_.student.data_preprocessor = _base_.preprocessor'
+    yield "_base_.student.backbone.weights = 'hub'  # ImageNet's; a file, or None for none"
+    yield "_base_.student.decode_head.num_classes = len(data['classes'])"
+    if plan.recipe.weighs_classes:
+        yield '_base_.student.decode_head.loss_decode.avg_non_ignore = False'
+        yield "custom_hooks = [*_base_.custom_hooks, dict(type='ClassWeightHook')]"
+
+
+def _distiller(plan: Plan) -> Iterator[str]:
+    teacher = plan.teacher
+    own = {'type': 'Teacher', 'model': teacher.model, 'checkpoint': teacher.checkpoint}
+    yield _assignment('teacher', own)
+    yield 'cached = dict('
+    yield "    type='CachedTeacher', cache=cache, view=dict(flip=True), teacher=teacher"
+    yield ')'
+    logits = {'student': 'decode_head.conv_seg', 'teacher': teacher.tap}
+    if plan.classes.names != teacher.classes:
+        logits['classes'] = {
+            'student': plan.classes.names, 'teacher': teacher.classes,
+            'mapping': plan.mapping, 'drop': plan.drop,
+        }  # fmt: skip
+    logits['loss'] = {'type': 'PixelKLLoss', 'temperature': 1.0, 'loss_weight': 1.0}
+    yield _assignment('logits', logits)
+    yield 'parts = dict(student=_base_.student, teacher=cached, terms=dict(logits=logits))'
+    yield "model = dict(type='SegDistiller', **parts)"
+
+
+def _schedule(plan: Plan) -> Iterator[str]:
+    yield f'max_epochs = {plan.recipe.epochs}'
+    yield (f'train_cfg = dict(max_epochs=max_epochs, val_interval={plan.recipe.val_interval})')
+    yield 'param_scheduler = dict(end=max_epochs)'
+
+
+def _assignment(name: str, value: Any) -> str:
+    return f'{name} = {to_source(value, len(name) + 3)}'

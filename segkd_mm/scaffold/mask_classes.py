@@ -1,0 +1,146 @@
+"""The classes of an experiment, from the command line and the values found in the masks."""
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from segkd_mm.datasets.folder_values import VOID_NAME, check_classes
+from segkd_mm.datasets.mask_values import Colour
+from segkd_mm.labels import VOID
+from segkd_mm.scaffold.survey import Survey
+
+Value = int | Colour
+NAMES_FILE = 'classes.json'
+
+
+@dataclass(frozen=True)
+class MaskClasses:
+    """Classes, and what stands for them in the masks.
+
+    Attributes:
+        names: Names in the order of their ids.
+        values: Class name, or 'void', of each id or colour; empty where ids are the classes' own.
+        pixels: Of each class, in the masks that were looked at.
+        void: Pixels without a class.
+    """
+
+    names: list[str]
+    values: dict[Value, str]
+    pixels: dict[str, int]
+    void: int
+    options: dict = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, 'options', _options(self.names, self.values))
+
+
+def classes_of(entries: Sequence[str], found: Survey) -> MaskClasses:
+    """The classes that the user names, held against the values in the masks.
+
+    Args:
+        entries: ``NAME`` each, in the order of the ids; or ``NAME=ID`` or ``NAME=RED,GREEN,BLUE``
+            each, where a name may come again and 'void' counts nowhere. Without any, the names in
+            ``classes.json`` beside the folder of the masks.
+        found: Survey of the folders.
+
+    Raises:
+        ValueError: There is no name, or a value in the masks is no class; shows all values and the
+            option to give.
+    """
+    entries = entries or _names_beside(Path(found.masks))
+    if not entries:
+        raise ValueError(f'--classes is missing. {_offer(found, {})}')
+    values = _values_of(entries)
+    names = [name for name in dict.fromkeys(values.values() or entries) if name != VOID_NAME]
+    check_classes(names)
+    if not values and len(names) == 2 and set(found.values) == {0, VOID}:
+        values = {0: names[0], VOID: names[1]}
+    known = values or dict(enumerate(names))
+    known = known if VOID in known or found.is_coloured else {**known, VOID: VOID_NAME}
+    if unknown := [value for value in found.values if value not in known]:
+        raise ValueError(
+            f'The masks in {found.masks} hold the values {_shown(unknown, found.values)}, which '
+            f'are no class. {_offer(found, known)}'
+        )
+    pixels = dict.fromkeys([*names, VOID_NAME], 0)
+    for value, count in found.values.items():
+        pixels[known[value]] += count
+    void = pixels.pop(VOID_NAME)
+    return MaskClasses(names, values, pixels, void)
+
+
+def _names_beside(masks: Path) -> list[str]:
+    for folder in (masks, masks.parent):
+        file = folder / NAMES_FILE
+        if file.is_file():
+            content = json.loads(file.read_text(encoding='utf-8'))
+            return content if isinstance(content, list) else content['classes']
+    return []
+
+
+def _values_of(entries: Sequence[str]) -> dict[Value, str]:
+    """The values of ``NAME=VALUE`` entries; empty of names alone."""
+    pairs = [entry.rpartition('=')[::2] for entry in entries if '=' in entry]
+    if pairs and len(pairs) < len(entries):
+        raise ValueError(
+            f'--classes has {[e for e in entries if "=" not in e]} without a value and others with '
+            'one; expected NAME for all or NAME=VALUE for all.'
+        )
+    values = {_value(text): name for name, text in pairs}
+    if len(values) < len(pairs):
+        raise ValueError(f'--classes has the same value twice: {" ".join(entries)}.')
+    return values
+
+
+def _value(text: str) -> Value:
+    try:
+        numbers = tuple(int(part) for part in text.split(','))
+    except ValueError:
+        numbers = ()
+    if len(numbers) not in (1, 3):
+        raise ValueError(
+            f'--classes has the value {text!r}, expected an id such as 7 or a colour such as '
+            '128,64,128 (red, green, blue).'
+        )
+    return numbers if len(numbers) == 3 else numbers[0]
+
+
+def _offer(found: Survey, known: dict[Value, str]) -> str:
+    """The option that would name all values, to be corrected by the user."""
+    ids = (value for value in found.values if found.is_coloured or value != VOID)
+    ordered = sorted(ids)
+    names = [known.get(value, f'class_{number}') for number, value in enumerate(ordered)]
+    entries = [f'{name}={_text(value)}' for name, value in zip(names, ordered, strict=True)]
+    return (
+        f'The masks hold {_shown(ordered, found.values)}. Name each, the same name for what '
+        f'belongs together and void for what counts nowhere:\n  --classes {" ".join(entries)}'
+    )
+
+
+def _shown(values: Sequence[Value], pixels: Counter[Value]) -> str:
+    total = sum(pixels.values())
+    return ', '.join(f'{_text(value)} ({pixels[value] / total:.1%})' for value in values)
+
+
+def _text(value: Value) -> str:
+    return ','.join(map(str, value)) if isinstance(value, tuple) else str(value)
+
+
+def _options(names: Sequence[str], values: dict[Value, str]) -> dict:
+    """Options ``colors`` and ``label_map`` of ``FolderDataset`` for these values."""
+    if not any(isinstance(value, tuple) for value in values):
+        return {'label_map': dict(values)} if values else {}
+    keys = _unique_keys(values)
+    merged = {key: values[colour] for key, colour in keys.items() if key != values[colour]}
+    return {'colors': keys, **({'label_map': merged} if merged else {})}
+
+
+def _unique_keys(values: dict[Colour, str]) -> dict[str, Colour]:
+    """A key for each colour: the class name, with a number where it comes again."""
+    keys: dict[str, Colour] = {}
+    for colour, name in values.items():
+        count = sum(key.split('#')[0] == name for key in keys)
+        keys[f'{name}#{count + 1}' if count else name] = colour
+    return keys

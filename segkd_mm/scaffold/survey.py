@@ -1,0 +1,112 @@
+"""Survey of folders of images and masks: how many, their sizes, and the values in the masks."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+
+from PIL import Image
+from rich.progress import track
+
+from segkd_mm.datasets.folder_pairs import check_pairs, files_by_stem, in_part
+from segkd_mm.datasets.mask_values import Colour, count_values
+
+LOOKED_AT = 200  # images and masks, evenly spaced
+MAX_COLOURS = 300
+SHARES = (0.8, 0.2)
+PARTS = ('train', 'val')
+
+
+@dataclass(frozen=True)
+class Survey:
+    """What is in the folders of an experiment.
+
+    Attributes:
+        images: Folder of the images.
+        masks: Folder of the masks.
+        by_folders: Whether both have the folders train and val.
+        num_train: Labelled training images.
+        num_val: Validation images.
+        num_unlabelled: Images without labels.
+        sizes: (width, height) of the images that were looked at.
+        values: Pixels of each value in the masks that were looked at: an id, or a colour (red,
+            green, blue).
+    """
+
+    images: str
+    masks: str
+    by_folders: bool
+    num_train: int
+    num_val: int
+    num_unlabelled: int
+    sizes: list[tuple[int, int]]
+    values: Counter[int | Colour]
+
+    @property
+    def short_side(self) -> int:
+        """The median of the shorter sides of the images, in pixels."""
+        return int(median(min(size) for size in self.sizes))
+
+    @property
+    def is_coloured(self) -> bool:
+        """Whether the masks hold colours in the place of ids."""
+        return any(isinstance(value, tuple) for value in self.values)
+
+
+def survey(images: str, masks: str, unlabelled: str | None = None) -> Survey:
+    """Look into the folders of images, masks and, if there are any, unlabelled images.
+
+    Raises:
+        DataLayoutError: A folder is missing or empty, an image has no mask, or there are too few.
+        SampleError: A mask cannot be decoded.
+        ValueError: The masks hold ids and colours, or more colours than classes can have.
+    """
+    by_folders = all(Path(kind, part).is_dir() for kind in (images, masks) for part in PARTS)
+    folders = PARTS if by_folders else ('',)
+    pairs = {part: _pairs(Path(images, part), Path(masks, part)) for part in folders}
+    if by_folders:
+        count = [len(pairs[part]) for part in PARTS]
+    else:
+        count = [len(in_part([*pairs['']], part, SHARES, seed=0)) for part in PARTS]
+    # The masks of both parts: a class may be in one alone.
+    files = [pair for part in pairs.values() for pair in part.values()]
+    chosen = files[:: max(1, len(files) // LOOKED_AT)]
+    return Survey(
+        images,
+        masks,
+        by_folders,
+        *count,
+        num_unlabelled=len(files_by_stem(Path(unlabelled))) if unlabelled else 0,
+        sizes=[_size(image) for image, _ in chosen],
+        values=_values([mask for _, mask in chosen]),
+    )
+
+
+def _pairs(images: Path, masks: Path) -> dict[str, tuple[Path, Path]]:
+    image_files, mask_files = files_by_stem(images), files_by_stem(masks)
+    check_pairs([*image_files], image_files, mask_files)
+    return {stem: (file, mask_files[stem]) for stem, file in image_files.items()}
+
+
+def _size(file: Path) -> tuple[int, int]:
+    with Image.open(file) as image:
+        return image.size
+
+
+def _values(masks: Sequence[Path]) -> Counter[int | Colour]:
+    values: Counter[int | Colour] = Counter()
+    for file in track(masks, 'looking at the masks', transient=True):
+        values.update(count_values(str(file), file.read_bytes()))
+        if len(values) > MAX_COLOURS:
+            raise ValueError(
+                f'{file.parent} holds masks of more than {MAX_COLOURS} values, the last seen '
+                f'{file.name}. Masks need one id or colour for each class: saved as JPEG or '
+                'resized smoothly they have many more. Save them as PNG, without smoothing.'
+            )
+    kinds = {type(value) for value in values}
+    if len(kinds) > 1:
+        raise ValueError(
+            f'{masks[0].parent} holds masks of ids and masks of colours. Save all of them alike.'
+        )
+    return values
