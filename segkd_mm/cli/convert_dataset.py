@@ -22,8 +22,6 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from mmseg.utils import cityscapes_palette
-
 from segkd_mm.build_hints import build_hints
 from segkd_mm.cli import arguments
 from segkd_mm.convert.annotated import AnnotatedImages, class_list
@@ -113,11 +111,10 @@ def convert(args: argparse.Namespace) -> None:
     check_empty(args.out)
     found = read(args)
     unlabelled = args.unlabelled or found.unlabelled
-    chosen = args.classes if args.format != 'voc' else None
-    classes = class_list(found, chosen, unlabelled)
-    is_official = list(classes) == list(found.classes) and args.format == 'cityscapes'
-    palette = cityscapes_palette() if is_official and not args.all_labels else None
-    rows = write_folder(args.out, found.images, classes, unlabelled, palette, args.link)
+    # There --classes are the names of the ids that the annotations hold.
+    names_all = args.format == 'voc' or (args.format == 'yolo' and not args.names)
+    classes = class_list(found, None if names_all else args.classes, unlabelled)
+    rows = write_folder(args.out, found.images, classes, unlabelled, args.link)
     report(args, found, classes, unlabelled, rows)
 
 

@@ -137,7 +137,7 @@ def _patch(name: str, where: str, entry: dict, points: list[tuple[float, float]]
     data = _decoded(where, 'mask', value_of(where, entry, 'mask', str))
     try:
         with Image.open(io.BytesIO(data)) as opened:
-            pixels = np.array(opened).astype(bool)
+            pixels = np.array(opened.convert('L')).astype(bool)
     except Exception as error:  # Pillow raises OSError, SyntaxError and others
         advice = 'Save it again with labelme.'
         raise sample_error(where, 'a mask that cannot be decoded', 'a PNG', advice) from error

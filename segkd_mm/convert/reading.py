@@ -11,7 +11,7 @@ from torchvision.datasets.folder import is_image_file
 
 from segkd_mm.datasets.layout import DataLayoutError
 from segkd_mm.datasets.orientation import TURNS, UPRIGHT
-from segkd_mm.datasets.sample_error import sample_error, unreadable
+from segkd_mm.datasets.sample_error import sample_error
 from segkd_mm.image_files import SUFFIXES
 
 EXPORT_AGAIN = 'Export it again from the tool that made it, or correct it.'
@@ -125,9 +125,9 @@ def _check_file(where: str, image: Path) -> None:
             where, f'no file {image}', 'the image that it names',
             'Give the folder of the images with --images, or remove the entry.',
         )  # fmt: skip
-    if not is_image_file(image.name):
-        advice = 'Save the image in one of these formats, and change its name in the annotations.'
-        raise sample_error(where, f'the image {image}', f'one that ends in {SUFFIXES}', advice)
+    if not is_image_file(image.name) or image.name[0] == '.':
+        advice = 'Save the image as one of these, under a name without a dot at the start.'
+        raise sample_error(where, f'the image {image}', f'a name that ends in {SUFFIXES}', advice)
 
 
 def _header(name: Path | str, image: Path | bytes) -> tuple[tuple[int, int], int]:
@@ -137,7 +137,9 @@ def _header(name: Path | str, image: Path | bytes) -> tuple[tuple[int, int], int
             return opened.size[::-1], opened.getexif().get(ExifTags.Base.Orientation, UPRIGHT)
     except Exception as error:  # Pillow raises OSError, SyntaxError and others
         size = image.stat().st_size if isinstance(image, Path) else len(image)
-        raise unreadable(name, size) from error
+        found = f'{size} bytes that cannot be read ({error})'
+        advice = 'If it is cut short or damaged: copy it again, or remove it.'
+        raise sample_error(name, found, 'an image', advice) from error
 
 
 def _orientation_error(name: Path | str, where: str, orientation: int) -> Exception:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from matplotlib import colormaps
 from mmcv.transforms import LoadImageFromFile
 from PIL import Image
 from rich.progress import track
@@ -18,7 +19,7 @@ from segkd_mm.datasets.layout import DataLayoutError
 from segkd_mm.datasets.sample_error import sample_error
 from segkd_mm.files import folder_aside
 from segkd_mm.labels import VOID
-from segkd_mm.visualize.overlays import image_grid, overlay
+from segkd_mm.visualize.overlays import image_grid, overlay, shrunk
 
 IMAGES, MASKS, CLASSES, SHEET = 'images', 'masks', 'classes.json', 'contact_sheet.png'
 ON_SHEET = 12
@@ -29,7 +30,6 @@ def write_folder(
     images: Sequence[AnnotatedImage],
     classes: Sequence[str],
     unlabelled: str,
-    palette: Sequence[Sequence[int]] | None = None,
     link: bool = False,
 ) -> list[dict]:
     """Write images, masks, the list of classes and a contact sheet; all of it or nothing.
@@ -39,7 +39,6 @@ def write_folder(
         images: What to write.
         classes: Names in the order of their ids.
         unlabelled: The class of pixels without annotation, or 'void'.
-        palette: Colours of the classes; those of VOC if None.
         link: Link the images in place of copies.
 
     Returns:
@@ -52,7 +51,7 @@ def write_folder(
     """
     check_empty(out)
     _check_images(images)
-    palette = palette or voc_palette()[: len(classes)].tolist()
+    palette = class_palette(classes, unlabelled)
     with folder_aside(out) as folder:
         counts = _write_all(folder, images, classes, unlabelled, palette, link)
         rows = _summary(images, classes, counts)
@@ -69,6 +68,16 @@ def check_empty(out: Path) -> None:
     """
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise DataLayoutError(f'--out {out} exists and is not empty; choose another folder.')
+
+
+def class_palette(classes: Sequence[str], unlabelled: str) -> list[list[int]]:
+    """A colour for each class, RGB from 0 to 255: black for the class of unlabelled pixels.
+
+    The first twenty are easy to tell apart.
+    """
+    twenty = (np.array(colormaps['tab20'].colors) * 255).round().astype(int)
+    colours = iter([*twenty[::2].tolist(), *twenty[1::2].tolist(), *voc_palette()[1:].tolist()])
+    return [[0, 0, 0] if name == unlabelled else next(colours) for name in classes]
 
 
 def voc_palette() -> np.ndarray:
@@ -95,7 +104,7 @@ def draw_sheet(folder: Path, classes: Sequence[str], palette: Sequence[Sequence[
 
 
 def _row(sample: dict, palette: Sequence[Sequence[int]]) -> list[np.ndarray]:
-    image, mask = sample['img'][..., ::-1], sample['gt_seg_map']  # images are loaded as BGR
+    image, mask = shrunk(sample['img'][..., ::-1]), shrunk(sample['gt_seg_map'])  # of BGR
     return [image, mask, overlay(image, mask, palette)]
 
 

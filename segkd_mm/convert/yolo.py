@@ -41,7 +41,7 @@ def read_yolo(annotations: Path, images: Path, names: list[str]) -> AnnotatedIma
         if file.name not in NO_LABELS
     }
     places = files_by_stem(images)
-    for stem in files.keys() - places.keys():
+    for stem in sorted(files.keys() - places.keys()):
         raise sample_error(
             files[stem], f'no image {stem}.* in {images}', 'an image of the same path',
             'Give the folders that correspond, such as labels/train and images/train.',
@@ -67,7 +67,7 @@ def read_names(file: Path) -> list[str]:
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise sample_error(file, f'no YAML ({error})', 'a data.yaml', 'Correct it.') from error
     names = content.get('names') if isinstance(content, dict) else None
-    if isinstance(names, dict) and sorted(names, key=str) == sorted(range(len(names)), key=str):
+    if isinstance(names, dict) and set(names) == set(range(len(names))):
         names = [names[i] for i in range(len(names))]
     if not isinstance(names, list) or not names:
         expected = "'names', a list, or names by number from 0"
