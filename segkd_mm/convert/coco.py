@@ -1,6 +1,7 @@
 """Reading of COCO annotations: polygons and run lengths in one JSON file."""
 
 from collections import defaultdict
+from collections.abc import Container
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -34,21 +35,12 @@ def read_coco(annotations: Path, images: Path) -> AnnotatedImages:
         SampleError: Its content cannot be right; names the entry.
     """
     content = read_json(annotations)
-    names = {
-        i: value_of(w, e, 'name', str)
-        for i, (w, e) in _by_id(annotations, content, 'categories').items()
-    }
+    categories = _by_id(annotations, content, 'categories')
+    names = {key: value_of(*entry, 'name', str) for key, entry in categories.items()}
     entries = _by_id(annotations, content, 'images')
-    shapes = defaultdict(list)
-    for i, annotation in enumerate(value_of(str(annotations), content, 'annotations', list)):
-        where = f'{annotations}: annotations[{i}]'
-        image = value_of(where, annotation, 'image_id', int)
-        if image not in entries:
-            advice = 'Add the image to "images", or remove the annotation.'
-            raise sample_error(where, f'image_id {image}', 'the id of one of "images"', advice)
-        shapes[image].append((where, annotation))
+    by_image = _by_image(annotations, content, entries)
     found = [
-        _image(where, entry, images, shapes[key], names)
+        _image(where, entry, images, by_image[key], names)
         for key, (where, entry) in track(entries.items(), 'Reading annotations')
     ]
     classes = list(dict.fromkeys(names.values()))
@@ -66,6 +58,19 @@ def _by_id(file: Path, content: Any, key: str) -> dict[int, tuple[str, dict]]:
             raise sample_error(where, f'the id {number} again', 'another id', advice)
         found[number] = where, entry
     return dict(sorted(found.items()))
+
+
+def _by_image(file: Path, content: Any, images: Container[int]) -> dict[int, list]:
+    """The annotations of each image by its id, each with its place for errors."""
+    found = defaultdict(list)
+    for i, annotation in enumerate(value_of(str(file), content, 'annotations', list)):
+        where = f'{file}: annotations[{i}]'
+        image = value_of(where, annotation, 'image_id', int)
+        if image not in images:
+            advice = 'Add the image to "images", or remove the annotation.'
+            raise sample_error(where, f'image_id {image}', 'the id of one of "images"', advice)
+        found[image].append((where, annotation))
+    return found
 
 
 def _image(

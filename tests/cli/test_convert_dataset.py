@@ -33,6 +33,7 @@ def coco(tmp_path):
     return file
 
 
+@pytest.mark.slow
 def test_a_data_set_is_made_that_the_lines_it_prints_read(script, coco, tmp_path):
     out = tmp_path / 'out'
     done = script(TOOL, 'coco', '--annotations', coco, '--images', tmp_path / 'images',
