@@ -132,7 +132,7 @@ def report(
         print(f'Pixels without annotation: {unlabelled}.')
     empty = [row['class'] for row in rows if not row['images']]
     if empty:
-        print(f'Without a pixel: {", ".join(empty)}. Leave them out with --classes.')
+        print(f'Without a pixel: {", ".join(empty)}. Nothing can learn them.')
     for note in found.notes:
         print(note)
     print(

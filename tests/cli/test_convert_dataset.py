@@ -42,7 +42,7 @@ def test_a_data_set_is_made_that_the_lines_it_prints_read(script, coco, tmp_path
     said = done.stdout
     assert 'Where annotations overlap, the smaller one is on top.' in said
     assert 'Pixels without annotation: background.' in said
-    assert 'Without a pixel: tram. Leave them out with --classes.' in said
+    assert 'Without a pixel: tram. Nothing can learn them.' in said
     assert f'2 images and masks: {out}' in said and 'contact_sheet.png first' in said
     # Of 600 pixels the road has 300, less the 80 under the car; the car has 100.
     row = next(line for line in said.splitlines() if ' road ' in line)
