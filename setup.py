@@ -50,6 +50,7 @@ setup(
         'filelock>=3.12',
         'huggingface_hub>=0.25',
         'matplotlib>=3.8',
+        'pycocotools>=2.0.8',
         'rich>=13',
         'scipy>=1.10',
     ],

@@ -22,9 +22,23 @@ def to_source(value: Any, used: float = 0, depth: int = 0) -> str:
     if used + len(line) < WIDTH:
         return line
     indent = ' ' * 4 * (depth + 1)
-    split = [f'{indent}{name}{to_source(item, len(indent + name), depth + 1)},'
-             for name, item in items]  # fmt: skip
+    if any(name or isinstance(item, dict | list | tuple) for name, item in items):
+        split = [f'{indent}{name}{to_source(item, len(indent + name), depth + 1)},'
+                 for name, item in items]  # fmt: skip
+    else:
+        split = _filled([item for _, item in items], indent)
     return '\n'.join([opening, *split, indent[4:] + closing])
+
+
+def _filled(values: list, indent: str) -> list[str]:
+    """Lines of as many values as fit."""
+    lines = [indent]
+    for value in values:
+        text = f'{value!r},'
+        if len(lines[-1]) + len(text) >= WIDTH:
+            lines.append(indent)
+        lines[-1] += text if lines[-1] == indent else f' {text}'
+    return lines
 
 
 def _parts(value: dict | list | tuple) -> tuple[str, str, list[tuple[str, Any]]]:

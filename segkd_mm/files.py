@@ -1,9 +1,10 @@
-"""Atomic writing: a file is whole or not there."""
+"""Atomic writing: a file or a folder is whole or not there."""
 
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 
 @contextmanager
@@ -24,6 +25,27 @@ def written_aside(path: str | os.PathLike) -> Iterator[Path]:
         _sync(path.parent)
     finally:
         aside.unlink(missing_ok=True)
+
+
+@contextmanager
+def folder_aside(path: str | os.PathLike) -> Iterator[Path]:
+    """Yields an empty folder beside ``path``; it becomes ``path`` when the block ends.
+
+    It is synced to the disk before. After an error ``path`` is as it was and the new folder is
+    gone. ``path`` must not exist, or be an empty folder.
+    """
+    path = Path(os.path.abspath(path))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(prefix=f'.{path.name}-', dir=path.parent) as aside:
+        folder = Path(aside, path.name)
+        folder.mkdir()
+        yield folder
+        for entry in [*folder.rglob('*'), folder]:
+            _sync(entry)
+        if path.exists():
+            path.rmdir()  # Windows does not rename to a folder that exists
+        folder.rename(path)
+        _sync(path.parent)
 
 
 def _sync(path: Path) -> None:

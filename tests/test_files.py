@@ -1,6 +1,6 @@
 import pytest
 
-from segkd_mm.files import written_aside
+from segkd_mm.files import folder_aside, written_aside
 
 
 def test_file_appears_when_whole(tmp_path):
@@ -21,3 +21,29 @@ def test_error_leaves_the_old_file_and_nothing_else(tmp_path):
         raise RuntimeError
     assert path.read_text() == 'old'
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_folder_appears_when_it_is_complete(tmp_path):
+    out = tmp_path / 'new/out'
+    with folder_aside(out) as folder:
+        (folder / 'sub').mkdir()
+        (folder / 'sub/a').write_text('x')
+        assert not out.exists()
+    assert (out / 'sub/a').read_text() == 'x'
+    assert [path.name for path in out.parent.iterdir()] == ['out']
+
+
+def test_an_empty_folder_is_replaced_and_a_full_one_is_not(tmp_path):
+    (tmp_path / 'out').mkdir()
+    with folder_aside(tmp_path / 'out') as folder:
+        (folder / 'a').touch()
+    with pytest.raises(OSError), folder_aside(tmp_path / 'out') as folder:
+        (folder / 'b').touch()
+    assert [path.name for path in (tmp_path / 'out').iterdir()] == ['a']
+
+
+def test_after_an_error_the_new_folder_is_gone(tmp_path):
+    with pytest.raises(KeyError), folder_aside(tmp_path / 'out') as folder:
+        (folder / 'a').touch()
+        raise KeyError
+    assert [*tmp_path.iterdir()] == []

@@ -26,6 +26,7 @@ TOOLS = {
     'visualize': ['evaluation', 'results'],
     'doctor': ['evaluation', 'whole_image', 'measure'],
     'scaffold': [],
+    'convert': ['visualize'],
 }
 TORCH_ONLY = ['segkd_mm.losses.functional', 'segkd_mm.distill.taps']
 

@@ -111,10 +111,8 @@ def make_plan(args: argparse.Namespace, found: Survey, classes: MaskClasses) -> 
     if not args.teacher:
         return plan
     teacher = choose_teacher(*args.teacher)
-    mapping, drop = match_names(classes.names, teacher.classes, pairs(args.map))
-    return Plan(
-        plan.name, plan.student, found, classes, recipe, teacher, mapping, drop, args.unlabelled
-    )
+    mapping = match_names(classes.names, teacher.classes, pairs(args.map))
+    return Plan(plan.name, plan.student, found, classes, recipe, teacher, mapping, args.unlabelled)
 
 
 def pairs(entries: Sequence[str]) -> dict[str, list[str]]:

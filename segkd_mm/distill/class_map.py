@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from segkd_mm.hints import did_you_mean
 from segkd_mm.labels import UNLABELLED, VOID
 
+ALL_OTHERS = '*'
 Names = str | Sequence[str]
 Group = tuple[tuple[int, ...], tuple[int, ...]]
 
@@ -34,8 +35,8 @@ class ClassMap(nn.Module):
         mapping: Student class to the teacher's class or classes that together are it; an empty list
             where the teacher does not know it. A class that is not here maps to that of its name.
             Student classes that name the same teacher classes form one group.
-        drop: Teacher's classes that are none of the student's. Where it gives them more than half
-            of its probability, nothing counts.
+        drop: Teacher's classes that are none of the student's; '*' for all that are in no group.
+            Where it gives them more than half of its probability, nothing counts.
 
     Attributes:
         student_classes: The student's classes in the order of its ids.
@@ -149,8 +150,10 @@ def match_classes(
     Arguments and errors are those of :class:`ClassMap`.
     """
     mapping = {name: _listed(targets) for name, targets in mapping.items()}
-    drop = _listed(drop)
     targets = _targets(student, teacher, mapping)
+    used = set(chain(*targets))
+    others = [name for number, name in enumerate(teacher) if number not in used]
+    drop = others if drop == ALL_OTHERS else _listed(drop)
     groups: dict[tuple[int, ...], list[int]] = {}
     for number, target in enumerate(targets):
         if target:

@@ -10,7 +10,7 @@ from segkd_mm.config_source import to_source
 from segkd_mm.scaffold.mask_classes import MaskClasses
 from segkd_mm.scaffold.recipe import Recipe
 from segkd_mm.scaffold.survey import SHARES, Survey
-from segkd_mm.scaffold.teachers import TeacherChoice
+from segkd_mm.scaffold.teachers import TeacherChoice, list_name
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,6 @@ class Plan:
         recipe: How it trains.
         teacher: Its teacher, if it has one.
         mapping: Argument of ``ClassMap``.
-        drop: Argument of ``ClassMap``.
         unlabelled: Folder of images without masks.
     """
 
@@ -36,7 +35,6 @@ class Plan:
     recipe: Recipe
     teacher: TeacherChoice | None = None
     mapping: dict[str, list[str]] | None = None
-    drop: list[str] | None = None
     unlabelled: str | None = None
 
     @property
@@ -67,7 +65,7 @@ def _header(plan: Plan) -> Iterator[str]:
 
 def _data(plan: Plan) -> Iterator[str]:
     found, recipe = plan.found, plan.recipe
-    shares = {} if found.by_folders else {'shares': SHARES}
+    shares = {} if found.by_folders else {'shares': SHARES, 'seed': found.seed}
     data = {
         'type': 'FolderDataset', 'images': found.images, 'masks': found.masks,
         'classes': plan.classes.names, **plan.classes.options, **shares,
@@ -121,15 +119,14 @@ def _distiller(plan: Plan) -> Iterator[str]:
     teacher = plan.teacher
     own = {'type': 'Teacher', 'model': teacher.model, 'checkpoint': teacher.checkpoint}
     yield _assignment('teacher', own)
-    yield 'cached = dict('
-    yield "    type='CachedTeacher', cache=cache, view=dict(flip=True), teacher=teacher"
-    yield ')'
+    yield 'view = dict(flip=True)  # whole images and their mirror'
+    yield "cached = dict(type='CachedTeacher', cache=cache, view=view, teacher=teacher)"
     logits = {'student': 'decode_head.conv_seg', 'teacher': teacher.tap}
     if plan.classes.names != teacher.classes:
-        logits['classes'] = {
-            'student': plan.classes.names, 'teacher': teacher.classes,
-            'mapping': plan.mapping, 'drop': plan.drop,
-        }  # fmt: skip
+        names = list_name(teacher.classes) or teacher.classes
+        logits['classes'] = {'student': plan.classes.names, 'teacher': names, 'drop': '*'}
+        if plan.mapping:
+            logits['classes']['mapping'] = plan.mapping
     logits['loss'] = {'type': 'PixelKLLoss', 'temperature': 1.0, 'loss_weight': 1.0}
     yield _assignment('logits', logits)
     yield 'parts = dict(student=_base_.student, teacher=cached, terms=dict(logits=logits))'

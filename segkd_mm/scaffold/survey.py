@@ -10,11 +10,13 @@ from PIL import Image
 from rich.progress import track
 
 from segkd_mm.datasets.folder_pairs import check_pairs, files_by_stem, in_part
+from segkd_mm.datasets.layout import DataLayoutError
 from segkd_mm.datasets.mask_values import Colour, count_values
 
 LOOKED_AT = 200  # images and masks, evenly spaced
 MAX_COLOURS = 300
 SHARES = (0.8, 0.2)
+SEEDS = 50
 PARTS = ('train', 'val')
 
 
@@ -26,6 +28,7 @@ class Survey:
         images: Folder of the images.
         masks: Folder of the masks.
         by_folders: Whether both have the folders train and val.
+        seed: Of the split by shares.
         num_train: Labelled training images.
         num_val: Validation images.
         num_unlabelled: Images without labels.
@@ -37,6 +40,7 @@ class Survey:
     images: str
     masks: str
     by_folders: bool
+    seed: int
     num_train: int
     num_val: int
     num_unlabelled: int
@@ -66,9 +70,9 @@ def survey(images: str, masks: str, unlabelled: str | None = None) -> Survey:
     folders = PARTS if by_folders else ('',)
     pairs = {part: _pairs(Path(images, part), Path(masks, part)) for part in folders}
     if by_folders:
-        count = [len(pairs[part]) for part in PARTS]
+        seed, count = 0, [len(pairs[part]) for part in PARTS]
     else:
-        count = [len(in_part([*pairs['']], part, SHARES, seed=0)) for part in PARTS]
+        seed, count = _best_seed([*pairs['']])
     # The masks of both parts: a class may be in one alone.
     files = [pair for part in pairs.values() for pair in part.values()]
     chosen = files[:: max(1, len(files) // LOOKED_AT)]
@@ -76,11 +80,28 @@ def survey(images: str, masks: str, unlabelled: str | None = None) -> Survey:
         images,
         masks,
         by_folders,
+        seed,
         *count,
         num_unlabelled=len(files_by_stem(Path(unlabelled))) if unlabelled else 0,
         sizes=[_size(image) for image, _ in chosen],
         values=_values([mask for _, mask in chosen]),
     )
+
+
+def _best_seed(names: Sequence[str]) -> tuple[int, list[int]]:
+    """The seed of a split that meets the shares best, and its numbers of images."""
+    wanted = SHARES[1] * len(names)
+    num_val = {seed: _num_val(names, seed) for seed in range(SEEDS)}
+    seed = min(num_val, key=lambda seed: abs(num_val[seed] - wanted))
+    # Called for its error where no seed gives both parts an image.
+    return seed, [len(in_part(names, part, SHARES, seed)) for part in PARTS]
+
+
+def _num_val(names: Sequence[str], seed: int) -> int:
+    try:
+        return len(in_part(names, 'val', SHARES, seed))
+    except DataLayoutError:
+        return 0
 
 
 def _pairs(images: Path, masks: Path) -> dict[str, tuple[Path, Path]]:

@@ -6,6 +6,8 @@ from pathlib import Path
 
 from mmengine.config import Config, ConfigDict
 from mmseg.registry import DATASETS, MODELS
+from mmseg.utils import get_classes
+from mmseg.utils.class_names import dataset_aliases
 from torchvision.models import get_model_weights
 
 from segkd_mm.config import load_config, plain_student
@@ -114,8 +116,8 @@ def _classes_of(config: Config, source: str) -> list[str]:
 
 def match_names(
     classes: Sequence[str], teacher: Sequence[str], given: Mapping[str, Sequence[str]]
-) -> tuple[dict[str, list[str]], list[str]]:
-    """Match class names: arguments ``mapping`` and ``drop`` of ``ClassMap``.
+) -> dict[str, list[str]]:
+    """Match class names: the argument ``mapping`` of ``ClassMap``, where names differ.
 
     Names match without regard to case, spaces, ``-`` and ``_``.
 
@@ -137,13 +139,19 @@ def match_names(
     targets = {**matched, **given}
     if missing := [name for name in classes if name not in targets]:
         raise ValueError(_offer(missing, teacher))
-    used = {target for names in targets.values() for target in names}
-    mapping = {
+    return {
         name: [*names]
         for name, names in targets.items()
         if [one.casefold() for one in names] != [name.casefold()]
     }
-    return mapping, [name for name in teacher if name not in used]
+
+
+def list_name(classes: Sequence[str]) -> str | None:
+    """mmseg's name for a list of classes, such as 'voc' or 'ade'; None where it has none."""
+    for name, aliases in dataset_aliases.items():
+        if get_classes(aliases[0]) == [*classes]:
+            return name
+    return None
 
 
 def _require_known(name: str, known: Sequence[str], whose: str) -> None:

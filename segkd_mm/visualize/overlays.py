@@ -82,7 +82,7 @@ def image_grid(
             classes and palette of different lengths, or a mask with a class that is in neither.
     """
     _check(columns, rows, classes, palette, miou or {})
-    rows = [[_shrunk(cell) for cell in row] for row in rows]
+    rows = [[shrunk(cell) for cell in row] for row in rows]
     figure, grid = _grid(rows, column_width)
     for title, top in zip(columns, grid[0], strict=True):
         _title(top, title, miou or {})
@@ -115,7 +115,7 @@ def prediction_picture(
     """
     shares = np.bincount(mask.flat, minlength=len(classes)) / mask.size
     labels = [f'{name} {_percent(share)}' for name, share in zip(classes, shares, strict=False)]
-    image, mask = _shrunk(image), _shrunk(mask)
+    image, mask = shrunk(image), shrunk(mask)
     row = [image, mask, overlay(image, mask, palette)]
     image_grid(
         path, ['image', 'prediction', 'overlay'], [row], labels, palette, column_width=WIDE_COLUMN
@@ -144,7 +144,7 @@ def picture_names(images: Sequence[str | os.PathLike]) -> list[str]:
     return names if len(set(names)) == len(names) else paths
 
 
-def _shrunk(picture: np.ndarray) -> np.ndarray:
+def shrunk(picture: np.ndarray) -> np.ndarray:
     """Shrink a picture or mask so that its longer side has at most ``LONG_SIDE`` pixels."""
     height, width = picture.shape[:2]
     scale = LONG_SIDE / max(height, width)
