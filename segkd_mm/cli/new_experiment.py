@@ -140,8 +140,9 @@ def report(plan: Plan) -> None:
         f'{", class weights" if recipe.weighs_classes else ""}.'
     )
     if plan.teacher and plan.mapping is not None:
-        own = {name: ', '.join(plan.mapping.get(name, [name])) for name in plan.classes.names}
-        rows = [{'class': name, "the teacher's": theirs or '-'} for name, theirs in own.items()]
+        own = {name: plan.mapping.get(name, name) for name in plan.classes.names}
+        shown = {name: one if isinstance(one, str) else ', '.join(one) for name, one in own.items()}
+        rows = [{'class': name, "the teacher's": one or '-'} for name, one in shown.items()]
         wide_console().print(console_table(rows, title='Classes of the teacher'))
 
 

@@ -5,9 +5,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 import numpy as np
 from mmcv.transforms import LoadImageFromFile
 from mmengine.dataset import BaseDataset
+from mmseg.registry import MODELS
 from rich.progress import track
 from torch.utils.data import Dataset
 
+from segkd_mm.config import plain_student
 from segkd_mm.datasets import LoadCheckedAnnotations, SampleError
 from segkd_mm.datasets.sample_error import named_image_errors
 from segkd_mm.datasets.wrapped import iterate_wrapped
@@ -92,7 +94,8 @@ def _file_findings(split: str, faults: Sequence[SampleError], checked: int) -> I
 
 def _output_findings(experiment: Experiment, classes: Sequence[str]) -> list[Finding]:
     try:
-        check_outputs(experiment.model, classes)
+        # Without weights, so that what is found in the data is shown also where those are missing.
+        check_outputs(MODELS.build(plain_student(experiment.config).model), classes)
     except LabelError as error:
         return [Finding('error', str(error))]
     return []

@@ -2,15 +2,18 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from math import inf
 from pathlib import Path
 from typing import Any
 
 from segkd_mm.config import config_dir
-from segkd_mm.config_source import to_source
+from segkd_mm.config_source import WIDTH, to_source
 from segkd_mm.scaffold.mask_classes import MaskClasses
 from segkd_mm.scaffold.recipe import Recipe
 from segkd_mm.scaffold.survey import SHARES, Survey
 from segkd_mm.scaffold.teachers import TeacherChoice, list_name
+
+INDENT = ' ' * 4
 
 
 @dataclass(frozen=True)
@@ -66,14 +69,12 @@ def _header(plan: Plan) -> Iterator[str]:
 def _data(plan: Plan) -> Iterator[str]:
     found, recipe = plan.found, plan.recipe
     shares = {} if found.by_folders else {'shares': SHARES, 'seed': found.seed}
-    data = {
-        'type': 'FolderDataset', 'images': found.images, 'masks': found.masks,
-        'classes': plan.classes.names, **plan.classes.options, **shares,
-    }  # fmt: skip
-    scale = (4 * recipe.short_side, recipe.short_side)
-    crop = {'scale': scale, 'ratio_range': (0.5, 2.0), 'crop_size': (recipe.crop, recipe.crop)}
-    yield _assignment('data', data)
-    yield _assignment('crop', {**crop, 'cat_max_ratio': 0.75})
+    folders = {'type': 'FolderDataset', 'images': found.images, 'masks': found.masks}
+    yield from _call('data', folders, {'classes': plan.classes.names}, plan.classes.options, shares)
+    side = recipe.short_side
+    scale, crop = (4 * side, side), (recipe.crop, recipe.crop)
+    sizes = {'scale': scale, 'ratio_range': (0.5, 2.0), 'crop_size': crop, 'cat_max_ratio': 0.75}
+    yield f'crop = {to_source(sizes, len("crop = "))}'
     yield from (
         'train_pipeline = [',
         '    *_base_.load_seeded,',
@@ -82,7 +83,7 @@ def _data(plan: Plan) -> Iterator[str]:
         ']',
     )
     if recipe.resizes_tests:
-        yield _assignment('resize', {'type': 'Resize', 'scale': scale, 'keep_ratio': True})
+        yield f"resize = dict(type='Resize', scale={scale}, keep_ratio=True)"
         yield 'load, annotate, pack = _base_.test_pipeline'
         yield '_base_.test_pipeline = [load, resize, annotate, pack]'
     yield from _loaders(plan)
@@ -117,27 +118,39 @@ def _student(plan: Plan) -> Iterator[str]:
 
 def _distiller(plan: Plan) -> Iterator[str]:
     teacher = plan.teacher
-    own = {'type': 'Teacher', 'model': teacher.model, 'checkpoint': teacher.checkpoint}
-    yield _assignment('teacher', own)
+    model = {'model': teacher.model}
+    yield from _call('teacher', {'type': 'Teacher'}, model, {'checkpoint': teacher.checkpoint})
     yield 'view = dict(flip=True)  # whole images and their mirror'
     yield "cached = dict(type='CachedTeacher', cache=cache, view=view, teacher=teacher)"
-    logits = {'student': 'decode_head.conv_seg', 'teacher': teacher.tap}
+    taps = {'student': 'decode_head.conv_seg', 'teacher': teacher.tap}
+    loss = {'loss': {'type': 'PixelKLLoss', 'temperature': 1.0, 'loss_weight': 1.0}}
+    yield from _call('logits', taps, loss)
     if plan.classes.names != teacher.classes:
         names = list_name(teacher.classes) or teacher.classes
-        logits['classes'] = {'student': plan.classes.names, 'teacher': names, 'drop': '*'}
-        if plan.mapping:
-            logits['classes']['mapping'] = plan.mapping
-    logits['loss'] = {'type': 'PixelKLLoss', 'temperature': 1.0, 'loss_weight': 1.0}
-    yield _assignment('logits', logits)
-    yield 'parts = dict(student=_base_.student, teacher=cached, terms=dict(logits=logits))'
-    yield "model = dict(type='SegDistiller', **parts)"
+        own = {'student': plan.classes.names}
+        theirs = {'teacher': names, 'drop': '*'}
+        mapping = {'mapping': plan.mapping} if plan.mapping else {}
+        yield from _call("logits['classes']", own, theirs, mapping)
+    yield 'terms = dict(logits=logits)'
+    yield "model = dict(type='SegDistiller', student=_base_.student, teacher=cached, terms=terms)"
 
 
 def _schedule(plan: Plan) -> Iterator[str]:
     yield f'max_epochs = {plan.recipe.epochs}'
-    yield (f'train_cfg = dict(max_epochs=max_epochs, val_interval={plan.recipe.val_interval})')
+    yield f'train_cfg = dict(max_epochs=max_epochs, val_interval={plan.recipe.val_interval})'
     yield 'param_scheduler = dict(end=max_epochs)'
 
 
-def _assignment(name: str, value: Any) -> str:
-    return f'{name} = {to_source(value, len(name) + 3)}'
+def _call(name: str, *rows: dict[str, Any]) -> Iterator[str]:
+    """``name = dict(...)``: a line for each row, or for each item of one that is too long."""
+    yield f'{name} = dict('
+    for row in filter(None, rows):
+        line = ', '.join(f'{key}={to_source(value, -inf)}' for key, value in row.items())
+        if len(line) + len(INDENT) < WIDTH:
+            yield f'{INDENT}{line},'
+        else:
+            yield from (
+                f'{INDENT}{key}={to_source(value, len(INDENT) + len(key) + 1, depth=1)},'
+                for key, value in row.items()
+            )
+    yield ')'

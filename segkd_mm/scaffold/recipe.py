@@ -75,5 +75,6 @@ def choose_recipe(
         epochs=epochs,
         val_interval=ceil(epochs / VALIDATIONS),
         repeats=repeats,
-        weighs_classes=min(pixels) < RARE * max(pixels),
+        # With images without labels a weighted mean over all pixels would shrink.
+        weighs_classes=min(pixels) < RARE * max(pixels) and not found.num_unlabelled,
     )

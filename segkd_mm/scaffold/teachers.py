@@ -116,7 +116,7 @@ def _classes_of(config: Config, source: str) -> list[str]:
 
 def match_names(
     classes: Sequence[str], teacher: Sequence[str], given: Mapping[str, Sequence[str]]
-) -> dict[str, list[str]]:
+) -> dict[str, str | list[str]]:
     """Match class names: the argument ``mapping`` of ``ClassMap``, where names differ.
 
     Names match without regard to case, spaces, ``-`` and ``_``.
@@ -140,7 +140,7 @@ def match_names(
     if missing := [name for name in classes if name not in targets]:
         raise ValueError(_offer(missing, teacher))
     return {
-        name: [*names]
+        name: names[0] if len(names) == 1 else [*names]
         for name, names in targets.items()
         if [one.casefold() for one in names] != [name.casefold()]
     }
