@@ -27,6 +27,7 @@ from mmseg.registry import MODELS
 
 from segkd_mm.backbones import Tap, TimmTapBackbone
 from segkd_mm.config import load_config
+from segkd_mm.hints import did_you_mean
 from segkd_mm.measure.step_cost import random_batch
 from segkd_mm.results.files import write_result
 from segkd_mm.results.tables import console_table, wide_console
@@ -103,7 +104,13 @@ def parse_args() -> argparse.Namespace:
 
 
 def mmseg_row(name: str, folder: Path) -> dict:
-    """Build and step a model of mmseg."""
+    """Build and step a model of mmseg.
+
+    Raises:
+        ValueError: Not one of ``MMSEG``.
+    """
+    if name not in MMSEG:
+        raise ValueError(f'No {name!r}{did_you_mean(name, MMSEG)}; expected one of {list(MMSEG)}.')
     student = Config.fromfile(CONFIGS / MMSEG[name]).model
     tap, crop = TAPS.get(name, LOGITS), CROPS.get(name, CROP)
     found = distil(student, folder, tap, crop)
@@ -118,7 +125,11 @@ def mmseg_row(name: str, folder: Path) -> dict:
 
 
 def timm_row(arch: str, folder: Path) -> dict:
-    """Build and step a slim student on a trunk of timm, also with output_stride=16."""
+    """Build and step a slim student on a trunk of timm, also with output_stride=16.
+
+    Raises:
+        ValueError: timm has no such model.
+    """
     backbone = dict(type='TimmTapBackbone', arch=arch, options=OPTIONS.get(arch))
     with torch.device('meta'):
         taps = TimmTapBackbone(arch, options=OPTIONS.get(arch)).taps
