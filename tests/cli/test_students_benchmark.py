@@ -46,7 +46,7 @@ def test_the_error_of_a_student_that_fails_is_in_the_table(rows):
 
 @pytest.mark.parametrize(
     ('words', 'says'),
-    [(('timm', 'resnet1'), "'resnet10t'"), (('mmseg', 'BiSeNet'), "'BiSeNetV2'")],
+    [(('timm', 'repvit_m09'), "'repvit_m0_9'"), (('mmseg', 'BiSeNet'), "'BiSeNetV2'")],
 )
 def test_an_unknown_name_is_an_error(script, words, says):
     done = script('benchmarks/students.py', *words)
