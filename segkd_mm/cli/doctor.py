@@ -32,6 +32,7 @@ from segkd_mm.doctor import (
     check_cost,
     check_data,
     check_gradients,
+    check_labels,
     check_taps,
 )
 from segkd_mm.results.files import write_result
@@ -68,12 +69,13 @@ def checks(experiment: Experiment, args: argparse.Namespace) -> dict[str, Callab
     found = {
         'Data': partial(check_data, experiment, args.masks),
         'Accuracy of the teacher': partial(check_accuracy, experiment, args.images),
+        'Gradient of the labels': partial(check_labels, experiment),
         'Terms': partial(check_taps, experiment),
         'Gradients of the terms': partial(check_gradients, experiment),
         'Cost': partial(check_cost, experiment),
     }
     if not experiment.is_distilled:
-        del found['Terms'], found['Gradients of the terms']
+        del found['Gradient of the labels'], found['Terms'], found['Gradients of the terms']
     return found
 
 
