@@ -14,6 +14,7 @@ from torch import nn
 from torch.utils.data import DataLoader, Dataset
 
 from segkd_mm.hooks.class_weights import set_class_weights
+from segkd_mm.labels import UNLABELLED, VOID
 from segkd_mm.measure.step_cost import set_highest_weights
 from segkd_mm.weights import load_strictly, read_state_dict
 
@@ -79,6 +80,14 @@ class Experiment:
             return islice(self.loader(split), count)
         dataset = self.dataset(split)
         return (pseudo_collate([dataset[index]]) for index in evenly_spaced(len(dataset), count))
+
+
+def with_void(batch: dict) -> dict:
+    """A copy of a batch for a student without a distiller: void where an image has no labels."""
+    samples = [sample.clone() for sample in batch['data_samples']]
+    for sample in samples:
+        sample.gt_sem_seg.data[sample.gt_sem_seg.data == UNLABELLED] = VOID
+    return {**batch, 'data_samples': samples}
 
 
 def evenly_spaced(length: int, count: int) -> list[int]:

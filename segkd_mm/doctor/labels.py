@@ -5,9 +5,9 @@ from itertools import compress
 import torch
 from torch import Tensor, nn
 
-from segkd_mm.doctor.experiment import Experiment
+from segkd_mm.doctor.experiment import Experiment, with_void
 from segkd_mm.doctor.finding import Finding, Report
-from segkd_mm.labels import UNLABELLED, VOID
+from segkd_mm.labels import UNLABELLED
 
 
 def check_labels(experiment: Experiment) -> Report:
@@ -42,11 +42,7 @@ def _ratio(experiment: Experiment, batch: dict, has_labels: list[bool]) -> float
 
 def _gradient(student: nn.Module, model: nn.Module, batch: dict) -> Tensor:
     """Norm of the gradient of the student's own losses."""
-    data = model.data_preprocessor(batch, True)
-    for sample in data['data_samples']:
-        labels = sample.gt_sem_seg.data
-        sample.gt_sem_seg.data = labels.masked_fill(labels == UNLABELLED, VOID)
-    losses = student.loss(**data)
+    losses = student.loss(**model.data_preprocessor(with_void(batch), True))
     total = sum(loss for name, loss in losses.items() if 'loss' in name)
     weights = [p for p in student.parameters() if p.requires_grad]
     gradients = torch.autograd.grad(total, weights, allow_unused=True)
