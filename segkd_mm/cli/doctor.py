@@ -5,8 +5,9 @@ Examples:
   tools/doctor.py configs/kd/cwd_camvid.py --student work_dirs/mnv3s_slim_camvid/best.pth
 
 Checks that the data are there, labels are in range and how the classes are balanced; the teacher's
-mIoU beside the student's; what the terms compare, and how hard each pulls beside the labels; and
-what the run will cost in time and memory. It writes nothing but its result file. The exit status is
+mIoU beside the student's; whether images without labels make the labels' loss smaller; what the
+terms compare, and how hard each pulls beside the labels; and what the run will cost in time and
+memory. It writes nothing but its result file. The exit status is
 1 if there is an error: something that makes the run fail or teach nothing.
 """
 

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from segkd_mm.doctor.experiment import Experiment, with_void
 from segkd_mm.doctor.finding import Finding, Report
+from segkd_mm.doctor.gradients import labels_loss
 from segkd_mm.labels import UNLABELLED
 
 
@@ -43,9 +44,8 @@ def _ratio(experiment: Experiment, batch: dict, has_labels: list[bool]) -> float
 def _gradient(student: nn.Module, model: nn.Module, batch: dict) -> Tensor:
     """Norm of the gradient of the student's own losses."""
     losses = student.loss(**model.data_preprocessor(with_void(batch), True))
-    total = sum(loss for name, loss in losses.items() if 'loss' in name)
     weights = [p for p in student.parameters() if p.requires_grad]
-    gradients = torch.autograd.grad(total, weights, allow_unused=True)
+    gradients = torch.autograd.grad(labels_loss(losses), weights, allow_unused=True)
     return torch.stack([g.float().norm() for g in gradients if g is not None]).norm()
 
 
@@ -54,8 +54,8 @@ def _finding(labelled: int, size: int, ratio: float) -> Finding:
         return Finding(
             'warning',
             f'None of the {size} images of the first batch has labels.',
-            "Give batches a number of labelled images: train_dataloader.sampler=dict(type='"
-            "FewLabelsInfiniteSampler', labelled_per_batch=...); see docs/few_labels.md.",
+            'Give each batch a number of labelled images by a FewLabelsEpochSampler or '
+            'FewLabelsInfiniteSampler: docs/few_labels.md.',
         )
     found = (
         f"Of {size} images in a batch {labelled} have labels; the labels' gradient is {ratio:.2g} "
