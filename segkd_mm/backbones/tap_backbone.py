@@ -1,6 +1,6 @@
 """Base class of backbones with named feature taps."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from mmengine.model import BaseModule
@@ -15,6 +15,11 @@ class Tap(NamedTuple):
     name: str
     channels: int
     stride: int
+
+
+def listed(taps: Iterable[Tap]) -> str:
+    """Taps in words: ``low (24 channels, stride 4), mid (40 channels, stride 8)``."""
+    return ', '.join(f'{tap.name} ({tap.channels} channels, stride {tap.stride})' for tap in taps)
 
 
 class TapBackbone(BaseModule):
@@ -38,7 +43,7 @@ class TapBackbone(BaseModule):
             if name not in by_name:
                 raise ValueError(
                     f'{type(self).__name__} has no tap {name!r}{did_you_mean(name, by_name)}; '
-                    f'expected one of {list(by_name)}.'
+                    f'it has {listed(available)}.'
                 )
         self.taps = tuple(by_name[name] for name in taps)
         for name in taps:

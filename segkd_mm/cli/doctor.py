@@ -6,8 +6,9 @@ Examples:
   tools/doctor.py my_experiment.py --all
 
 Checks that the data are there, labels are in range and how the classes are balanced; the teacher's
-mIoU beside the student's; what the terms compare, and how hard each pulls beside the labels; and
-what the run will cost in time and memory. It writes nothing but its result file. The exit status is
+mIoU beside the student's; whether images without labels make the labels' loss smaller; what the
+terms compare, and how hard each pulls beside the labels; and what the run will cost in time and
+memory. It writes nothing but its result file. The exit status is
 1 if there is an error: something that makes the run fail or teach nothing.
 """
 
@@ -33,6 +34,7 @@ from segkd_mm.doctor import (
     check_cost,
     check_data,
     check_gradients,
+    check_labels,
     check_taps,
 )
 from segkd_mm.results.files import write_result
@@ -72,12 +74,13 @@ def checks(experiment: Experiment, args: argparse.Namespace) -> dict[str, Callab
     found = {
         'Data': partial(check_data, experiment, None if args.all else args.masks),
         'Accuracy of the teacher': partial(check_accuracy, experiment, args.images),
+        'Gradient of the labels': partial(check_labels, experiment),
         'Terms': partial(check_taps, experiment),
         'Gradients of the terms': partial(check_gradients, experiment),
         'Cost': partial(check_cost, experiment),
     }
     if not experiment.is_distilled:
-        del found['Terms'], found['Gradients of the terms']
+        del found['Gradient of the labels'], found['Terms'], found['Gradients of the terms']
     return found
 
 

@@ -4,6 +4,7 @@ from segkd_mm.datasets.camvid import CamVidDataset
 from segkd_mm.datasets.checked_annotations import LoadCheckedAnnotations
 from segkd_mm.datasets.cityscapes_half import CityscapesHalfDataset
 from segkd_mm.datasets.distortion import TabledPhotoMetricDistortion
+from segkd_mm.datasets.few_labels import FewLabelsEpochSampler, FewLabelsInfiniteSampler
 from segkd_mm.datasets.folder import FolderDataset
 from segkd_mm.datasets.layout import CheckedLayout, DataLayoutError
 from segkd_mm.datasets.msrc_v2 import MSRCv2Dataset
@@ -26,6 +27,8 @@ __all__ = [
     'CheckedLayout',
     'CityscapesHalfDataset',
     'DataLayoutError',
+    'FewLabelsEpochSampler',
+    'FewLabelsInfiniteSampler',
     'FolderDataset',
     'LoadCheckedAnnotations',
     'MSRCv2Dataset',

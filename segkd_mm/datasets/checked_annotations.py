@@ -7,13 +7,15 @@ from mmseg.registry import TRANSFORMS
 from segkd_mm.datasets.mask_values import MAX_CLASSES, read_mask
 from segkd_mm.datasets.orientation import upright_mask
 from segkd_mm.datasets.sample_error import check_size
+from segkd_mm.datasets.unlabelled import MarkUnlabelled
 
 
 @TRANSFORMS.register_module()
 class LoadCheckedAnnotations(LoadAnnotations):
     """``LoadAnnotations`` that checks each mask and its image as they are loaded.
 
-    A sample without a mask, as in prediction, stays without.
+    A sample without a mask, as in prediction, stays without; with ``results['unlabelled']`` it gets
+    one of ``UNLABELLED``.
 
     Raises:
         SampleError: At the call: the image is only a pixel wide or high; or the mask cannot be
@@ -25,6 +27,8 @@ class LoadCheckedAnnotations(LoadAnnotations):
         super().__init__(backend_args=backend_args)
 
     def transform(self, results: dict) -> dict:
+        if results.get('unlabelled'):
+            return MarkUnlabelled()(results)
         if 'img' in results:
             check_size(results['img'], results['img_path'])
         return super().transform(results) if 'seg_map_path' in results else results

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Literal
 
 from mmseg.datasets import BaseSegDataset
 from mmseg.registry import DATASETS
@@ -10,6 +11,8 @@ from segkd_mm.datasets.checked_samples import CheckedSamples
 from segkd_mm.datasets.folder_pairs import check_pairs, files_by_stem, in_part, read_names
 from segkd_mm.datasets.folder_values import check_classes, map_of_values
 from segkd_mm.datasets.mask_values import Colour, CompleteMap
+
+MISSING_MASKS = ('error', 'unlabelled', 'skip')
 
 
 @DATASETS.register_module()
@@ -29,6 +32,8 @@ class FolderDataset(CheckedSamples, BaseSegDataset):
         shares: Of train, val and, where there are three, test: such as (0.8, 0.2). A name stays in
             its part when files are added.
         seed: Of the split by shares.
+        missing_masks: What an image without a mask is: 'error'; 'unlabelled', in training with
+            few labels; or 'skip', for validation beside it.
         colors: The colour (red, green, blue) of each class in the masks, by name. 'void' or a name
             in ``label_map`` may be there, too.
         label_map: From the ids in the masks, or the names in ``colors``, to names of classes or
@@ -49,6 +54,7 @@ class FolderDataset(CheckedSamples, BaseSegDataset):
         split: str | None = None,
         shares: Sequence[float] | None = None,
         seed: int = 0,
+        missing_masks: Literal['error', 'unlabelled', 'skip'] = 'error',
         colors: Mapping[str, Colour] | None = None,
         label_map: Mapping[int | str, str] | None = None,
         **kwargs,
@@ -60,7 +66,12 @@ class FolderDataset(CheckedSamples, BaseSegDataset):
                 'images to predict give test_mode=True; images without masks for distillation go '
                 'in WithUnlabelled.'
             )
+        if missing_masks not in MISSING_MASKS:
+            raise ValueError(
+                f'missing_masks is {missing_masks!r}, expected one of {MISSING_MASKS}.'
+            )
         self._split, self._shares, self._seed = split, shares, seed
+        self._missing_masks = missing_masks
         self._map_of_values = map_of_values(classes, colors, label_map)
         metainfo = {'classes': tuple(classes)}
         if colors and set(classes) <= set(colors):
@@ -77,8 +88,10 @@ class FolderDataset(CheckedSamples, BaseSegDataset):
         images = self._files('img_path')
         masks = self._files('seg_map_path') if 'seg_map_path' in self.data_prefix else None
         names = self._names(images)
-        check_pairs(names, images, masks)
-        return [self._sample(images[name], masks and masks[name]) for name in names]
+        if masks and self._missing_masks == 'skip':
+            names = [name for name in names if name in masks] or names
+        check_pairs(names, images, masks, all_masked=self._missing_masks == 'error')
+        return [self._sample(images[name], masks and masks.get(name)) for name in names]
 
     def _files(self, kind: str) -> dict[str, Path]:
         by_folder = self._split and not self._shares and not self.ann_file
@@ -99,4 +112,7 @@ class FolderDataset(CheckedSamples, BaseSegDataset):
             'reduce_zero_label': self.reduce_zero_label,
             'seg_fields': [],
         }
-        return {**sample, 'seg_map_path': str(mask)} if mask else sample
+        if mask:
+            return {**sample, 'seg_map_path': str(mask)}
+        # For LoadCheckedAnnotations; images to predict have no mask of any kind.
+        return {**sample, 'unlabelled': True} if self._missing_masks == 'unlabelled' else sample

@@ -103,16 +103,26 @@ def _fraction(name: str, seed: int) -> float:
 
 
 def check_pairs(
-    names: Sequence[str], images: Mapping[str, Path], masks: Mapping[str, Path] | None
+    names: Sequence[str],
+    images: Mapping[str, Path],
+    masks: Mapping[str, Path] | None,
+    all_masked: bool = True,
 ) -> None:
     """Check that each name has an image and, where there are masks, one; and each mask an image.
+
+    Args:
+        names: Of a split.
+        images: By name.
+        masks: By name; None where there are none.
+        all_masked: Whether each name must have a mask; some must have one.
 
     Raises:
         DataLayoutError: One is missing; names the first, and names that are close.
     """
     _require('image', names, images)
     if masks is not None:
-        _require('mask', names, masks)
+        if all_masked or not any(name in masks for name in names):
+            _require('mask', names, masks)
         _require('image', [*masks], images)
 
 
@@ -124,6 +134,6 @@ def _require(kind: str, names: Sequence[str], files: Mapping[str, Path]) -> None
             f'{next(iter(files.values()))}; {len(missing)} of {len(names)} {kind}s are missing. '
             'An image and its mask must have the same path inside their folders, but for the '
             'suffix: rename them, remove what has no partner, or list the names to use '
-            '(split=FILE.txt). Images without masks go in a folder of their own, for '
-            'WithUnlabelled.'
+            '(split=FILE.txt). Images that have no masks on purpose: missing_masks, see '
+            'docs/few_labels.md.'
         )

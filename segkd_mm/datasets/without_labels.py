@@ -22,3 +22,9 @@ class WithoutLabels(RepeatDataset):
         super().__init__(dataset, times=1)
         for base in base_datasets(self.dataset):
             base.pipeline.transforms = [without_mask(t) for t in base.pipeline.transforms]
+
+    def get_data_info(self, idx: int) -> dict:
+        """The information on a sample, without its mask, so that class weights do not count it."""
+        info = super().get_data_info(idx)
+        info.pop('seg_map_path', None)
+        return info

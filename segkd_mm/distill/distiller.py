@@ -12,7 +12,7 @@ from mmseg.utils import OptSampleList, SampleList
 from torch import Tensor, nn
 
 from segkd_mm.build_hints import build_hints
-from segkd_mm.distill.taps import Taps
+from segkd_mm.distill.taps import TapError, Taps
 from segkd_mm.distill.term import Term, check_options
 from segkd_mm.labels import UNLABELLED, VOID
 from segkd_mm.weights import leave_out_of_keys
@@ -69,18 +69,35 @@ class SegDistiller(BaseModel):
         leave_out_of_keys(self, 'student', beside=['terms.'])
 
     def _build_terms(self, terms: dict[str, dict]) -> nn.ModuleDict:
-        image = torch.zeros(1, 3, 64, 64)
         training = self.student.training
-        with torch.no_grad(), self._taps:
-            self.student.eval()(image, mode='tensor')
+        image, student = self._trial()
         self.student.train(training)
-        student, teacher = self._taps.pop(), self.teacher(image)
+        teacher = self.teacher(image)
         return nn.ModuleDict(
             {
                 name: Term(name, **term, trial=(student[term['student']], teacher))
                 for name, term in terms.items()
             }
         )
+
+    def _trial(self) -> tuple[Tensor, dict[str, Tensor]]:
+        """An image that the student takes, and its tapped outputs there."""
+        size = getattr(self.data_preprocessor, 'size', None)
+        small = torch.zeros(1, 3, 64, 64)
+        try:
+            return small, self._tapped(small)
+        except (AssertionError, RuntimeError, ValueError) as error:
+            # Some students take no image as small as this, or only those of one size.
+            if size is None or isinstance(error, TapError):
+                raise
+        crop = torch.zeros(1, 3, *size)
+        return crop, self._tapped(crop)
+
+    @torch.no_grad()
+    def _tapped(self, image: Tensor) -> dict[str, Tensor]:
+        with self._taps:
+            self.student.eval()(image, mode='tensor')
+        return self._taps.pop()
 
     def loss(self, inputs: Tensor, data_samples: SampleList) -> dict[str, Tensor]:
         """The student's own losses, and ``terms.<name>.loss`` of every term.

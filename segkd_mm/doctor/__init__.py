@@ -1,4 +1,4 @@
-"""Checks of an experiment before a run: data, accuracy, terms, gradients and cost."""
+"""Checks of an experiment before a run: data, accuracy, labels, terms, gradients and cost."""
 
 from segkd_mm.doctor.accuracy import check_accuracy
 from segkd_mm.doctor.cost import check_cost
@@ -6,6 +6,7 @@ from segkd_mm.doctor.data import check_data
 from segkd_mm.doctor.experiment import Experiment
 from segkd_mm.doctor.finding import Finding, Report
 from segkd_mm.doctor.gradients import check_gradients
+from segkd_mm.doctor.labels import check_labels
 from segkd_mm.doctor.taps import check_taps
 
 __all__ = [
@@ -16,5 +17,6 @@ __all__ = [
     'check_cost',
     'check_data',
     'check_gradients',
+    'check_labels',
     'check_taps',
 ]

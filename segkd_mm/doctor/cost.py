@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from segkd_mm.config import plain_student
-from segkd_mm.doctor.experiment import Experiment
+from segkd_mm.doctor.experiment import Experiment, with_void
 from segkd_mm.doctor.finding import Finding, Report
 from segkd_mm.measure.step_cost import TrainingStep, build_model, step_costs
 
@@ -25,7 +25,7 @@ def check_cost(experiment: Experiment, repeats: int = 3) -> Report:
     if experiment.is_distilled:
         plain = plain_student(config)
         model = build_model(plain, experiment.device)
-        steps['plain student'] = TrainingStep(model, plain, batch)
+        steps['plain student'] = TrainingStep(model, plain, with_void(batch))
     costs = step_costs(steps, experiment.device, repeats, warmup=1)
     for name, step in steps.items():
         row = {'what': name, **_parameters(step.model)}

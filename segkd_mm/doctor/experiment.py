@@ -13,6 +13,8 @@ from mmseg.registry import DATASETS, MODELS
 from torch import nn
 from torch.utils.data import DataLoader, Dataset
 
+from segkd_mm.hooks.class_weights import set_class_weights
+from segkd_mm.labels import UNLABELLED, VOID
 from segkd_mm.measure.step_cost import set_highest_weights
 from segkd_mm.weights import load_strictly, read_state_dict
 
@@ -40,7 +42,10 @@ class Experiment:
 
     @cached_property
     def model(self) -> nn.Module:
-        """The complete model at the start of training; scheduled terms at their highest weight."""
+        """The complete model at the start of training; scheduled terms at their highest weight.
+
+        With the class weights that a ClassWeightHook of the config sets.
+        """
         set_random_seed(self.config.get('randomness', {}).get('seed') or 0)
         model = MODELS.build(self.config.model)
         model.init_weights()
@@ -49,6 +54,8 @@ class Experiment:
             student = getattr(model, 'student', model)
             load_strictly(student, state, self.checkpoint, ignore=['terms.'])
         set_highest_weights(model)
+        if any(hook['type'] == 'ClassWeightHook' for hook in self.config.get('custom_hooks') or []):
+            set_class_weights(model, self.dataset('train'))
         return model.to(self.device)
 
     @property
@@ -73,6 +80,14 @@ class Experiment:
             return islice(self.loader(split), count)
         dataset = self.dataset(split)
         return (pseudo_collate([dataset[index]]) for index in evenly_spaced(len(dataset), count))
+
+
+def with_void(batch: dict) -> dict:
+    """A copy of a batch for a student without a distiller: void where an image has no labels."""
+    samples = [sample.clone() for sample in batch['data_samples']]
+    for sample in samples:
+        sample.gt_sem_seg.data[sample.gt_sem_seg.data == UNLABELLED] = VOID
+    return {**batch, 'data_samples': samples}
 
 
 def evenly_spaced(length: int, count: int) -> list[int]:

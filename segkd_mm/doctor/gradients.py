@@ -1,6 +1,6 @@
 """Check of the gradients of the terms relative to that of the labels' loss."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import contextmanager
 
 import torch
@@ -34,11 +34,7 @@ def _ratios(model: nn.Module, batch: dict) -> dict[str, float]:
     data = model.data_preprocessor(batch, True)
     with _outputs_of(model.student.backbone) as features:
         losses = model(**data, mode='loss')
-    own = sum(
-        sum(loss) if isinstance(loss, Sequence) else loss
-        for key, loss in losses.items()
-        if 'loss' in key and not key.startswith('terms.')
-    )
+    own = labels_loss(losses)
     weights = [p for p in model.student.backbone.parameters() if p.requires_grad]
     ratios = {}
     for name in model.terms:
@@ -46,6 +42,15 @@ def _ratios(model: nn.Module, batch: dict) -> dict[str, float]:
         shared = features if _norm(loss, features) or not weights else weights
         ratios[name] = _norm(loss, shared) / max(_norm(own, shared), 1e-12)
     return ratios
+
+
+def labels_loss(losses: Mapping[str, Tensor | Sequence[Tensor]]) -> Tensor:
+    """The sum of the student's own losses, without those of terms."""
+    return sum(
+        sum(loss) if isinstance(loss, Sequence) else loss
+        for key, loss in losses.items()
+        if 'loss' in key and not key.startswith('terms.')
+    )
 
 
 @contextmanager

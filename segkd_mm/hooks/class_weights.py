@@ -10,7 +10,7 @@ from mmengine.dist import broadcast_object_list, is_main_process
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from mmseg.models.losses import CrossEntropyLoss
-from mmseg.registry import HOOKS, TRANSFORMS
+from mmseg.registry import HOOKS, MODELS, TRANSFORMS
 from rich.progress import track
 from torch import nn
 from torch.utils.data import Dataset
@@ -76,7 +76,8 @@ def _cache_file(infos: list[dict]) -> Path:
 class ClassWeightHook(Hook):
     """Set the :func:`class_weights` of the training masks in every cross-entropy of the model.
 
-    The log shows the share and the weight of each class.
+    Those are the student's ``CrossEntropyLoss`` or ``LabelledCrossEntropyLoss``, and
+    ``PseudoLabelLoss`` of the terms. The log shows the share and the weight of each class.
 
     Raises:
         ValueError: The model has no CrossEntropyLoss, or one with ``avg_non_ignore``, which mmseg
@@ -85,17 +86,33 @@ class ClassWeightHook(Hook):
 
     def before_train(self, runner: Runner) -> None:
         dataset = runner.train_dataloader.dataset
-        broadcast = [count_pixels(dataset) if is_main_process() else None]
-        broadcast_object_list(broadcast)
-        pixels = broadcast[0]
-        weights = class_weights(pixels)
-        for loss in _cross_entropies(unwrapped_model(runner)):
-            loss.class_weight = weights
+        pixels, weights = set_class_weights(unwrapped_model(runner), dataset)
         rows = zip(dataset.metainfo['classes'], pixels / pixels.sum(), weights, strict=True)
         runner.logger.info(
             'ClassWeightHook: share of the training pixels and weight of each class:\n'
             + '\n'.join(f'  {name:<16} {share:7.2%}  {weight:6.2f}' for name, share, weight in rows)
         )
+
+
+def set_class_weights(model: nn.Module, dataset: Dataset) -> tuple[np.ndarray, list[float]]:
+    """Set the weights in a model as :class:`ClassWeightHook` does.
+
+    Returns:
+        Number of pixels and weight of each class.
+
+    Raises:
+        ValueError: As of :class:`ClassWeightHook`.
+    """
+    broadcast = [count_pixels(dataset) if is_main_process() else None]
+    broadcast_object_list(broadcast)
+    pixels = broadcast[0]
+    weights = class_weights(pixels)
+    for loss in _cross_entropies(model):
+        loss.class_weight = weights
+    for module in model.modules():
+        if isinstance(module, MODELS.get('PseudoLabelLoss')):
+            module.class_weights = weights
+    return pixels, weights
 
 
 def _cross_entropies(model: nn.Module) -> list[CrossEntropyLoss]:
@@ -107,7 +124,8 @@ def _cross_entropies(model: nn.Module) -> list[CrossEntropyLoss]:
     for name, loss in losses.items():
         if loss.avg_non_ignore:
             raise ValueError(
-                f'ClassWeightHook: {name} has avg_non_ignore=True, expected False: with class '
-                'weights mmseg already averages over the labelled pixels.'
+                f'ClassWeightHook: {name} has avg_non_ignore=True, with which mmseg '
+                "cannot weigh classes. Write type='LabelledCrossEntropyLoss' in place of "
+                "'CrossEntropyLoss' and avg_non_ignore: it averages over the labelled pixels."
             )
     return list(losses.values())

@@ -18,6 +18,7 @@ class IterationSeedHook(Hook):
     Raises:
         TypeError: The sampler of the training data is another one, with which a resumed run would
             get other samples.
+        ValueError: The sampler counts in batches of another size than the loader's.
     """
 
     priority = 'VERY_HIGH'
@@ -32,6 +33,13 @@ class IterationSeedHook(Hook):
                 "train_dataloader.sampler.type='ReplayEpochSampler' (EpochBasedTrainLoop) or "
                 "'ReplayInfiniteSampler' (IterBasedTrainLoop) in the config. To train without "
                 'exact resume, remove IterationSeedHook from custom_hooks.'
+            )
+        size = getattr(sampler, 'batch_size', loader.batch_size)
+        if size != loader.batch_size:
+            raise ValueError(
+                f'train_dataloader.sampler.batch_size is {size}, train_dataloader.batch_size is '
+                f'{loader.batch_size}: they must be the same, so that each batch has its labelled '
+                'images.'
             )
 
     def before_train_iter(

@@ -21,16 +21,16 @@ class TimmFeatures(BaseModel):
     Args:
         arch: Name of a timm model.
         taps: As of :class:`segkd_mm.backbones.TimmTapBackbone`.
-        options: As of that class. A vision transformer needs ``out_indices``, the blocks whose
-            outputs are the taps, and ``dynamic_img_size=True`` to accept images of any size;
-            ``dynamic_img_pad=True`` pads images whose sides its patch size does not divide.
+        options: As of that class. ``out_indices`` of a vision transformer are the blocks whose
+            outputs are the taps; ``dynamic_img_pad=True`` pads images whose sides its patch size
+            does not divide.
         data_preprocessor: By default one with the mean and std of timm's default weights.
     """
 
     def __init__(
         self,
         arch: str,
-        taps: Sequence[str] = ('low', 'mid', 'high', 'final'),
+        taps: Sequence[str] | None = None,
         options: dict | None = None,
         data_preprocessor: dict | None = None,
     ) -> None:

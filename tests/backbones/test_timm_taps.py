@@ -103,7 +103,8 @@ def test_a_hub_out_of_reach_is_an_error_that_names_what_to_get(monkeypatch):
     monkeypatch.setattr('huggingface_hub.constants.HF_HUB_OFFLINE', True)
     monkeypatch.setattr('huggingface_hub.constants.HF_HUB_CACHE', '/nowhere')
     backbone = TimmTapBackbone('resnet18', weights='hub')
-    with pytest.raises(WeightsError, match=r'timm model resnet18 .*Download timm/resnet18'):
+    match = r'timm model resnet18 .*Download timm/resnet18.*="/path"; weights=None starts from'
+    with pytest.raises(WeightsError, match=match):
         backbone.init_weights()
 
 
@@ -149,3 +150,86 @@ def test_the_levels_of_a_vision_transformer_are_its_blocks(tmp_path):
             torch.testing.assert_close(feature, block)
     assert (spread.channels, spread.strides) == ((192, 192), (16, 16))
     assert [x.shape for x in spread(images(96))] == 2 * [(1, 192, 6, 6)]
+
+
+@pytest.mark.parametrize(
+    ('arch', 'final'),
+    [
+        ('repvit_m0_9', '384 channels, stride 32'),
+        ('starnet_s1', '192 channels, stride 32'),
+        ('ghostnet_100', '160 channels, stride 32'),
+        ('shvit_s1', '320 channels, stride 64'),
+    ],
+)
+def test_a_trunk_that_cannot_dilate_says_which_taps_it_has(arch, final):
+    match = rf'{arch} cannot have output_stride=16. Its taps are .*final \({final}\)'
+    with pytest.raises(ValueError, match=match):
+        TimmTapBackbone(arch, output_stride=16)
+
+
+def test_an_output_stride_that_timm_would_ignore_is_refused():
+    with pytest.raises(ValueError, match='resnet18 cannot have output_stride=64'):
+        TimmTapBackbone('resnet18', output_stride=64)
+
+
+def test_a_trunk_of_three_levels_gives_them_all():
+    with torch.device('meta'):  # shapes alone, without the work
+        backbone = TimmTapBackbone('shvit_s1')
+        features = backbone(torch.zeros(2, 3, 128, 192))
+    assert [tap.name for tap in backbone.taps] == ['mid', 'high', 'final']
+    assert backbone.strides == (16, 32, 64)
+    assert [x.shape for x in features] == [(2, 128, 8, 12), (2, 224, 4, 6), (2, 320, 2, 3)]
+
+
+def test_a_missing_tap_is_an_error_that_lists_those_that_there_are():
+    match = r"no tap 'low'; it has mid \(128 channels, stride 16\), high \(224 channels, stride 32"
+    with torch.device('meta'), pytest.raises(ValueError, match=match):
+        TimmTapBackbone('shvit_s1', taps=('low', 'mid'))
+
+
+def test_vision_transformers_take_images_of_any_size():
+    with torch.device('meta'):
+        backbone = TimmTapBackbone('vit_small_patch16_dinov3', output_stride=16)
+        features = backbone(torch.zeros(2, 3, 64, 96))
+    assert [x.shape for x in features] == 3 * [(2, 384, 4, 6)]
+    assert backbone.strides == (16, 16, 16)
+
+
+@torch.no_grad()
+def test_a_trunk_with_the_channels_last_gives_them_first(tmp_path):
+    arch = 'swin_tiny_patch4_window7_224'
+    net = saved(arch, tmp_path / 'swin.pth')
+    backbone = TimmTapBackbone(arch, weights=str(tmp_path / 'swin.pth')).eval()
+    backbone.init_weights()
+    expected = net.forward_intermediates(images(224), intermediates_only=True)
+    for feature, level in zip(backbone(images(224)), expected, strict=True):
+        torch.testing.assert_close(feature, level)
+    assert [x.shape[1:] for x in backbone(images(64))] == [
+        (channels, 64 // stride, 64 // stride)
+        for channels, stride in zip((96, 192, 384, 768), (4, 8, 16, 32), strict=True)
+    ]
+
+
+def test_a_trunk_of_one_image_size_names_it_and_is_built_for_another():
+    with torch.device('meta'):
+        backbone = TimmTapBackbone('efficientformerv2_s0')
+        match = r'built for images of 224 x 224 pixels and fails at 64 x 96 .*img_size=\(64, 96\)'
+        with pytest.raises(ValueError, match=match):
+            backbone(torch.zeros(1, 3, 64, 96))
+        backbone = TimmTapBackbone('efficientformerv2_s0', options={'img_size': (64, 96)})
+        features = backbone(torch.zeros(1, 3, 64, 96))
+    assert [x.shape[2:] for x in features] == [(16, 24), (8, 12), (4, 6), (2, 3)]
+
+
+STUDENT_TRUNKS = ['mobilenetv4_conv_small', 'repvit_m0_9', 'edgenext_x_small', 'starnet_s1',
+                  'hgnetv2_b0']  # fmt: skip
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('arch', STUDENT_TRUNKS)
+@torch.no_grad()
+def test_a_file_of_timm_loads_into_the_trunks_of_our_students(arch, tmp_path):
+    net = saved(arch, tmp_path / 'net.pth')
+    backbone = TimmTapBackbone(arch, weights=str(tmp_path / 'net.pth')).eval()
+    backbone.init_weights()
+    torch.testing.assert_close(backbone(images())[-1], net.forward_features(images()))

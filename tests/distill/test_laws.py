@@ -401,6 +401,19 @@ def test_law_6_class_spaces_that_differ_are_an_error_at_build(tiny):
 # The distiller beside an mmseg segmentor.
 
 
+def test_a_student_of_one_image_size_is_tried_at_that_of_the_crops(tiny):
+    config = with_feature_term(tiny('kd/response_kd_shapes.py'))
+    student, size = config.model.student, (96, 128)
+    student.data_preprocessor.size = size
+    student.backbone = {
+        'type': 'TimmTapBackbone', 'arch': 'efficientformerv2_s0', 'options': {'img_size': size}
+    }  # fmt: skip
+    student.decode_head.in_channels = [48, 32, 176]
+    model = MODELS.build(config.model)
+    assert model.terms.feature.adapter.in_channels == 96
+    assert model.student.training
+
+
 def test_prediction_and_plain_forward_are_the_students(build):
     model = build().eval()
     x = torch.randn(1, 3, 64, 64)

@@ -10,12 +10,13 @@ from mmengine.dataset import ConcatDataset
 from mmengine.runner import Runner
 from mmseg.datasets import BaseSegDataset
 from mmseg.models.losses import CrossEntropyLoss
+from mmseg.registry import MODELS
 
 from segkd_mm.datasets import (
     DataLayoutError,  # noqa: F401  registers the data sets
     LoadCheckedAnnotations,
 )
-from segkd_mm.hooks.class_weights import class_weights, count_pixels
+from segkd_mm.hooks.class_weights import class_weights, count_pixels, set_class_weights
 
 
 @pytest.fixture(autouse=True)
@@ -126,6 +127,16 @@ def test_with_weights_mmseg_averages_over_the_labelled_pixels():
         logits, labels, torch.tensor(weights), ignore_index=255
     )
     assert loss.item() == pytest.approx(expected.item(), rel=1e-5)
+
+
+def test_all_cross_entropies_get_the_weights(masks):
+    model = torch.nn.ModuleList(
+        MODELS.build(dict(type=kind))
+        for kind in ('CrossEntropyLoss', 'LabelledCrossEntropyLoss', 'PseudoLabelLoss')
+    )
+    pixels, weights = set_class_weights(model, dataset(masks))
+    assert pixels.tolist() == [6, 1, 0] and weights == class_weights(pixels)
+    assert model[0].class_weight == model[1].class_weight == model[2].class_weights == weights
 
 
 def test_a_loss_that_mmseg_cannot_weigh_is_an_error(tiny):

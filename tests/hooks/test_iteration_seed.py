@@ -25,6 +25,14 @@ def test_a_replay_sampler_passes_and_keeps_all_its_samples(kind):
     assert next(iter(sampler)) == 0
 
 
+def test_a_sampler_that_counts_in_other_batches_is_an_error():
+    sampler = ReplayEpochSampler(DATA, seed=0)
+    sampler.batch_size = 3
+    start(sampler=sampler, batch_size=3)
+    with pytest.raises(ValueError, match=r'sampler.batch_size is 3, .*batch_size is 2'):
+        start(sampler=sampler, batch_size=2)
+
+
 @pytest.mark.parametrize('shuffle', [False, True])
 def test_a_sampler_of_plain_indices_is_an_error_that_says_what_to_write(shuffle):
     message = '(SequentialSampler|RandomSampler).*ReplayEpochSampler.*ReplayInfiniteSampler'

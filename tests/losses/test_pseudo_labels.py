@@ -126,3 +126,37 @@ def test_class_weights_of_another_number_are_refused():
     loss = MODELS.build(dict(type='PseudoLabelLoss', class_weights=[1.0, 2.0]))
     with pytest.raises(ValueError, match='2 class_weights for logits of 3 classes'):
         loss(STUDENT, TEACHER)
+
+
+def test_soft_labels_by_an_independent_formula():
+    draw = torch.Generator().manual_seed(0)
+    student, teacher = 2 * torch.randn(2, 2, 3, 4, 5, generator=draw, dtype=torch.float64)
+    p, log_s = teacher.softmax(1), student - student.exp().sum(1, keepdim=True).log()
+    weights, counts = torch.tensor([0.5, 2.0, 3.0]).view(3, 1, 1), p.amax(1) >= 0.6
+    total = sum((weights * p[n] * -log_s[n]).sum(0)[counts[n]].sum() for n in range(2))
+    factor = sum((weights * p[n]).sum(0)[counts[n]].sum() for n in range(2))
+    value = functional.pseudo_label(student, teacher, None, 0.6, [0.5, 2.0, 3.0], soft=True)
+    assert 0 < counts.sum() < counts.numel()
+    assert value.item() == pytest.approx((total / factor).item(), rel=1e-5)
+
+
+def test_soft_labels_of_a_certain_teacher_are_hard_ones():
+    certain = torch.where(TEACHER.amax(1, keepdim=True) == TEACHER, 100.0, -100.0)
+    hard, soft = (
+        functional.pseudo_label(STUDENT, certain, None, 0.5, [1.0, 4.0, 0.5], soft)
+        for soft in (False, True)
+    )
+    assert soft.item() == pytest.approx(hard.item(), rel=1e-6)
+
+
+def test_soft_labels_have_the_gradient_of_the_divergence_and_its_value_plus_the_entropy():
+    gradients, values = [], []
+    for loss in (dict(type='PseudoLabelLoss', soft=True), dict(type='PixelKLLoss')):
+        student = STUDENT.clone().requires_grad_()
+        value = MODELS.build(loss)(student, TEACHER, torch.tensor([[[0, UNLABELLED, VOID]]]))
+        value.backward()
+        gradients.append(student.grad)
+        values.append(value.item())
+    assert torch.allclose(*gradients, atol=1e-7)
+    p = TEACHER.softmax(1)[..., :2]
+    assert values[0] - values[1] == pytest.approx(-(p * p.log()).sum(1).mean().item(), rel=1e-5)

@@ -1,6 +1,7 @@
 """Loss modules, registered in ``MODELS`` under their class names, over the pure functions."""
 
 from segkd_mm.losses.modules.base import KDLoss, LabelledKDLoss
+from segkd_mm.losses.modules.cross_entropy import LabelledCrossEntropyLoss
 from segkd_mm.losses.modules.features import (
     AttentionTransferLoss,
     CosineFeatureLoss,
@@ -43,6 +44,7 @@ __all__ = [
     'HardJaccardLoss',
     'IntraClassLoss',
     'KDLoss',
+    'LabelledCrossEntropyLoss',
     'LabelledKDLoss',
     'MGDLoss',
     'PKDLoss',
