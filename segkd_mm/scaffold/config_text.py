@@ -90,19 +90,20 @@ def _data(plan: Plan) -> Iterator[str]:
 
 
 def _loaders(plan: Plan) -> Iterator[str]:
-    recipe = plan.recipe
-    yield "train_set = dict(split='train', pipeline=train_pipeline, **data)"
-    if plan.unlabelled:
-        yield f"labelled = dict(type='RepeatDataset', times={recipe.repeats}, dataset=train_set)"
-        yield (
-            "train_set = dict(type='WithUnlabelled', labelled=labelled, "
-            f'images={plan.unlabelled!r})'
-        )
+    size, mixed = plan.recipe.batch_size, plan.found.is_mixed
+    train, val = ("missing_masks='unlabelled', ", "missing_masks='skip', ") if mixed else ('', '')
+    yield f"train_set = dict(split='train', {train}pipeline=train_pipeline, **data)"
+    if plan.unlabelled and not mixed:
+        parts = f'labelled=train_set, images={plan.unlabelled!r}'
+        yield f"train_set = dict(type='WithUnlabelled', {parts})"
     if plan.teacher:
         yield f'cache = {plan.cache!r}'
         yield "train_set = dict(type='WithTeacherCache', cache=cache, dataset=train_set)"
-    yield f'train_dataloader = dict(batch_size={recipe.batch_size}, dataset=train_set)'
-    yield "val_set = dict(split='val', pipeline=_base_.test_pipeline, **data)"
+    yield f'train_dataloader = dict(batch_size={size}, dataset=train_set)'
+    if plan.unlabelled:
+        batch = {'batch_size': size, 'labelled_per_batch': plan.recipe.labelled_per_batch}
+        yield from _call("train_dataloader['sampler']", {'type': 'FewLabelsEpochSampler', **batch})
+    yield f"val_set = dict(split='val', {val}pipeline=_base_.test_pipeline, **data)"
     yield 'val_dataloader = test_dataloader = dict(dataset=val_set)'
 
 
@@ -111,8 +112,8 @@ def _student(plan: Plan) -> Iterator[str]:
     yield '_base_.student.data_preprocessor = _base_.preprocessor'
     yield "_base_.student.backbone.weights = 'hub'  # ImageNet's; a file, or None for none"
     yield "_base_.student.decode_head.num_classes = len(data['classes'])"
+    yield "_base_.student.decode_head.loss_decode = dict(type='LabelledCrossEntropyLoss')"
     if plan.recipe.weighs_classes:
-        yield '_base_.student.decode_head.loss_decode.avg_non_ignore = False'
         yield "custom_hooks = [*_base_.custom_hooks, dict(type='ClassWeightHook')]"
 
 

@@ -33,7 +33,7 @@ class Recipe:
         batch_size: Images of a batch.
         epochs: Length of the training.
         val_interval: Epochs from one validation to the next.
-        repeats: How many times labelled images come in an epoch, for one time of the unlabelled.
+        labelled_per_batch: Labelled images in a batch where others are unlabelled.
         weighs_classes: Whether the cross-entropy has class weights.
     """
 
@@ -43,7 +43,7 @@ class Recipe:
     batch_size: int
     epochs: int
     val_interval: int
-    repeats: int
+    labelled_per_batch: int
     weighs_classes: bool
 
 
@@ -62,8 +62,7 @@ def choose_recipe(
     is_large = found.short_side > TOLERANCE * MAX_SIDE[kind]
     side = MAX_SIDE[kind] if is_large else found.short_side
     crop = max(MULTIPLE, int(CROP_SHARE * side) // MULTIPLE * MULTIPLE)
-    repeats = max(1, round(found.num_unlabelled / found.num_train))
-    samples = repeats * found.num_train + found.num_unlabelled
+    samples = found.num_train + found.num_unlabelled
     batch_size = min(BATCH[kind], max(2, samples // 2))
     steps = max(1, samples // batch_size)
     epochs = epochs or min(max(ceil(ITERATIONS[kind] / steps), EPOCHS[0]), EPOCHS[1])
@@ -74,7 +73,6 @@ def choose_recipe(
         batch_size=batch_size,
         epochs=epochs,
         val_interval=ceil(epochs / VALIDATIONS),
-        repeats=repeats,
-        # With images without labels a weighted mean over all pixels would shrink.
-        weighs_classes=min(pixels) < RARE * max(pixels) and not found.num_unlabelled,
+        labelled_per_batch=batch_size // 2,
+        weighs_classes=min(pixels) < RARE * max(pixels),
     )

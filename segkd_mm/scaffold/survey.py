@@ -27,6 +27,7 @@ class Survey:
     Attributes:
         images: Folder of the images.
         masks: Folder of the masks.
+        is_mixed: Whether some of these images have no mask, and count as unlabelled.
         by_folders: Whether both have the folders train and val.
         seed: Of the split by shares.
         num_train: Labelled training images.
@@ -39,6 +40,7 @@ class Survey:
 
     images: str
     masks: str
+    is_mixed: bool
     by_folders: bool
     seed: int
     num_train: int
@@ -61,28 +63,33 @@ class Survey:
 def survey(images: str, masks: str, unlabelled: str | None = None) -> Survey:
     """Look into the folders of images, masks and, if there are any, unlabelled images.
 
+    Where ``unlabelled`` is ``images``, those without a mask are the unlabelled ones.
+
     Raises:
         DataLayoutError: A folder is missing or empty, an image has no mask, or there are too few.
         SampleError: A mask cannot be decoded.
         ValueError: The masks hold ids and colours, or more colours than classes can have.
     """
+    is_mixed = bool(unlabelled) and Path(unlabelled).resolve() == Path(images).resolve()
     by_folders = all(Path(kind, part).is_dir() for kind in (images, masks) for part in PARTS)
     folders = PARTS if by_folders else ('',)
-    pairs = {part: _pairs(Path(images, part), Path(masks, part)) for part in folders}
+    pairs = {part: _pairs(Path(images, part), Path(masks, part), is_mixed) for part in folders}
+    # The masks of all parts: a class may be in one alone.
+    files = [pair for part in pairs.values() for pair in part.values()]
     if by_folders:
         seed, count = 0, [len(pairs[part]) for part in PARTS]
     else:
         seed, count = _best_seed([*pairs['']])
-    # The masks of both parts: a class may be in one alone.
-    files = [pair for part in pairs.values() for pair in part.values()]
+    others = files_by_stem(Path(unlabelled)) if unlabelled else {}
     chosen = files[:: max(1, len(files) // LOOKED_AT)]
     return Survey(
         images,
         masks,
+        is_mixed,
         by_folders,
         seed,
         *count,
-        num_unlabelled=len(files_by_stem(Path(unlabelled))) if unlabelled else 0,
+        num_unlabelled=len(others) - (len(files) if is_mixed else 0),
         sizes=[_size(image) for image, _ in chosen],
         values=_values([mask for _, mask in chosen]),
     )
@@ -104,10 +111,19 @@ def _num_val(names: Sequence[str], seed: int) -> int:
         return 0
 
 
-def _pairs(images: Path, masks: Path) -> dict[str, tuple[Path, Path]]:
+def _pairs(images: Path, masks: Path, is_mixed: bool) -> dict[str, tuple[Path, Path]]:
     image_files, mask_files = files_by_stem(images), files_by_stem(masks)
-    check_pairs([*image_files], image_files, mask_files)
-    return {stem: (file, mask_files[stem]) for stem, file in image_files.items()}
+    if not is_mixed and (missing := [name for name in image_files if name not in mask_files]):
+        raise DataLayoutError(
+            f'{len(missing)} of {len(image_files)} images in {images} have no mask in {masks}, '
+            f'such as {image_files[missing[0]].name}: an image and its mask have the same path '
+            'inside their folders, but for the suffix. If they have none: --unlabelled '
+            f'{images}, which needs a --teacher.'
+        )
+    check_pairs([*image_files], image_files, mask_files, all_masked=not is_mixed)
+    return {
+        stem: (file, mask_files[stem]) for stem, file in image_files.items() if stem in mask_files
+    }
 
 
 def _size(file: Path) -> tuple[int, int]:

@@ -2,8 +2,9 @@ import pytest
 from mmengine.config import Config
 
 from segkd_mm.cli import print_config
-from segkd_mm.cli.print_config import WIDTH, resolved, to_source
+from segkd_mm.cli.print_config import resolved
 from segkd_mm.config import load_config
+from segkd_mm.config_source import WIDTH, to_source
 
 KINDS = [
     'student/ocr_mnv2_camvid.py',

@@ -1,0 +1,73 @@
+"""tools/new_experiment.py, run as a user runs it; what it writes trains."""
+
+import shutil
+
+import pytest
+from PIL import Image
+
+from segkd_mm.config import load_config
+
+CLASSES = ['background', 'disc', 'square', 'triangle', 'star', 'ring', 'cross', 'crescent']
+
+
+@pytest.fixture
+def folders(shapes, tmp_path):
+    """Images and masks of the shapes, and a folder of images without masks."""
+    for kind, source in (('images', 'JPEGImages'), ('masks', 'SegmentationClass')):
+        shutil.copytree(shapes / source, tmp_path / kind)
+    (tmp_path / 'more').mkdir()
+    for file in sorted((tmp_path / 'images').glob('*.jpg'))[:8]:
+        shutil.move(file, tmp_path / 'more')
+        (tmp_path / 'masks' / f'{file.stem}.png').unlink()
+    return tmp_path
+
+
+def make(script, folders, *words):
+    done = script('tools/new_experiment.py', '--images', 'images', '--masks', 'masks',
+                  '--out', 'mine.py', *words, cwd=folders)  # fmt: skip
+    return done, folders / 'mine.py'
+
+
+def test_a_plain_student(script, folders):
+    done, config = make(script, folders, '--classes', *CLASSES)
+    assert done.returncode == 0, done.stderr
+    assert len(config.read_text().splitlines()) <= 45
+    assert '9 training and 3 validation images' in ' '.join(done.stdout.split()) or (
+        '10 training and 2 validation images' in done.stdout
+    )
+    assert 'python tools/train.py mine.py' in done.stdout
+    assert load_config(config).model.decode_head.num_classes == 8
+
+
+@pytest.mark.slow
+def test_a_distilled_student_of_few_labels_is_cached_and_trained(script, folders, teacher_file):
+    words = ['--classes', *CLASSES, '--unlabelled', 'more', '--epochs', 1]
+    teacher = ['--teacher', 'teacher/mnv3s_wide_shapes.py', teacher_file]
+    done, config = make(script, folders, *words, *teacher)
+    assert done.returncode == 0, done.stderr
+    assert len(config.read_text().splitlines()) <= 65
+    done = script('tools/cache_teacher.py', config, '--workers', 0, cwd=folders)
+    assert done.returncode == 0, done.stderr
+    loader = {'batch_size': 4, 'sampler.batch_size': 4, 'sampler.labelled_per_batch': 2}
+    quick = [f'train_dataloader.{key}={value}' for key, value in loader.items()]
+    for split in ('train', 'val'):
+        quick += [f'{split}_dataloader.num_workers=0', f'{split}_dataloader.persistent_workers=0']
+    quick.append('model.student.backbone.weights=None')
+    done = script('tools/train.py', config, '--cfg-options', *quick, cwd=folders)
+    assert done.returncode == 0, done.stderr
+    assert (folders / 'work_dirs/mine/best.pth').exists()
+
+
+def test_what_is_missing_is_an_error_and_nothing_is_written(script, folders):
+    (folders / 'masks' / 'val_00000.png').unlink()
+    done, config = make(script, folders, '--classes', *CLASSES)
+    assert '1 of 12 images in images have no mask in masks, such as val_00000.jpg' in done.stderr
+    assert not config.exists()
+
+
+def test_masks_of_smooth_colours_are_an_error(script, folders):
+    for file in (folders / 'masks').glob('*.png'):
+        image = Image.open(folders / 'images' / f'{file.stem}.jpg')
+        image.save(file)
+    done, _ = make(script, folders)
+    assert 'holds masks of more than 300 values' in done.stderr
