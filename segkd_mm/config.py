@@ -26,7 +26,16 @@ ARGUMENTS = ('train_dataloader', 'val_dataloader', 'test_dataloader', 'randomnes
 def config_dir() -> Path:
     """The folder of the configs: inside the installed package, or beside it in a checkout."""
     package = Path(__file__).parent
-    return next(d for d in (package / 'configs', package.parent / 'configs') if d.is_dir())
+    # There mmengine looks for `segkd_mm::` configs; in a checkout it is a link to the folder beside
+    # the package, which some systems cannot make.
+    places = package / '.mim' / 'configs', package.parent / 'configs'
+    return next(place for place in places if place.is_dir()).resolve()
+
+
+def tools_dir() -> Path:
+    """The folder of the tools: inside the installed package, or beside it in a checkout."""
+    package = Path(__file__).parent
+    return next(d for d in (package / 'tools', package.parent / 'tools') if d.is_dir())
 
 
 def list_configs() -> list[str]:
