@@ -25,6 +25,7 @@ from segkd_mm import (
     visualize,
     whole_image,
 )
+from segkd_mm.deploy.predictor import load
 from segkd_mm.version import __version__
 
 __all__ = [
@@ -36,6 +37,7 @@ __all__ = [
     'evaluation',
     'heads',
     'hooks',
+    'load',
     'losses',
     'optim',
     'registry',

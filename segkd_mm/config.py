@@ -93,6 +93,12 @@ def plain_student(config: Config) -> Config:
     return config
 
 
+def image_pipeline(config: Config) -> list[dict]:
+    """The test pipeline of a config without its masks: what prepares an image for prediction."""
+    steps = config.test_dataloader.dataset.pipeline
+    return [step for step in steps if 'Annotations' not in step['type']]
+
+
 def _find(path: Path) -> Path:
     for candidate in (path, config_dir() / path, config_dir().parent / path):
         if candidate.is_file():

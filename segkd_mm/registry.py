@@ -1,8 +1,8 @@
 """The scope ``segkd_mm`` of mmengine: configs of other projects may name ours as their bases.
 
-``_base_ = 'segkd_mm::student/mnv3s_slim_voc.py'`` finds the file in ``.mim/configs`` of the package,
-and what it defines is built in the scope ``segkd_mm``. Every component is registered in mmseg's
-registries, so those of this scope are empty children of them.
+mmengine finds ``_base_ = 'segkd_mm::student/mnv3s_slim_voc.py'`` in ``.mim/configs`` of the package
+and builds what that file defines in the scope ``segkd_mm``. Every component is registered in
+mmseg's registries, so those of this scope are empty children of them.
 """
 
 from mmengine.config.utils import MODULE2PACKAGE
