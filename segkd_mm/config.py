@@ -19,6 +19,9 @@ RUNNER_KEYS = (
     'launcher', 'env_cfg', 'log_processor', 'log_level', 'visualizer', 'default_scope',
     'randomness', 'experiment_name', 'model_wrapper_cfg', 'sync_bn',
 )  # fmt: skip
+# Others that an option may set: load_config passes them on.
+SHARED_KEYS = 'data_root', 'download'
+LENGTHS = 'max_epochs', 'max_iters'
 # Dicts without a `type` that become the arguments of a call.
 ARGUMENTS = ('train_dataloader', 'val_dataloader', 'test_dataloader', 'randomness')
 
@@ -75,7 +78,7 @@ def load_config(path: str | Path, options: dict[str, Any] | None = None) -> Conf
     for key in options:
         _check_key(key, config)
     options = {key.removeprefix(NEW_KEY): value for key, value in options.items()}
-    shared = {key: options[key] for key in ('data_root', 'download') if key in options}
+    shared = {key: options[key] for key in SHARED_KEYS if key in options}
     for dataset in _datasets_at(config._cfg_dict, config.get('data_root')):
         dataset.update(shared)
     config.merge_from_dict(options)
@@ -114,10 +117,15 @@ def _check_key(key: str, config: Config) -> None:
     """Check that the config has the key of an option, or takes it as a new one.
 
     Raises:
-        ValueError: It does neither.
+        ValueError: It does neither; or the key is of a variable that only the file itself uses.
     """
     if key.startswith(NEW_KEY):
         return
+    _check_exists(key, config)
+    _check_effect(key, config)
+
+
+def _check_exists(key: str, config: Config) -> None:
     node, known = config._cfg_dict, []
     for part in key.split('.'):
         if part not in _children(node):
@@ -132,6 +140,21 @@ def _check_key(key: str, config: Config) -> None:
             f'{config.filename} has no key {key}{did_you_mean(key, existing, count=1)}. If you '
             f'mean a new key, put {NEW_KEY} before it: --cfg-options {NEW_KEY}{key}=...'
         )
+
+
+def _check_effect(key: str, config: Config) -> None:
+    """Check that a run reads a key, and not the config file alone, which is read before options."""
+    if key.split('.')[0] in (*RUNNER_KEYS, *SHARED_KEYS):
+        return
+    last = key.split('.')[-1]
+    keys = [one for one in _dotted_keys(config._cfg_dict) if one.endswith(f'.{last}')]
+    keys = [one for one in keys if one.split('.')[0] in RUNNER_KEYS]
+    named = f', such as {", ".join(keys[:3])}' if keys else ''
+    epochs = ' --epochs N sets the length of a training.' if last in LENGTHS else ''
+    raise ValueError(
+        f'{key} is a variable of {config.filename}, which is read before its options: to set it '
+        f'would change nothing. Set the keys that were made from it{named}.{epochs}'
+    )
 
 
 def _takes(node: Any, name: str, key: str) -> bool:

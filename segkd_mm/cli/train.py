@@ -4,6 +4,7 @@ Examples:
   tools/train.py configs/student/mnv3s_slim_voc.py
   tools/train.py configs/kd/feature_kd_voc.py \\
       --cfg-options data_root=/data/VOC2012 model.teacher.checkpoint=fcn_r50.pth
+  tools/train.py configs/kd/feature_kd_voc.py --epochs 2
   torchrun --nproc_per_node 4 tools/train.py CONFIG --launcher pytorch
 
 Progress with the time left goes to the console and to WORK_DIR/<time>/; checkpoints to WORK_DIR,
@@ -26,6 +27,7 @@ from segkd_mm.config import load_config
 from segkd_mm.measure.environment import environment
 from segkd_mm.optim import amp_wrapper
 from segkd_mm.results.files import write_result
+from segkd_mm.schedule import set_epochs
 from segkd_mm.visualize.curves import draw_curves
 
 
@@ -41,6 +43,7 @@ def parse_args() -> argparse.Namespace:
         metavar='CKPT',
         help='go on from CKPT, or without it from the latest checkpoint in the work directory',
     )
+    arguments.add_epochs(parser)
     parser.add_argument(
         '--amp',
         action='store_true',
@@ -58,6 +61,8 @@ def training_config(args: argparse.Namespace) -> Config:
     config = load_config(args.config, args.cfg_options)
     config.launcher = args.launcher
     config.work_dir = args.work_dir or config.get('work_dir') or default_work_dir(args.config)
+    if args.epochs:
+        set_epochs(config, args.epochs)
     if args.seed is not None:
         config.randomness.seed = args.seed
     if args.amp:

@@ -90,6 +90,8 @@ def cache_command(cell: Cell) -> list[str]:
 def train_command(cell: Cell) -> list[str]:
     """Command that trains or resumes a cell."""
     options = ['--seed', str(cell.seed), '--work-dir', str(cell.work_dir), '--resume']
+    if cell.method.epochs:
+        options += ['--epochs', str(cell.method.epochs)]
     return [*_tool('train'), cell.method.path, *options, *_cfg_options(cell)]
 
 
