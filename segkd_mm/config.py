@@ -102,6 +102,22 @@ def image_pipeline(config: Config) -> list[dict]:
     return [step for step in steps if 'Annotations' not in step['type']]
 
 
+def inference_config(config: Config) -> Config:
+    """The plain student's config with what mmseg's ``init_model`` and inferencers read.
+
+    These are ``custom_imports``, ``test_pipeline`` and ``visualizer``. Other variables of the
+    config file are left out, those aside that options may set.
+    """
+    student = plain_student(config)
+    keys = ('custom_imports', *RUNNER_KEYS, *SHARED_KEYS)
+    values = {key: value for key, value in student.to_dict().items() if key in keys}
+    imports = values.setdefault('custom_imports', dict(imports=[]))
+    imports['imports'] = list(dict.fromkeys(['segkd_mm', *imports['imports']]))
+    values.setdefault('visualizer', dict(type='SegLocalVisualizer', name='visualizer'))
+    values['test_pipeline'] = image_pipeline(student)
+    return Config(values, filename=config.filename)
+
+
 def _find(path: Path) -> Path:
     for candidate in (path, config_dir() / path, config_dir().parent / path):
         if candidate.is_file():

@@ -29,7 +29,7 @@ from segkd_mm.deploy import Runtime, is_exported_model, without_logits
 from segkd_mm.deploy.loading import check_classes, without_auxiliary_heads
 from segkd_mm.evaluation.metric import ClassIoUMetric
 from segkd_mm.measure.model_cost import count_parameters
-from segkd_mm.results.files import read_results, write_result
+from segkd_mm.results.files import checkpoint_digest, read_results, write_result
 from segkd_mm.results.tables import console_table
 from segkd_mm.visualize.class_charts import class_chart, confusion_chart
 from segkd_mm.weights import load_strictly, read_state_dict
@@ -153,6 +153,7 @@ def report(
     payload = {
         'config': args.config,
         'checkpoint': args.checkpoint,
+        'checkpoint_sha256': checkpoint_digest(args.checkpoint),
         'dataset': type(runner.test_dataloader.dataset).__name__,
         'split': args.split,
         'images': len(runner.test_dataloader.dataset),

@@ -9,7 +9,9 @@ Examples:
 
 Progress with the time left goes to the console and to WORK_DIR/<time>/; checkpoints to WORK_DIR,
 with best.pth pointing at the one of the best validation score, train.json to say how it was made,
-and curves.png of losses, scores, learning rate and time.
+and curves.png of losses, scores, learning rate and time. model.py is the config of the trained
+model, without a teacher, for mmseg's init_model and inferencers. Without --resume, what an earlier
+run left in WORK_DIR is moved to WORK_DIR/earlier_<time>.
 """
 
 import argparse
@@ -23,10 +25,13 @@ from mmengine.runner import Runner
 
 from segkd_mm.build_hints import build_hints
 from segkd_mm.cli import arguments
-from segkd_mm.config import load_config
+from segkd_mm.cli.print_config import resolved
+from segkd_mm.config import inference_config, load_config
+from segkd_mm.files import written_aside
 from segkd_mm.measure.environment import environment
 from segkd_mm.optim import amp_wrapper
 from segkd_mm.results.files import write_result
+from segkd_mm.results.work_dir import check_unused, earlier_files, set_aside
 from segkd_mm.schedule import set_epochs
 from segkd_mm.visualize.curves import draw_curves
 
@@ -82,12 +87,25 @@ def default_work_dir(config: str) -> str:
 def main() -> None:
     """Run the command line."""
     args = parse_args()
-    runner = Runner.from_cfg(training_config(args))
+    config = training_config(args)
+    earlier = [] if config.resume else earlier_files(config.work_dir)
+    check_unused(config.to_dict(), earlier)
+    runner = Runner.from_cfg(config)
+    if is_main_process():
+        if earlier:
+            print(set_aside(earlier))
+        write_model_config(config)
     record = {'config': args.config, 'seed': runner.seed, 'environment': environment()}
     start = time()
     runner.train()
     if is_main_process():
         report(runner, args.config, {**record, 'seconds': time() - start})
+
+
+def write_model_config(config: Config) -> None:
+    """Write WORK_DIR/model.py, with which mmseg loads the checkpoints."""
+    with written_aside(Path(config.work_dir, 'model.py')) as aside:
+        aside.write_text(resolved(inference_config(config)), encoding='utf-8')
 
 
 def report(runner: Runner, config: str, record: dict) -> None:

@@ -69,6 +69,7 @@ def test_a_student_is_trained_resumed_and_tested(run, shapes, tmp_path):
     options[options.index('train_cfg.max_epochs=1')] = 'train_cfg.max_epochs=2'
     said = run('tools/train.py', config, '--work-dir', work, '--resume', '--amp', *options)
     assert 'resumed epoch: 1' in said
+    assert 'earlier run' not in said
     assert (work / 'last_checkpoint').read_text().endswith('epoch_2.pth')
 
     out, pictures = tmp_path / 'result.json', tmp_path / 'pictures'
@@ -166,6 +167,7 @@ def test_the_wheel_has_the_configs_and_the_tools(tmp_path):
     (wheel,) = tmp_path.glob('*.whl')
     names = ZipFile(wheel).namelist()
     for config in list_configs():
-        assert f'segkd_mm/configs/{config}' in names
-    assert {'segkd_mm/configs/_base_/runtime.py', 'segkd_mm/tools/train.py'} <= set(names)
+        assert f'segkd_mm/.mim/configs/{config}' in names
+    packaged = {'.mim/model-index.yml', '.mim/configs/_base_/runtime.py', 'tools/train.py'}
+    assert {f'segkd_mm/{name}' for name in packaged} <= set(names)
     assert 'segkd_mm/datasets/splits/msrc_v2/train.txt' in names
