@@ -1,6 +1,7 @@
 """What tools/train.py leaves for others: mmseg's API, the benchmark, and a run after it."""
 
 import json
+from uuid import uuid4
 
 import numpy as np
 import pytest
@@ -9,7 +10,6 @@ from mmseg.apis import MMSegInferencer, inference_model, init_model
 
 import segkd_mm
 from segkd_mm.config import load_config
-from segkd_mm.results.speed_accuracy import find_score
 
 KD = 'kd/response_kd_shapes.py'
 
@@ -18,14 +18,15 @@ KD = 'kd/response_kd_shapes.py'
 def train(script, shapes, teacher_file, tmp_path):
     """Train for an epoch of two batches in tmp_path/work; give what it printed."""
 
-    def run(config, *words, **options):
+    def run(config, *words):
         few = [f'{split}_dataloader.{key}' for split in ('train', 'val', 'test') for key in (
             'dataset.num_train=16', 'dataset.num_val=4', 'num_workers=0', 'persistent_workers=False'
         )]  # fmt: skip
         teacher = [f'model.teacher.checkpoint={teacher_file}'] if 'kd' in config else []
+        # mmengine keeps the visualizers of a process by their names, with their folders.
         done = script(
             'tools/train.py', config, '--work-dir', tmp_path / 'work', '--epochs', 1, *words,
-            '--cfg-options', f'data_root={shapes}', 'default_hooks.logger.interval=1', *few,
+            '--cfg-options', f'data_root={shapes}', f'visualizer.name={uuid4().hex}', *few,
             *teacher, cwd=tmp_path,
         )  # fmt: skip
         assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
@@ -58,28 +59,16 @@ def test_what_a_distillation_leaves_is_loaded_by_mmseg_as_it_is(train, shapes, t
 
 
 @pytest.mark.slow
-def test_a_second_training_in_a_work_directory_is_not_mixed_with_the_first(
-    train, script, shapes, tmp_path
-):
+def test_a_second_training_in_a_work_directory_is_not_mixed_with_the_first(train, tmp_path):
     train('student/mnv3s_slim_shapes.py')
-    words = ['student/mnv3s_slim_shapes.py', 'work/best.pth']
-    few = ['--cfg-options', f'data_root={shapes}', 'test_dataloader.dataset.num_train=16',
-           'test_dataloader.dataset.num_val=4']  # fmt: skip
-    tested = script('tools/test.py', *words, *few, cwd=tmp_path)
-    assert tested.returncode == 0, tested.stderr[-2000:]
     result = tmp_path / 'work/test_test.json'
-    assert len(json.loads(result.read_text())['checkpoint_sha256']) == 64
-    assert find_score('mnv3s_slim_shapes.py', [tmp_path]) is None  # by the name of the folder
-    (tmp_path / 'work').rename(tmp_path / 'mnv3s_slim_shapes')
-    assert find_score('mnv3s_slim_shapes.py', [tmp_path]) is not None
-    (tmp_path / 'mnv3s_slim_shapes').rename(tmp_path / 'work')
-
+    result.write_text('{}')
     said = train('student/mnv3s_slim_shapes.py', '--seed', 1)
     assert 'work held an earlier run of student/mnv3s_slim_shapes.py, seed 0' in said
     (earlier,) = (tmp_path / 'work').glob('earlier_*')
     assert (earlier / 'test_test.json').is_file() and not result.exists()
     assert (earlier / 'best.pth').is_file()
-    assert [log.parts[-2] for log in earlier.glob('*/vis_data/scalars.json')] == ['vis_data']
+    assert [path.is_dir() for path in earlier.glob('20*_*')] == [True]  # the logs
     assert json.loads((tmp_path / 'work/train.json').read_text())['seed'] == 1
 
 

@@ -16,6 +16,7 @@ from torchvision.models.segmentation import fcn_resnet50
 
 from segkd_mm.cli import quickstart
 from segkd_mm.config import list_configs, load_config
+from segkd_mm.results.files import checkpoint_digest
 
 REPO = Path(__file__).resolve().parents[2]
 TINY = [
@@ -77,6 +78,7 @@ def test_a_student_is_trained_resumed_and_tested(run, shapes, tmp_path):
     said = run('tools/test.py', *words, *options)
     result = json.loads(out.read_text())
     assert result['metrics']['mIoU'] == pytest.approx(result['training']['best_mIoU'], abs=1e-3)
+    assert result['checkpoint_sha256'] == checkpoint_digest(work / 'best.pth')
     assert len(result['per_class']) == 8
     assert 'crescent' in said
     assert len(list(pictures.glob('val_*.png'))) == 4
