@@ -29,16 +29,14 @@ setup(
     ],
     keywords='semantic segmentation, knowledge distillation, mmsegmentation, MobileNetV3',
     # The configs and tools live at the top level of the repository and travel in the wheel as
-    # segkd_mm.configs and segkd_mm.tools.
-    packages=[
-        *find_packages(include=['segkd_mm', 'segkd_mm.*']),
-        'segkd_mm.configs',
-        'segkd_mm.tools',
-    ],
-    package_dir={'segkd_mm.configs': 'configs', 'segkd_mm.tools': 'tools'},
+    # segkd_mm/.mim/configs, where mmengine looks for configs of packages, and segkd_mm.tools.
+    packages=[*find_packages(include=['segkd_mm', 'segkd_mm.*']), 'segkd_mm.tools'],
+    package_dir={'segkd_mm.tools': 'tools'},
     package_data={
-        'segkd_mm': ['datasets/splits/*.txt', 'datasets/splits/*/*.txt'],
-        'segkd_mm.configs': ['**/*.py', '*.md'],
+        'segkd_mm': [
+            'datasets/splits/*.txt', 'datasets/splits/*/*.txt',
+            '.mim/model-index.yml', '.mim/configs/*.md', '.mim/configs/**/*.py',
+        ],
     },
     install_requires=[
         'torch>=2.6',

@@ -20,10 +20,12 @@ from segkd_mm import (
     hooks,
     losses,
     optim,
+    registry,
     segmentors,
     visualize,
     whole_image,
 )
+from segkd_mm.deploy.predictor import load
 from segkd_mm.version import __version__
 
 __all__ = [
@@ -35,8 +37,10 @@ __all__ = [
     'evaluation',
     'heads',
     'hooks',
+    'load',
     'losses',
     'optim',
+    'registry',
     'segmentors',
     'visualize',
     'whole_image',

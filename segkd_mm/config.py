@@ -19,6 +19,9 @@ RUNNER_KEYS = (
     'launcher', 'env_cfg', 'log_processor', 'log_level', 'visualizer', 'default_scope',
     'randomness', 'experiment_name', 'model_wrapper_cfg', 'sync_bn',
 )  # fmt: skip
+# Others that an option may set: load_config passes them on.
+SHARED_KEYS = 'data_root', 'download'
+LENGTHS = 'max_epochs', 'max_iters'
 # Dicts without a `type` that become the arguments of a call.
 ARGUMENTS = ('train_dataloader', 'val_dataloader', 'test_dataloader', 'randomness')
 
@@ -26,7 +29,16 @@ ARGUMENTS = ('train_dataloader', 'val_dataloader', 'test_dataloader', 'randomnes
 def config_dir() -> Path:
     """The folder of the configs: inside the installed package, or beside it in a checkout."""
     package = Path(__file__).parent
-    return next(d for d in (package / 'configs', package.parent / 'configs') if d.is_dir())
+    # There mmengine looks for `segkd_mm::` configs; in a checkout it is a link to the folder beside
+    # the package, which some systems cannot make.
+    places = package / '.mim' / 'configs', package.parent / 'configs'
+    return next(place for place in places if place.is_dir()).resolve()
+
+
+def tools_dir() -> Path:
+    """The folder of the tools: inside the installed package, or beside it in a checkout."""
+    package = Path(__file__).parent
+    return next(d for d in (package / 'tools', package.parent / 'tools') if d.is_dir())
 
 
 def list_configs() -> list[str]:
@@ -66,7 +78,7 @@ def load_config(path: str | Path, options: dict[str, Any] | None = None) -> Conf
     for key in options:
         _check_key(key, config)
     options = {key.removeprefix(NEW_KEY): value for key, value in options.items()}
-    shared = {key: options[key] for key in ('data_root', 'download') if key in options}
+    shared = {key: options[key] for key in SHARED_KEYS if key in options}
     for dataset in _datasets_at(config._cfg_dict, config.get('data_root')):
         dataset.update(shared)
     config.merge_from_dict(options)
@@ -84,6 +96,28 @@ def plain_student(config: Config) -> Config:
     return config
 
 
+def image_pipeline(config: Config) -> list[dict]:
+    """The test pipeline of a config without its masks: what prepares an image for prediction."""
+    steps = config.test_dataloader.dataset.pipeline
+    return [step for step in steps if 'Annotations' not in step['type']]
+
+
+def inference_config(config: Config) -> Config:
+    """The plain student's config with what mmseg's ``init_model`` and inferencers read.
+
+    These are ``custom_imports``, ``test_pipeline`` and ``visualizer``. Other variables of the
+    config file are left out, those aside that options may set.
+    """
+    student = plain_student(config)
+    keys = ('custom_imports', *RUNNER_KEYS, *SHARED_KEYS)
+    values = {key: value for key, value in student.to_dict().items() if key in keys}
+    imports = values.setdefault('custom_imports', dict(imports=[]))
+    imports['imports'] = list(dict.fromkeys(['segkd_mm', *imports['imports']]))
+    values.setdefault('visualizer', dict(type='SegLocalVisualizer', name='visualizer'))
+    values['test_pipeline'] = image_pipeline(student)
+    return Config(values, filename=config.filename)
+
+
 def _find(path: Path) -> Path:
     for candidate in (path, config_dir() / path, config_dir().parent / path):
         if candidate.is_file():
@@ -99,10 +133,15 @@ def _check_key(key: str, config: Config) -> None:
     """Check that the config has the key of an option, or takes it as a new one.
 
     Raises:
-        ValueError: It does neither.
+        ValueError: It does neither; or the key is of a variable that only the file itself uses.
     """
     if key.startswith(NEW_KEY):
         return
+    _check_exists(key, config)
+    _check_effect(key, config)
+
+
+def _check_exists(key: str, config: Config) -> None:
     node, known = config._cfg_dict, []
     for part in key.split('.'):
         if part not in _children(node):
@@ -117,6 +156,21 @@ def _check_key(key: str, config: Config) -> None:
             f'{config.filename} has no key {key}{did_you_mean(key, existing, count=1)}. If you '
             f'mean a new key, put {NEW_KEY} before it: --cfg-options {NEW_KEY}{key}=...'
         )
+
+
+def _check_effect(key: str, config: Config) -> None:
+    """Check that a run reads a key, and not the config file alone, which is read before options."""
+    if key.split('.')[0] in (*RUNNER_KEYS, *SHARED_KEYS):
+        return
+    last = key.split('.')[-1]
+    keys = [one for one in _dotted_keys(config._cfg_dict) if one.endswith(f'.{last}')]
+    keys = [one for one in keys if one.split('.')[0] in RUNNER_KEYS]
+    named = f', such as {", ".join(keys[:3])}' if keys else ''
+    epochs = ' --epochs N sets the length of a training.' if last in LENGTHS else ''
+    raise ValueError(
+        f'{key} is a variable of {config.filename}, which is read before its options: to set it '
+        f'would change nothing. Set the keys that were made from it{named}.{epochs}'
+    )
 
 
 def _takes(node: Any, name: str, key: str) -> bool:

@@ -311,6 +311,23 @@ def test_a_key_like_no_other_is_an_error_without_a_guess():
         load_config(SLIM, {'zzz': 1})
 
 
+@pytest.mark.parametrize(
+    ('key', 'instead'),
+    [
+        ('max_epochs', r'such as train_cfg\.max_epochs\. --epochs N sets'),
+        ('num_classes', r'such as model\.decode_head\.num_classes\.$'),
+        ('student.decode_head.channels', r'such as model\.decode_head\.channels'),
+        ('preprocessor.pad', r'slim_camvid_20e.*changes? nothing'),
+    ],
+)
+def test_an_option_for_a_variable_of_the_file_alone_is_an_error(key, instead, tmp_path):
+    path = tmp_path / 'slim_camvid_20e.py'
+    path.write_text(f"_base_ = '{ROOT}/kd/response_kd_camvid.py'\n")
+    name = 'leaderboard/slim_plain_camvid.py' if 'pad' not in key else path
+    with pytest.raises(ValueError, match=instead):
+        load_config(name, {key: 1})
+
+
 def test_a_plus_adds_a_key_that_the_config_does_not_have():
     config = load_config(SLIM, {'+default_hooks.ema.type': 'EMAHook', '+zzz': 1, '+log_level': 2})
     assert (config.default_hooks.ema.type, config.zzz, config.log_level) == ('EMAHook', 1, 2)

@@ -1,6 +1,6 @@
 """Command-line arguments that several tools share."""
 
-from argparse import SUPPRESS, ArgumentParser, RawDescriptionHelpFormatter
+from argparse import SUPPRESS, ArgumentParser, ArgumentTypeError, RawDescriptionHelpFormatter
 
 from mmengine.config import DictAction
 
@@ -25,6 +25,25 @@ def add_device(parser: ArgumentParser, default: str = 'cpu') -> None:
     """``--device``."""
     text = 'cpu, cuda, cuda:1, ... (default: %(default)s)'
     parser.add_argument('--device', default=default, help=text)
+
+
+def add_epochs(parser: ArgumentParser) -> None:
+    """``--epochs``."""
+    parser.add_argument(
+        '--epochs',
+        type=positive,
+        metavar='N',
+        help="train for N epochs, with the whole schedule scaled (default: the config's own); of a "
+        'run to --resume, give the same N again',
+    )
+
+
+def positive(text: str) -> int:
+    """A positive whole number, for argparse."""
+    number = int(text)
+    if number < 1:
+        raise ArgumentTypeError(f'{text}: expected 1 or more')
+    return number
 
 
 def add_launcher(parser: ArgumentParser) -> None:

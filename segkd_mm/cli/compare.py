@@ -46,6 +46,7 @@ def parse_args() -> argparse.Namespace:
         help='results of this data set, such as results/camvid',
     )  # fmt: skip
     parser.add_argument('--seeds', type=int, nargs='+', default=[0, 1, 2], help='default: 0 1 2')
+    arguments.add_epochs(parser)
     parser.add_argument(
         '--baseline', metavar='CONFIG',
         help='what gains are over (default: the first config without a teacher)',
@@ -159,7 +160,7 @@ def main() -> int:
     args = parse_args()
     logging.disable(logging.WARNING)  # mmengine writes a page on how each weight was made
     stop_cleanly()
-    methods = [Method.load(path, args.cfg_options) for path in args.configs]
+    methods = [Method.load(path, args.cfg_options, args.epochs) for path in args.configs]
     baseline = baseline_of(args, methods)
     cells = make_cells(methods, args.seeds, args.results, WORK_DIRS)
     check_hashes(cells)

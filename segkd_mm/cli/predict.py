@@ -6,9 +6,10 @@ Examples:
       --out predictions --masks
   tools/predict.py configs/teacher/fcn_r50_voc.py torchvision://fcn_resnet50 images/
 
-Of a distillation config the student predicts. The config's data need not be at hand: its test
-pipeline prepares the images, and its data set only names the classes. Where there is truth to
-compare with, use tools/test.py --pictures.
+Of a distillation config the student predicts. A file of tools/export.py in place of the checkpoint
+predicts by its own runtime. The config's data need not be at hand: its test pipeline prepares the
+images, and its data set only names the classes. Where there is truth to compare with, use
+tools/test.py --pictures. In Python: segkd_mm.load(CONFIG, CHECKPOINT).predict('cat.jpg').
 """
 
 import argparse
@@ -20,7 +21,6 @@ import cv2
 import numpy as np
 from mmcv.image import imread, imwrite
 from mmengine.device import get_device
-from mmseg.apis import inference_model
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -30,14 +30,12 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 from rich.text import Text
-from torch import nn
 
 from segkd_mm.build_hints import build_hints
 from segkd_mm.cli import arguments
-from segkd_mm.config import load_config, plain_student
-from segkd_mm.deploy import without_logits
+from segkd_mm.config import load_config
+from segkd_mm.deploy import Predictor, load
 from segkd_mm.deploy.images import find_images
-from segkd_mm.deploy.loading import class_names, load_model
 from segkd_mm.files import written_aside
 from segkd_mm.visualize.overlays import picture_names, prediction_picture
 
@@ -46,7 +44,7 @@ def parse_args() -> argparse.Namespace:
     """Read the command line."""
     parser = arguments.parser(__doc__)
     arguments.add_config(parser)
-    arguments.add_checkpoint(parser)
+    arguments.add_checkpoint(parser, '; or .onnx, .xml, .pt2')
     parser.add_argument('paths', nargs='+', metavar='PATH', help='image, or folder of images')
     parser.add_argument(
         '--out',
@@ -101,19 +99,18 @@ def read_image(path: Path) -> np.ndarray:
     return image
 
 
-def predict(
-    model: nn.Module, meta: dict, image: np.ndarray, picture: Path, mask: Path | None
+def write(
+    predictor: Predictor, pixels: np.ndarray, labels: np.ndarray, picture: Path, mask: Path | None
 ) -> None:
-    """Write the picture of one image, BGR [H, W, 3], and its mask."""
-    labels = inference_model(model, image).pred_sem_seg.data[0].cpu().numpy().astype(np.uint8)
-    prediction_picture(picture, image[..., ::-1], labels, meta['classes'], meta['palette'])
+    """Write the picture of an image, BGR [H, W, 3], with its label map [H, W], and that alone."""
+    prediction_picture(picture, pixels[..., ::-1], labels, predictor.classes, predictor.palette)
     if mask:
         with written_aside(mask) as aside:
             imwrite(labels, str(aside))
 
 
 def predict_all(
-    model: nn.Module, meta: dict, files: Mapping[Path, tuple[Path, Path]], masks: bool
+    predictor: Predictor, files: Mapping[Path, tuple[Path, Path]], masks: bool
 ) -> dict[Path, OSError]:
     """Predict all images; return those that could not be read, with the error."""
     unread = {}
@@ -125,7 +122,8 @@ def predict_all(
             except OSError as error:
                 unread[image] = error
                 continue
-            predict(model, meta, pixels, picture, mask if masks else None)
+            labels = predictor.predict(image)
+            write(predictor, pixels, labels, picture, mask if masks else None)
     return unread
 
 
@@ -135,10 +133,8 @@ def main() -> None:
     args = parse_args()
     out = Path(os.path.abspath(args.out))
     files = output_files(find_images(args.paths, out), out)
-    config = plain_student(load_config(args.config, args.cfg_options))
-    model = load_model(config, args.checkpoint, args.device)
-    with without_logits(model):
-        unread = predict_all(model, class_names(config), files, args.masks)
+    config = load_config(args.config, args.cfg_options)
+    unread = predict_all(load(config, args.checkpoint, args.device), files, args.masks)
     print(f'Pictures of {len(files) - len(unread)} images: {args.out}')
     if args.masks:
         print(f'Masks: {args.out}/masks')

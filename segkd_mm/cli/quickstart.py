@@ -31,6 +31,7 @@ from segkd_mm.measure.latency import measure_latency
 from segkd_mm.measure.model_cost import count_gmacs, count_parameters
 from segkd_mm.results.files import write_result
 from segkd_mm.results.tables import console_table
+from segkd_mm.schedule import set_epochs
 from segkd_mm.visualize.overlays import image_grid
 from segkd_mm.weights import load_strictly, read_state_dict
 
@@ -50,9 +51,7 @@ def parse_args() -> argparse.Namespace:
         '--work-dir', type=Path, default='work_dirs/quickstart', help='default: %(default)s'
     )
     parser.add_argument('--seed', type=int, default=0, help='of the trainings (default: 0)')
-    parser.add_argument(
-        '--epochs', type=int, help="of each training (default: the configs' own; fewer to try out)"
-    )
+    arguments.add_epochs(parser)
     return parser.parse_args()
 
 
@@ -62,11 +61,11 @@ def experiment(name: str, args: argparse.Namespace) -> Config:
         'data_root': str(args.work_dir / 'shapes'),
         'randomness.seed': args.seed,
     }
-    if args.epochs:
-        options |= {'train_cfg.max_epochs': args.epochs, 'param_scheduler.end': args.epochs}
     if name == 'distilled student':
         options['model.teacher.checkpoint'] = str(args.work_dir / 'teacher' / 'best.pth')
     config = load_config(CONFIGS[name], options)
+    if args.epochs:
+        set_epochs(config, args.epochs)
     config.work_dir = str(args.work_dir / name.replace(' ', '_'))
     config.experiment_name = name
     config.log_level = 'ERROR'

@@ -13,7 +13,6 @@ Images without truth: tools/predict.py.
 """
 
 import argparse
-from collections.abc import Sequence
 from pathlib import Path
 
 from mmengine.config import Config
@@ -27,11 +26,11 @@ from segkd_mm.build_hints import build_hints
 from segkd_mm.cli import arguments
 from segkd_mm.config import load_config, plain_student
 from segkd_mm.deploy import Runtime, is_exported_model, without_logits
-from segkd_mm.deploy.loading import without_auxiliary_heads
+from segkd_mm.deploy.loading import check_classes, without_auxiliary_heads
 from segkd_mm.evaluation.metric import ClassIoUMetric
 from segkd_mm.hooks import check_outputs
 from segkd_mm.measure.model_cost import count_parameters
-from segkd_mm.results.files import read_results, write_result
+from segkd_mm.results.files import checkpoint_digest, read_results, write_result
 from segkd_mm.results.tables import console_table
 from segkd_mm.visualize.class_charts import class_chart, confusion_chart
 from segkd_mm.weights import load_strictly, read_state_dict
@@ -112,7 +111,7 @@ def main() -> None:
     runner = Runner.from_cfg(config)
     model = runner.model.module if is_model_wrapper(runner.model) else runner.model
     if exported:
-        check_classes(args, model.runtime, runner.test_dataloader.dataset.metainfo['classes'])
+        check_classes(model.runtime, runner.test_dataloader.dataset.metainfo['classes'])
     else:
         load_strictly(model, state, args.checkpoint, ignore=('terms.',))
         check_outputs(model, runner.test_dataloader.dataset.metainfo['classes'])
@@ -121,13 +120,6 @@ def main() -> None:
     if is_main_process():
         about = about_runtime(model.runtime) if exported else about_checkpoint(args, model)
         report(args, runner, metrics, about)
-
-
-def check_classes(args: argparse.Namespace, runtime: Runtime, classes: Sequence[str]) -> None:
-    """Check that a file was exported for the classes of the data."""
-    own = runtime.metadata['classes']
-    if own != list(classes):
-        raise ValueError(f'{args.checkpoint} has the classes {own}; the data have {[*classes]}.')
 
 
 def about_checkpoint(args: argparse.Namespace, model: nn.Module) -> dict:
@@ -170,6 +162,7 @@ def report(
     payload = {
         'config': args.config,
         'checkpoint': args.checkpoint,
+        'checkpoint_sha256': checkpoint_digest(args.checkpoint),
         'dataset': type(runner.test_dataloader.dataset).__name__,
         'split': args.split,
         'images': len(runner.test_dataloader.dataset),

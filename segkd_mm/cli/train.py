@@ -4,11 +4,14 @@ Examples:
   tools/train.py configs/student/mnv3s_slim_voc.py
   tools/train.py configs/kd/feature_kd_voc.py \\
       --cfg-options data_root=/data/VOC2012 model.teacher.checkpoint=fcn_r50.pth
+  tools/train.py configs/kd/feature_kd_voc.py --epochs 2
   torchrun --nproc_per_node 4 tools/train.py CONFIG --launcher pytorch
 
 Progress with the time left goes to the console and to WORK_DIR/<time>/; checkpoints to WORK_DIR,
 with best.pth pointing at the one of the best validation score, train.json to say how it was made,
-and curves.png of losses, scores, learning rate and time.
+and curves.png of losses, scores, learning rate and time. model.py is the config of the trained
+model, without a teacher, for mmseg's init_model and inferencers. Without --resume, what an earlier
+run left in WORK_DIR is moved to WORK_DIR/earlier_<time>.
 """
 
 import argparse
@@ -23,10 +26,14 @@ from torch.utils.data import DataLoader
 
 from segkd_mm.build_hints import build_hints
 from segkd_mm.cli import arguments
-from segkd_mm.config import load_config
+from segkd_mm.cli.print_config import resolved
+from segkd_mm.config import inference_config, load_config
+from segkd_mm.files import written_aside
 from segkd_mm.measure.environment import environment
 from segkd_mm.optim import amp_wrapper
 from segkd_mm.results.files import write_result
+from segkd_mm.results.work_dir import check_unused, earlier_files, set_aside
+from segkd_mm.schedule import set_epochs
 from segkd_mm.visualize.curves import draw_curves
 
 
@@ -42,6 +49,7 @@ def parse_args() -> argparse.Namespace:
         metavar='CKPT',
         help='go on from CKPT, or without it from the latest checkpoint in the work directory',
     )
+    arguments.add_epochs(parser)
     parser.add_argument(
         '--amp',
         action='store_true',
@@ -59,6 +67,8 @@ def training_config(args: argparse.Namespace) -> Config:
     config = load_config(args.config, args.cfg_options)
     config.launcher = args.launcher
     config.work_dir = args.work_dir or config.get('work_dir') or default_work_dir(args.config)
+    if args.epochs:
+        set_epochs(config, args.epochs)
     if args.seed is not None:
         config.randomness.seed = args.seed
     if args.amp:
@@ -78,7 +88,14 @@ def default_work_dir(config: str) -> str:
 def main() -> None:
     """Run the command line."""
     args = parse_args()
-    runner = Runner.from_cfg(training_config(args))
+    config = training_config(args)
+    earlier = [] if config.resume else earlier_files(config.work_dir)
+    check_unused(config.to_dict(), earlier)
+    runner = Runner.from_cfg(config)
+    if is_main_process():
+        if earlier:
+            print(set_aside(earlier))
+        write_model_config(config)
     record = {'config': args.config, 'seed': runner.seed, 'environment': environment()}
     check_length(runner.train_dataloader)
     start = time()
@@ -99,6 +116,12 @@ def check_length(loader: DataLoader) -> None:
             f'{len(loader.dataset)} samples, and incomplete batches are dropped (drop_last=True). '
             'Use more images or a smaller batch_size.'
         )
+
+
+def write_model_config(config: Config) -> None:
+    """Write WORK_DIR/model.py, with which mmseg loads the checkpoints."""
+    with written_aside(Path(config.work_dir, 'model.py')) as aside:
+        aside.write_text(resolved(inference_config(config)), encoding='utf-8')
 
 
 def report(runner: Runner, config: str, record: dict) -> None:

@@ -13,6 +13,7 @@ from mmseg.registry import DATASETS
 from torch import Tensor, nn
 from torch.utils.data import Subset
 
+from segkd_mm.config import image_pipeline
 from segkd_mm.datasets.image_dataset import ImageFiles
 from segkd_mm.datasets.wrapped import base_configs
 from segkd_mm.image_files import SUFFIXES, images_in
@@ -39,8 +40,7 @@ def find_images(paths: Iterable[str], out: Path | None = None) -> list[Path]:
 
 def images_of_files(config: Config, files: Sequence[Path]) -> Subset:
     """Image files through the config's test pipeline, without masks."""
-    steps = config.test_dataloader.dataset.pipeline
-    images = ImageFiles(files, [step for step in steps if 'Annotations' not in step['type']])
+    images = ImageFiles(files, image_pipeline(config))
     return Subset(images, range(len(images)))
 
 

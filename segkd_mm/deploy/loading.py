@@ -1,10 +1,13 @@
 """Loading of a config's model with its weights and class names."""
 
+from collections.abc import Sequence
+
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from mmseg.registry import DATASETS, MODELS
 from torch import nn
 
+from segkd_mm.deploy.runtime import Runtime
 from segkd_mm.weights import load_strictly, read_state_dict
 
 # mmseg's name and torchvision's.
@@ -12,7 +15,7 @@ AUXILIARY_HEADS = ('auxiliary_head', 'aux_classifier')
 
 
 def load_model(config: Config, checkpoint: str, device: str = 'cpu') -> nn.Module:
-    """Build a config's model and load its weights, ready for mmseg's ``inference_model``.
+    """Build a config's model and load its weights, in eval mode.
 
     Raises:
         WeightsError: The checkpoint cannot be read or does not fit (``terms.*`` is ignored).
@@ -20,7 +23,6 @@ def load_model(config: Config, checkpoint: str, device: str = 'cpu') -> nn.Modul
     init_default_scope(config.get('default_scope', 'mmseg'))
     model = MODELS.build(config.model)
     load_strictly(model, read_state_dict(checkpoint), checkpoint, ignore=('terms.',))
-    model.cfg = config
     return model.to(device).eval()
 
 
@@ -28,6 +30,17 @@ def class_names(config: Config) -> dict:
     """Names and colours of a config's classes (``classes``, ``palette``); reads no data."""
     dataset = {**config.test_dataloader.dataset, 'lazy_init': True, 'pipeline': []}
     return DATASETS.build(dataset).metainfo
+
+
+def check_classes(runtime: Runtime, classes: Sequence[str]) -> None:
+    """Check that a file was exported for the classes of the data.
+
+    Raises:
+        ValueError: It has others.
+    """
+    own = runtime.metadata['classes']
+    if own != list(classes):
+        raise ValueError(f'{runtime.path} has the classes {own}; the data have {[*classes]}.')
 
 
 def without_auxiliary_heads(model: nn.Module) -> nn.Module:

@@ -35,6 +35,8 @@ class SegDistiller(BaseModel):
         terms: By name, the config of each :class:`segkd_mm.distill.term.Term`: ``student`` and
             ``teacher`` (names of taps), ``loss``, where channels differ ``adapter``, and more.
             Without terms the plain student is trained, with a warning in the log.
+        train_cfg: Always None; mmseg's ``init_model`` passes it.
+        pretrained: Likewise.
         init_cfg: Of mmengine's BaseModule.
 
     Raises:
@@ -50,6 +52,8 @@ class SegDistiller(BaseModel):
         student: dict,
         teacher: dict,
         terms: dict[str, dict] | None = None,
+        train_cfg: None = None,
+        pretrained: None = None,
         init_cfg: dict | None = None,
     ) -> None:
         super().__init__(init_cfg=init_cfg)

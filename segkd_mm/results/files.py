@@ -7,6 +7,7 @@ import shlex
 import sys
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timezone
+from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
@@ -20,10 +21,10 @@ def write_result(path: str | os.PathLike, payload: Mapping) -> None:
 
     A long run passes its own ``environment``, recorded at its start.
 
-    The project's keys are config, checkpoint, dataset, seed, metrics (mIoU, aAcc, mAcc in percent),
-    per_class (IoU in percent by class), likewise per_class_recall, per_class_precision and
-    per_class_share, parameters, gmacs, latency_ms; others are allowed. NaN, the IoU of a class
-    without pixels, becomes null.
+    The project's keys are config, checkpoint, checkpoint_sha256, dataset, seed, metrics (mIoU,
+    aAcc, mAcc in percent), per_class (IoU in percent by class), likewise per_class_recall,
+    per_class_precision and per_class_share, parameters, gmacs, latency_ms; others are allowed. NaN,
+    the IoU of a class without pixels, becomes null.
 
     Raises:
         TypeError, ValueError: JSON cannot hold a value; the file is not changed.
@@ -64,6 +65,36 @@ def _read(path: Path) -> dict:
             'as write_result writes it; measure again, or remove the file.'
         )
     return result
+
+
+def checkpoint_digest(checkpoint: str | os.PathLike) -> str | None:
+    """Sha256 of a checkpoint or an exported file, an .xml with its .bin; None if it is no file.
+
+    It binds a result to the weights that it is of.
+    """
+    path = Path(checkpoint)
+    if not path.is_file():
+        return None
+    files = [path, path.with_suffix('.bin')] if path.suffix == '.xml' else [path]
+    hashed = sha256()
+    for file in files:
+        with file.open('rb') as content:
+            while block := content.read(1 << 20):
+                hashed.update(block)
+    return hashed.hexdigest()
+
+
+def is_of_its_checkpoint(path: Path, result: Mapping) -> bool:
+    """Whether a result file is of the checkpoint beside it, as that is now, or of none there.
+
+    What is of another, such as of one that a new training has replaced, is named on the console.
+    """
+    checkpoint = path.parent / Path(result.get('checkpoint', '')).name
+    digest = checkpoint_digest(checkpoint)
+    if digest in (None, result.get('checkpoint_sha256')):
+        return True
+    print(f'Ignored: {path}, as {checkpoint} is not what was tested. Test it again.')
+    return False
 
 
 def command_line() -> str:

@@ -16,7 +16,7 @@ from glob import escape
 from pathlib import Path
 from statistics import mean, stdev
 
-from segkd_mm.results.files import read_results
+from segkd_mm.results.files import is_of_its_checkpoint, read_results
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,8 @@ def find_score(config: str | os.PathLike, folders: Iterable[str | os.PathLike]) 
     They are the files ``FOLDER/DATASET/CONFIG/SEED.json`` (published results) and
     ``FOLDER/CONFIG/test_test.json`` (output of tools/test.py). Results of two folders are never
     mixed. A result belongs to the config that its weights were trained with, since the config of
-    the plain student can also test a distilled checkpoint.
+    the plain student can also test a distilled checkpoint. A result beside another checkpoint than
+    the tested one is ignored.
 
     Raises:
         ValueError: See :meth:`Score.from_results`, or a file is not a result file.
@@ -85,13 +86,14 @@ def tested_images(result: Mapping) -> str:
 
 
 def find_exported_score(path: str | os.PathLike) -> Score | None:
-    """Find the test score of an exported model, in ``PATH.test_test.json``.
+    """Find the test score of an exported model, in ``PATH.test_test.json``, if it is of that file.
 
     Raises:
         ValueError: See :meth:`Score.from_results`, or the file is not a result file.
     """
     files = [file for file in [Path(f'{path}.test_test.json')] if file.is_file()]
-    results = dict(zip(files, read_results(files), strict=True))
+    results = zip(files, read_results(files), strict=True)
+    results = {path: result for path, result in results if is_of_its_checkpoint(path, result)}
     return Score.from_results(results) if results else None
 
 
@@ -153,7 +155,8 @@ def _results(name: str, folder: Path) -> dict[Path, dict]:
     published, latest = f'*/{escape(name)}/*.json', f'{escape(name)}/test_test.json'
     files = sorted([*folder.glob(published), *folder.glob(latest)])
     results = zip(files, read_results(files), strict=True)
-    return {path: result for path, result in results if _is_test_of(name, result)}
+    found = {path: result for path, result in results if _is_test_of(name, result)}
+    return {path: result for path, result in found.items() if is_of_its_checkpoint(path, result)}
 
 
 def _is_test_of(name: str, result: Mapping) -> bool:

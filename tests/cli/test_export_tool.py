@@ -132,11 +132,3 @@ def test_help_states_the_bounds(call, capsys):
     said = ' '.join(capsys.readouterr().out.split())
     assert 'fp32: at most 0.01 % of the labels differ, no logit by more than 0.001' in said
     assert 'int8: mIoU at most 1 points lower; without truth at most 5 %' in said
-
-
-def test_a_file_for_other_classes_is_refused():
-    runtime = type('Runtime', (), {'metadata': {'classes': ['cat', 'dog']}})
-    args = type('Args', (), {'checkpoint': 'a.onnx'})
-    test.check_classes(args, runtime, ('cat', 'dog'))
-    with pytest.raises(ValueError, match=r"a\.onnx has the classes \['cat', 'dog'\]"):
-        test.check_classes(args, runtime, ('cat', 'cow'))

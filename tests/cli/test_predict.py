@@ -12,6 +12,7 @@ from mmseg.registry import MODELS
 
 from segkd_mm.cli import predict
 from segkd_mm.config import load_config
+from segkd_mm.deploy.loading import class_names
 from segkd_mm.weights import WeightsError
 
 CONFIG = 'student/mnv3s_slim_shapes.py'
@@ -172,7 +173,7 @@ def test_classes_and_colours_are_those_that_the_config_chooses():
     classes = ('dog', 'cat')
     config = load_config('student/mnv3s_slim_voc.py', {'data_root': '/nowhere'})
     config.test_dataloader.dataset.metainfo = dict(classes=classes)
-    meta = predict.class_names(config)
+    meta = class_names(config)
     # PASCAL VOC's own colours.
     assert meta['classes'] == classes
     assert [list(colour) for colour in meta['palette']] == [[64, 0, 128], [64, 0, 0]]

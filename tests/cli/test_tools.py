@@ -16,6 +16,7 @@ from torchvision.models.segmentation import fcn_resnet50
 
 from segkd_mm.cli import quickstart
 from segkd_mm.config import list_configs, load_config
+from segkd_mm.results.files import checkpoint_digest
 
 REPO = Path(__file__).resolve().parents[2]
 TINY = [
@@ -69,6 +70,7 @@ def test_a_student_is_trained_resumed_and_tested(run, shapes, tmp_path):
     options[options.index('train_cfg.max_epochs=1')] = 'train_cfg.max_epochs=2'
     said = run('tools/train.py', config, '--work-dir', work, '--resume', '--amp', *options)
     assert 'resumed epoch: 1' in said
+    assert 'earlier run' not in said
     assert (work / 'last_checkpoint').read_text().endswith('epoch_2.pth')
 
     out, pictures = tmp_path / 'result.json', tmp_path / 'pictures'
@@ -76,6 +78,7 @@ def test_a_student_is_trained_resumed_and_tested(run, shapes, tmp_path):
     said = run('tools/test.py', *words, *options)
     result = json.loads(out.read_text())
     assert result['metrics']['mIoU'] == pytest.approx(result['training']['best_mIoU'], abs=1e-3)
+    assert result['checkpoint_sha256'] == checkpoint_digest(work / 'best.pth')
     assert len(result['per_class']) == 8
     assert 'crescent' in said
     assert len(list(pictures.glob('val_*.png'))) == 4
@@ -166,6 +169,7 @@ def test_the_wheel_has_the_configs_and_the_tools(tmp_path):
     (wheel,) = tmp_path.glob('*.whl')
     names = ZipFile(wheel).namelist()
     for config in list_configs():
-        assert f'segkd_mm/configs/{config}' in names
-    assert {'segkd_mm/configs/_base_/runtime.py', 'segkd_mm/tools/train.py'} <= set(names)
+        assert f'segkd_mm/.mim/configs/{config}' in names
+    packaged = {'.mim/model-index.yml', '.mim/configs/_base_/runtime.py', 'tools/train.py'}
+    assert {f'segkd_mm/{name}' for name in packaged} <= set(names)
     assert 'segkd_mm/datasets/splits/msrc_v2/train.txt' in names

@@ -12,8 +12,10 @@ from torch import nn
 
 from segkd_mm.deploy.loading import without_auxiliary_heads
 from segkd_mm.measure.model_cost import count_parameters
+from segkd_mm.results.files import checkpoint_digest
 from segkd_mm.results.speed_accuracy import (
     Score,
+    find_exported_score,
     find_score,
     group_by_dataset,
     join_scores,
@@ -135,6 +137,34 @@ def test_other_files_beside_the_results_are_left_alone(write, tmp_path):
     write('work_dirs/try/a/test_test.json', 10.0)
     (tmp_path / 'work_dirs/try/a/train.json').write_text('{"config": "a.py", "seed": 0}')
     assert find_score('a.py', [tmp_path / 'work_dirs']).mean == 10.0
+
+
+def test_a_result_of_another_checkpoint_than_that_beside_it_is_ignored(write, tmp_path, capsys):
+    """As after a new training in the same work directory."""
+    weights = tmp_path / 'work_dirs/a/best.pth'
+    weights.parent.mkdir(parents=True)
+    weights.write_bytes(b'abc')
+    # Sha256 of `abc`, from FIPS 180-2.
+    digest = 'ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad'
+    of = {'checkpoint': 'work_dirs/a/best.pth', 'checkpoint_sha256': digest}
+    file = write('work_dirs/a/test_test.json', 12.5, **of)
+    assert find_score('a.py', [tmp_path / 'work_dirs']).mean == 12.5
+    assert capsys.readouterr().out == ''
+    weights.write_bytes(b'abd')
+    assert find_score('a.py', [tmp_path / 'work_dirs']) is None
+    assert f'Ignored: {file}, as {weights} is not what was tested' in capsys.readouterr().out
+    weights.unlink()  # a result alone stands for itself
+    assert find_score('a.py', [tmp_path / 'work_dirs']).mean == 12.5
+
+
+def test_a_result_of_an_exported_file_is_of_both_its_parts(write, tmp_path):
+    for name in ('a.xml', 'a.bin'):
+        (tmp_path / name).write_bytes(b'1')
+    digest = checkpoint_digest(tmp_path / 'a.xml')
+    write('a.xml.test_test.json', 20.0, checkpoint='a.xml', checkpoint_sha256=digest)
+    assert find_exported_score(tmp_path / 'a.xml').mean == 20.0
+    (tmp_path / 'a.bin').write_bytes(b'2')
+    assert find_exported_score(tmp_path / 'a.xml') is None
 
 
 def test_one_seed_twice_is_an_error_that_names_the_files(write, tmp_path):

@@ -13,6 +13,7 @@ from mmengine.config import Config, DictAction
 
 from segkd_mm.config import NEW_KEY, load_config
 from segkd_mm.results.files import read_results
+from segkd_mm.schedule import set_epochs
 
 # Config keys that affect the trained weights or the test.
 RESULT_KEYS = (
@@ -36,19 +37,26 @@ class Method:
         path: Path or name of the config, as given.
         cfg_options: Its ``--cfg-options``, ``KEY=VALUE`` each.
         config: The config with these options.
+        epochs: Of ``--epochs``; None for the config's own.
     """
 
     path: str
     cfg_options: tuple[str, ...]
     config: Config
+    epochs: int | None = None
 
     @classmethod
-    def load(cls, path: str, cfg_options: Sequence[str] = ()) -> 'Method':
+    def load(
+        cls, path: str, cfg_options: Sequence[str] = (), epochs: int | None = None
+    ) -> 'Method':
         """Read a config; ``model.teacher.*`` options apply only if it has a teacher."""
         teacher = load_config(path).model.get('teacher')
         options = [_teacher_option(option, teacher) for option in cfg_options]
         options = [option for option in options if option]
-        return cls(path, tuple(options), load_config(path, parse_options(options)))
+        config = load_config(path, parse_options(options))
+        if epochs:
+            set_epochs(config, epochs)
+        return cls(path, tuple(options), config, epochs)
 
     @property
     def name(self) -> str:

@@ -9,7 +9,7 @@ from statistics import median
 from filelock import FileLock, Timeout
 from mmengine.device import get_device
 
-from segkd_mm.config import config_dir
+from segkd_mm.config import tools_dir
 from segkd_mm.results.files import read_results, write_result
 from segkd_mm.results.runs.cells import HASH_FILE, Cell, lock_file
 from segkd_mm.results.training_log import TrainingLog, read_log
@@ -90,6 +90,8 @@ def cache_command(cell: Cell) -> list[str]:
 def train_command(cell: Cell) -> list[str]:
     """Command that trains or resumes a cell."""
     options = ['--seed', str(cell.seed), '--work-dir', str(cell.work_dir), '--resume']
+    if cell.method.epochs:
+        options += ['--epochs', str(cell.method.epochs)]
     return [*_tool('train'), cell.method.path, *options, *_cfg_options(cell)]
 
 
@@ -117,8 +119,7 @@ def last_checkpoint(work_dir: Path) -> Path:
 
 
 def _tool(name: str) -> list[str]:
-    # Beside the configs, both in a checkout and in the installed package.
-    return [sys.executable, str(config_dir().parent / 'tools' / f'{name}.py')]
+    return [sys.executable, str(tools_dir() / f'{name}.py')]
 
 
 def _cfg_options(cell: Cell) -> list[str]:

@@ -1,0 +1,137 @@
+"""Label maps of images in Python, from a checkpoint or an exported file: ``segkd_mm.load``."""
+
+import os
+from collections.abc import Sequence
+from functools import cached_property
+
+import numpy as np
+import torch
+from mmengine.config import Config
+from mmengine.dataset import Compose
+from mmengine.registry import init_default_scope
+from mmseg.models.segmentors.base import BaseSegmentor
+
+from segkd_mm.config import image_pipeline, load_config, plain_student
+from segkd_mm.datasets.sample_error import named_image_errors
+from segkd_mm.deploy.loading import check_classes, class_names, load_model
+from segkd_mm.deploy.prediction import without_logits
+from segkd_mm.deploy.runtime import is_exported_model
+from segkd_mm.deploy.runtime_segmentor import RuntimeSegmentor
+
+# Of an exported file, whose images keep their size.
+PIPELINE = (dict(type='LoadImageFromFile'), dict(type='PackSegInputs'))
+Image = str | os.PathLike | np.ndarray
+
+
+class Predictor:
+    """A segmentor with its test pipeline, which predicts the label maps of images.
+
+    Attributes:
+        model: The segmentor, in eval mode.
+        classes: Names of the classes; the ids in a label map are their indices.
+        palette: Colour of each class, RGB.
+    """
+
+    def __init__(
+        self,
+        model: BaseSegmentor,
+        pipeline: Sequence[dict],
+        classes: Sequence[str],
+        palette: Sequence[Sequence[int]],
+    ) -> None:
+        self.model = model.eval()
+        self.classes = tuple(classes)
+        self.palette = [tuple(map(int, colour)) for colour in palette]
+        self._pipeline = pipeline
+
+    def predict(self, images: Image | Sequence[Image]) -> np.ndarray | list[np.ndarray]:
+        """Predict the label map of an image, or a list of them for a list or tuple of images.
+
+        Args:
+            images: A file, or uint8 [H, W, 3], BGR as OpenCV and mmcv read it.
+
+        Returns:
+            Class ids at the size of the image, uint8 [H, W]; uint16 for more than 256 classes.
+
+        Raises:
+            FileNotFoundError: No such file.
+            SampleError: The file cannot be decoded.
+            ValueError: An array of another shape or type.
+        """
+        if isinstance(images, list | tuple):
+            return [self.predict(image) for image in images]
+        sample = self._load(images)
+        batch = {'inputs': [sample['inputs']], 'data_samples': [sample['data_samples']]}
+        with torch.inference_mode(), without_logits(self.model):
+            (result,) = self.model.test_step(batch)
+        ids = result.pred_sem_seg.data[0].cpu().numpy()
+        return ids.astype(np.min_scalar_type(len(self.classes) - 1))
+
+    def _load(self, image: Image) -> dict:
+        if isinstance(image, np.ndarray):
+            if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
+                raise ValueError(
+                    f'The image is {image.dtype} {list(image.shape)}, expected uint8 [H, W, 3] in '
+                    'the order BGR, as OpenCV and mmcv read images.'
+                )
+            return self._of_array({'img': image})
+        with named_image_errors(image):
+            return self._of_file({'img_path': os.fspath(image)})
+
+    @cached_property
+    def _of_file(self) -> Compose:
+        return Compose(self._pipeline)
+
+    @cached_property
+    def _of_array(self) -> Compose:
+        first, *others = self._pipeline
+        return Compose([{**first, 'type': 'LoadImageFromNDArray'}, *others])
+
+
+def load(
+    model: str | os.PathLike | Config,
+    checkpoint: str | os.PathLike | None = None,
+    device: str = 'cpu',
+) -> Predictor:
+    """Load a trained model for prediction, with the same label maps as tools/test.py gives.
+
+    Args:
+        model: A config, its file or a name of ``python -m segkd_mm configs``; its test pipeline
+            prepares the images. Of a distillation config the student is loaded. Or an exported
+            file, .onnx, .xml or .pt2, alone; then images keep their size.
+        checkpoint: The weights of the config's model: what
+            :func:`segkd_mm.weights.read_state_dict` reads, or an exported file.
+        device: Device of a checkpoint's model; an exported file has that of its runtime.
+
+    Raises:
+        FileNotFoundError: No such config or exported file.
+        ValueError: A config without a checkpoint, an exported file with one, or one of other
+            classes.
+        WeightsError: The checkpoint cannot be read or does not fit (``terms.*`` is ignored).
+    """
+    init_default_scope('mmseg')
+    if not isinstance(model, Config) and is_exported_model(model):
+        return _from_exported(model, checkpoint)
+    config = plain_student(model if isinstance(model, Config) else load_config(model))
+    if checkpoint is None:
+        raise ValueError(
+            f'{config.filename} names no weights: give a checkpoint, too, as in '
+            "segkd_mm.load(CONFIG, 'best.pth')."
+        )
+    meta = class_names(config)
+    if is_exported_model(checkpoint):
+        segmentor = RuntimeSegmentor(os.fspath(checkpoint))
+        check_classes(segmentor.runtime, meta['classes'])
+    else:
+        segmentor = load_model(config, os.fspath(checkpoint), device)
+    return Predictor(segmentor, image_pipeline(config), meta['classes'], meta['palette'])
+
+
+def _from_exported(file: str | os.PathLike, checkpoint: str | os.PathLike | None) -> Predictor:
+    if checkpoint is not None:
+        raise ValueError(
+            f'{file} holds its weights: leave {checkpoint} out, or give a config in place of {file}'
+        )
+    segmentor = RuntimeSegmentor(os.fspath(file))
+    metadata = segmentor.runtime.metadata
+    return Predictor(segmentor, PIPELINE, metadata['classes'], metadata['palette'])
