@@ -34,8 +34,11 @@ setup(
     package_dir={'segkd_mm.tools': 'tools'},
     package_data={
         'segkd_mm': [
-            'datasets/splits/*.txt', 'datasets/splits/*/*.txt',
-            '.mim/model-index.yml', '.mim/configs/*.md', '.mim/configs/**/*.py',
+            'datasets/splits/*.txt',
+            'datasets/splits/*/*.txt',
+            '.mim/model-index.yml',
+            '.mim/configs/*.md',
+            '.mim/configs/**/*.py',
         ],
     },
     install_requires=[
