@@ -3,10 +3,8 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from math import inf
-from pathlib import Path
 from typing import Any
 
-from segkd_mm.config import config_dir
 from segkd_mm.config_source import WIDTH, to_source
 from segkd_mm.scaffold.mask_classes import MaskClasses
 from segkd_mm.scaffold.recipe import Recipe
@@ -62,7 +60,7 @@ def _header(plan: Plan) -> Iterator[str]:
     yield ''
     yield '_base_ = ['
     bases = f'students/{plan.student}', 'datasets/common', 'schedules/adamw_poly_20e', 'runtime'
-    yield from (f'    {str(Path(config_dir(), "_base_", f"{base}.py"))!r},' for base in bases)
+    yield from (f"    'segkd_mm::_base_/{base}.py'," for base in bases)
     yield ']'
 
 
