@@ -138,8 +138,9 @@ def report(
     print(
         f'\n{len(found.images)} images and masks: {args.out}\n'
         f'Look at {args.out / SHEET} first.\n'
-        'Then paste these lines into a config, as docs/your_data.md shows, and run '
-        'python tools/doctor.py CONFIG\n\n'
+        f'Next: python tools/new_experiment.py --images {args.out / IMAGES} '
+        f'--masks {args.out / MASKS} --out my_experiment.py\n'
+        'Or paste these lines into a config of your own, as docs/your_data.md shows:\n\n'
         f'{config_lines(args.out, classes)}'
     )
 

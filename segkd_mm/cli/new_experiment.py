@@ -156,5 +156,5 @@ def print_next_steps(out: Path, plan: Plan) -> None:
         f'  python tools/doctor.py {out}\n'
         f'  python tools/train.py {out}\n'
         f'  python tools/test.py {out} {best} --pictures work_dirs/{plan.name}/pictures\n'
-        f'  python tools/export.py {out} {best}'
+        f'  python tools/export.py {out} {best} --to onnx'
     )
