@@ -14,21 +14,26 @@ Images without truth: tools/predict.py.
 """
 
 import argparse
-from contextlib import nullcontext
+import sys
+from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from pathlib import Path
 
 from mmengine.config import Config
 from mmengine.dist import is_main_process
 from mmengine.model import BaseTTAModel, is_model_wrapper
 from mmengine.runner import Runner
+from mmseg.models.segmentors.base import BaseSegmentor
 from rich import print as show
+from rich.progress import track
 from torch import nn
 
 from segkd_mm.build_hints import build_hints
 from segkd_mm.cli import arguments
 from segkd_mm.config import load_config, plain_student
-from segkd_mm.deploy import Runtime, is_exported_model, without_logits
+from segkd_mm.deploy import Runtime, in_windows, is_exported_model, without_logits
 from segkd_mm.deploy.loading import check_classes, without_auxiliary_heads
+from segkd_mm.deploy.windows import default_overlap
 from segkd_mm.evaluation.metric import ClassIoUMetric
 from segkd_mm.evaluation.test_time_augmentation import with_augmentation
 from segkd_mm.hooks import check_outputs
@@ -59,6 +64,7 @@ def parse_args() -> argparse.Namespace:
         help='average the predictions of each image at 0.75, 1 and 1.25 of its size and flipped '
         '(or by tta_pipeline and tta_model of the config)',
     )
+    arguments.add_windows(parser)
     parser.add_argument(
         '--pictures',
         metavar='DIR',
@@ -69,11 +75,14 @@ def parse_args() -> argparse.Namespace:
         '--out',
         metavar='JSON',
         help='result file (default: test_SPLIT.json beside the checkpoint, or in work_dirs/CONFIG; '
-        'with --tta, test_SPLIT_tta.json; of an exported file, FILE.test_SPLIT.json)',
+        'with --tta or --window, test_SPLIT_tta.json or test_SPLIT_window.json; of an exported '
+        'file, FILE.test_SPLIT.json)',
     )
     arguments.add_launcher(parser)
     arguments.add_cfg_options(parser)
     args = parser.parse_args()
+    if args.tta and args.window:
+        parser.error('--tta resizes images, and --window needs them as they are; leave one out')
     if is_exported_model(args.checkpoint):
         check_runtime_options(parser, args)
     return args
@@ -123,7 +132,7 @@ def home(args: argparse.Namespace) -> Path:
 def result_file(args: argparse.Namespace) -> Path:
     """Where the result goes."""
     of = f'{Path(args.checkpoint).name}.' if is_exported_model(args.checkpoint) else ''
-    how = '_tta' if args.tta else ''
+    how = '_tta' if args.tta else '_window' if args.window else ''
     return Path(args.out or home(args) / f'{of}test_{args.split}{how}.json')
 
 
@@ -149,11 +158,25 @@ def main() -> None:
         check_outputs(model, runner.test_dataloader.dataset.metainfo['classes'])
     if args.tta and model.out_channels == 1:
         raise SystemExit(ONE_LOGIT)
-    with nullcontext() if args.tta else without_logits(model):
+    with nullcontext() if args.tta else without_logits(model), windows(args, model):
         metrics = runner.test()
     if is_main_process():
         about = about_runtime(model.runtime) if exported else about_checkpoint(args, model)
         report(args, runner, metrics, about)
+
+
+def windows(args: argparse.Namespace, model: BaseSegmentor) -> AbstractContextManager:
+    """Windows with a progress bar for each image, where they are asked for."""
+    if not args.window:
+        return nullcontext()
+    bar = partial(track, description='windows', transient=True, disable=not sys.stdout.isatty())
+    return in_windows(model, args.window, args.overlap, bar)
+
+
+def about_windows(args: argparse.Namespace) -> dict:
+    """Facts about the windows for the result file."""
+    overlap = default_overlap(args.window) if args.overlap is None else args.overlap
+    return {'window': args.window, 'overlap': overlap}
 
 
 def about_checkpoint(args: argparse.Namespace, model: nn.Module) -> dict:
@@ -201,6 +224,7 @@ def report(
         'split': args.split,
         'images': len(runner.test_dataloader.dataset),
         **({'tta': True} if args.tta else {}),
+        **(about_windows(args) if args.window else {}),
         'metrics': metrics,
         'per_class': metric.per_class,
         **{f'per_class_{key}': by_class(metric.scores, key) for key in EXTRA_SCORES},

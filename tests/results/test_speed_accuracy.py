@@ -130,6 +130,7 @@ def test_weights_without_a_training_record_are_of_the_config_tested(write, tmp_p
     [
         {'split': 'val'},
         {'tta': True},
+        {'window': 1024},
         {'metrics': {'aAcc': 9.0, 'mIoU': None}},
         {'metrics': {'aAcc': 9}},
     ],

@@ -34,6 +34,17 @@ def test_a_result_with_augmentation_says_so_and_has_a_file_of_its_own(test_tool,
     assert cv2.imread(str(next((tmp_path / 'out').glob('val_*.png')))) is not None
 
 
+@pytest.mark.slow
+def test_a_result_in_windows_has_a_file_of_its_own(test_tool, tmp_path):
+    done = test_tool('best.pth', '--window', 64)
+    assert done.returncode == 0, done.stderr[-2000:]
+    result = json.loads((tmp_path / 'test_test_window.json').read_text())
+    assert (result['window'], result['overlap'], result['images']) == (64, 32, 4)
+    assert result['metrics']['mIoU'] > 1
+    done = test_tool('best.pth', '--window', 64, '--tta')
+    assert '--tta resizes images, and --window needs them as they are' in done.stderr
+
+
 def test_exported_files_have_no_augmentation(test_tool):
     done = test_tool('best.pt2', '--tta')
     assert done.returncode == 2
