@@ -1,5 +1,8 @@
 """The check of each sample as it is loaded: the error names the file, or the sample is right."""
 
+from pathlib import Path
+
+import cv2
 import numpy as np
 import pytest
 from mmengine.config import Config
@@ -9,6 +12,8 @@ from mmseg.datasets.transforms import LoadAnnotations
 from PIL import Image
 
 from segkd_mm.datasets import CheckedLayout, LoadCheckedAnnotations, SampleError, WithUnlabelled
+from segkd_mm.datasets.mask_values import read_mask
+from segkd_mm.datasets.orientation import orientation_of
 from segkd_mm.deploy.images import find_images, images_of_files
 
 LOAD = [{'type': 'LoadImageFromFile'}, {'type': 'LoadCheckedAnnotations'}]
@@ -174,3 +179,12 @@ def test_images_to_predict_are_named(tmp_path):
 def test_the_classes_of_a_mask_are_known_to_class_balancing(load):
     load(np.array([[0, 2, 2, 255, 2, 0]] * 4, np.uint8))
     assert load.dataset.get_cat_ids(0) == [0, 2]
+
+
+@pytest.mark.slow
+def test_masks_of_large_images_are_read(tmp_path):
+    """Pillow's own bound is 179 million pixels."""
+    file = str(tmp_path / 'mask.png')
+    cv2.imwrite(file, np.ones((13400, 13400), np.uint8), [cv2.IMWRITE_PNG_COMPRESSION, 1])
+    assert orientation_of(file) == 1
+    assert read_mask(file, Path(file).read_bytes()).shape == (13400, 13400)
