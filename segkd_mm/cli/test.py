@@ -35,7 +35,7 @@ from segkd_mm.deploy import Runtime, in_windows, is_exported_model, without_logi
 from segkd_mm.deploy.loading import check_classes, without_auxiliary_heads
 from segkd_mm.deploy.windows import default_overlap
 from segkd_mm.evaluation.metric import ClassIoUMetric
-from segkd_mm.evaluation.test_time_augmentation import with_augmentation
+from segkd_mm.evaluation.test_time_augmentation import check_averaged, with_augmentation
 from segkd_mm.hooks import check_outputs
 from segkd_mm.measure.model_cost import count_parameters
 from segkd_mm.results.files import checkpoint_digest, read_results, write_result
@@ -45,11 +45,6 @@ from segkd_mm.weights import load_strictly, read_state_dict
 
 # Of each class, beside the IoU; see segkd_mm.evaluation.class_scores.
 EXTRA_SCORES = ('recall', 'precision', 'share')
-
-ONE_LOGIT = (
-    '--tta: the model has one logit (out_channels=1), for which mmseg averages the sigmoid of a '
-    'sigmoid: every pixel would be foreground. Test it without --tta, or train two outputs.'
-)
 
 
 def parse_args() -> argparse.Namespace:
@@ -156,8 +151,8 @@ def main() -> None:
     else:
         load_strictly(model, state, args.checkpoint, ignore=('terms.',))
         check_outputs(model, runner.test_dataloader.dataset.metainfo['classes'])
-    if args.tta and model.out_channels == 1:
-        raise SystemExit(ONE_LOGIT)
+    if args.tta:
+        check_averaged(model)
     with nullcontext() if args.tta else without_logits(model), windows(args, model):
         metrics = runner.test()
     if is_main_process():

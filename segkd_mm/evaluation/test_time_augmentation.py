@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from mmengine.config import Config
+from mmseg.models.segmentors.base import BaseSegmentor
 
 FACTORS = 0.75, 1.0, 1.25
 FLIP = dict(type='RandomFlip', direction='horizontal')
@@ -48,6 +49,20 @@ def augmented_pipeline(pipeline: Sequence[dict]) -> list[dict]:
         [pack],
     ]
     return [*images[:first], dict(type='TestTimeAug', transforms=alternatives)]
+
+
+def check_averaged(model: BaseSegmentor) -> None:
+    """Check that mmseg averages the predictions of a model rightly.
+
+    Raises:
+        ValueError: The model has one logit.
+    """
+    if model.out_channels == 1:
+        raise ValueError(
+            'Test-time augmentation: the model has one logit (out_channels=1), for which mmseg '
+            'averages the sigmoid of a sigmoid, so that every pixel would be foreground. Test it '
+            'without, or train a head of two outputs.'
+        )
 
 
 def _resized(resize: dict, factor: float) -> dict:

@@ -1,8 +1,5 @@
 """The check of each sample as it is loaded: the error names the file, or the sample is right."""
 
-from pathlib import Path
-
-import cv2
 import numpy as np
 import pytest
 from mmengine.config import Config
@@ -12,7 +9,6 @@ from mmseg.datasets.transforms import LoadAnnotations
 from PIL import Image
 
 from segkd_mm.datasets import CheckedLayout, LoadCheckedAnnotations, SampleError, WithUnlabelled
-from segkd_mm.datasets.mask_values import read_mask
 from segkd_mm.datasets.orientation import orientation_of
 from segkd_mm.deploy.images import find_images, images_of_files
 
@@ -181,10 +177,8 @@ def test_the_classes_of_a_mask_are_known_to_class_balancing(load):
     assert load.dataset.get_cat_ids(0) == [0, 2]
 
 
-@pytest.mark.slow
-def test_masks_of_large_images_are_read(tmp_path):
+def test_large_images_and_masks_are_opened(tmp_path):
     """Pillow's own bound is 179 million pixels."""
-    file = str(tmp_path / 'mask.png')
-    cv2.imwrite(file, np.ones((13400, 13400), np.uint8), [cv2.IMWRITE_PNG_COMPRESSION, 1])
+    file = str(tmp_path / 'mask.tif')
+    Image.new('1', (13400, 13400)).save(file, compression='group4')
     assert orientation_of(file) == 1
-    assert read_mask(file, Path(file).read_bytes()).shape == (13400, 13400)

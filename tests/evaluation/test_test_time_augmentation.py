@@ -8,7 +8,11 @@ from mmengine.dataset import Compose
 from mmseg.registry import MODELS
 from tiny_student import MODEL, tiny_student
 
-from segkd_mm.evaluation.test_time_augmentation import augmented_pipeline, with_augmentation
+from segkd_mm.evaluation.test_time_augmentation import (
+    augmented_pipeline,
+    check_averaged,
+    with_augmentation,
+)
 
 LOAD = dict(type='LoadImageFromFile')
 MASK = dict(type='LoadAnnotations')
@@ -82,3 +86,11 @@ def test_what_the_config_says_comes_first():
     assert augmented.test_dataloader.dataset.pipeline == own
     assert augmented.model.type == 'Own'
     assert augmented.model.module == config.model
+
+
+def test_one_logit_is_refused_as_mmseg_would_call_every_pixel_foreground():
+    two, one = tiny_student(), tiny_student()
+    one.out_channels = 1
+    check_averaged(two)
+    with pytest.raises(ValueError, match=r'one logit .* Test it without, or train a head of two'):
+        check_averaged(one)
