@@ -10,6 +10,7 @@ VERSION = (HERE / 'segkd_mm' / 'version.py').read_text().split("'")[1]
 TRANSFORMERS = ['transformers>=5']
 SMP = ['segmentation_models_pytorch>=0.6']
 DEPLOY = ['onnx>=1.17', 'onnxscript>=0.5', 'onnxruntime>=1.20', 'openvino>=2025.0', 'nncf>=2.14']
+LARGE = ['rasterio>=1.3']
 
 setup(
     name='segkd_mm',
@@ -59,10 +60,12 @@ setup(
         'transformers': TRANSFORMERS,
         'smp': SMP,
         'deploy': DEPLOY,
+        'large': LARGE,
         'test': [
             *TRANSFORMERS,
             *SMP,
             *DEPLOY,
+            *LARGE,
             'pytest>=8',
             'pytest-xdist>=3.6',
             'ruff>=0.9',

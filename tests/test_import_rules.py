@@ -13,7 +13,7 @@ SHARED = [
     f'segkd_mm.{name}'
     for name in (
         'build_hints', 'config', 'config_source', 'files', 'hints', 'image_files', 'labels',
-        'normalisation', 'schedule', 'version', 'weights',
+        'libraries', 'normalisation', 'schedule', 'version', 'weights',
     )
 ]  # fmt: skip
 # What each room of the tools may read beside the components and the shared modules.
@@ -158,7 +158,10 @@ def test_what_the_rules_allow_is_let_pass(module, source):
     assert violations(module, source) == []
 
 
-EXTRAS = ['transformers', 'segmentation_models_pytorch', 'onnx', 'onnxruntime', 'openvino', 'nncf']
+EXTRAS = [
+    'transformers', 'segmentation_models_pytorch', 'onnx', 'onnxruntime', 'openvino', 'nncf',
+    'rasterio',
+]  # fmt: skip
 
 
 @pytest.mark.parametrize('library', EXTRAS)

@@ -38,6 +38,22 @@ def add_epochs(parser: ArgumentParser) -> None:
     )
 
 
+def add_windows(parser: ArgumentParser) -> None:
+    """``--window`` and ``--overlap``."""
+    parser.add_argument(
+        '--window',
+        type=positive,
+        metavar='SIDE',
+        help='predict large images in windows of SIDE x SIDE pixels, a multiple of 32',
+    )
+    parser.add_argument(
+        '--overlap',
+        type=int,
+        metavar='PIXELS',
+        help='pixels that windows share, a multiple of 32 (default: a quarter of SIDE, rounded up)',
+    )
+
+
 def positive(text: str) -> int:
     """A positive whole number, for argparse."""
     number = int(text)

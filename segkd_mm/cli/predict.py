@@ -5,6 +5,8 @@ Examples:
   tools/predict.py configs/kd/feature_kd_voc.py work_dirs/feature_kd_voc/best.pth images/ more/ \\
       --out predictions --masks
   tools/predict.py configs/teacher/fcn_r50_voc.py torchvision://fcn_resnet50 images/
+  tools/predict.py configs/student/mnv3s_slim_voc.py work_dirs/feature_kd_voc/best.pth large.tif \\
+      --window 1024 --masks
 
 Of a distillation config the student predicts. A file of tools/export.py in place of the checkpoint
 predicts by its own runtime. The config's data need not be at hand: its test pipeline prepares the
@@ -14,13 +16,15 @@ tools/test.py --pictures. In Python: segkd_mm.load(CONFIG, CHECKPOINT).predict('
 
 import argparse
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 import cv2
 import numpy as np
 from mmcv.image import imread, imwrite
 from mmengine.device import get_device
+from mmseg.models.segmentors.base import BaseSegmentor
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -34,7 +38,7 @@ from rich.text import Text
 from segkd_mm.build_hints import build_hints
 from segkd_mm.cli import arguments
 from segkd_mm.config import load_config
-from segkd_mm.deploy import Predictor, load
+from segkd_mm.deploy import Predictor, in_windows, load
 from segkd_mm.deploy.images import find_images
 from segkd_mm.files import written_aside
 from segkd_mm.visualize.overlays import picture_names, prediction_picture
@@ -57,16 +61,17 @@ def parse_args() -> argparse.Namespace:
         action='store_true',
         help='write to DIR/masks the predictions alone, as grey PNGs of class ids',
     )
+    arguments.add_windows(parser)
     arguments.add_device(parser, get_device())
     arguments.add_cfg_options(parser)
     return parser.parse_args()
 
 
-class ImagesPerSecond(ProgressColumn):
-    """A column of a progress bar."""
+class PerSecond(ProgressColumn):
+    """A column of a progress bar: images or windows per second."""
 
     def render(self, task: Task) -> Text:
-        return Text(f'{task.finished_speed or task.speed or 0:.1f} images/s')
+        return Text(f'{task.finished_speed or task.speed or 0:.1f} {task.description}/s')
 
 
 def output_files(images: Sequence[Path], out: Path) -> dict[Path, tuple[Path, Path]]:
@@ -109,21 +114,36 @@ def write(
             imwrite(labels, str(aside))
 
 
+def windows(
+    model: BaseSegmentor, args: argparse.Namespace, progress: Progress
+) -> AbstractContextManager:
+    """Windows with a bar of their own, where they are asked for."""
+    if not args.window:
+        return nullcontext()
+    task = progress.add_task('windows')
+
+    def track(windows: Sequence) -> Iterable:
+        progress.reset(task)
+        return progress.track(windows, task_id=task)
+
+    return in_windows(model, args.window, args.overlap, track)
+
+
 def predict_all(
-    predictor: Predictor, files: Mapping[Path, tuple[Path, Path]], masks: bool
+    predictor: Predictor, files: Mapping[Path, tuple[Path, Path]], args: argparse.Namespace
 ) -> dict[Path, OSError]:
     """Predict all images; return those that could not be read, with the error."""
     unread = {}
-    columns = BarColumn(), MofNCompleteColumn(), ImagesPerSecond(), TimeRemainingColumn()
-    with Progress(*columns) as progress:
-        for image, (picture, mask) in progress.track(files.items()):
+    columns = BarColumn(), MofNCompleteColumn(), PerSecond(), TimeRemainingColumn()
+    with Progress(*columns) as progress, windows(predictor.model, args, progress):
+        for image, (picture, mask) in progress.track(files.items(), description='images'):
             try:
                 pixels = read_image(image)
             except OSError as error:
                 unread[image] = error
                 continue
             labels = predictor.predict(image)
-            write(predictor, pixels, labels, picture, mask if masks else None)
+            write(predictor, pixels, labels, picture, mask if args.masks else None)
     return unread
 
 
@@ -134,7 +154,7 @@ def main() -> None:
     out = Path(os.path.abspath(args.out))
     files = output_files(find_images(args.paths, out), out)
     config = load_config(args.config, args.cfg_options)
-    unread = predict_all(load(config, args.checkpoint, args.device), files, args.masks)
+    unread = predict_all(load(config, args.checkpoint, args.device), files, args)
     print(f'Pictures of {len(files) - len(unread)} images: {args.out}')
     if args.masks:
         print(f'Masks: {args.out}/masks')

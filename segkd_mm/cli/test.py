@@ -5,6 +5,7 @@ Examples:
   tools/test.py configs/kd/feature_kd_voc.py work_dirs/feature_kd_voc/best.pth --pictures pictures
   tools/test.py configs/teacher/fcn_r50_voc.py torchvision://fcn_resnet50
   tools/test.py configs/student/mnv3s_slim_voc.py work_dirs/feature_kd_voc/best_int8.xml
+  tools/test.py configs/student/mnv3s_slim_voc.py work_dirs/feature_kd_voc/best.pth --tta
 
 Students, distilled students and teachers alike; of a distillation config the student is tested,
 and its teacher need not be at hand. The checkpoint must fit exactly, adapters of terms aside. In
@@ -13,21 +14,28 @@ Images without truth: tools/predict.py.
 """
 
 import argparse
+import sys
+from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from pathlib import Path
 
 from mmengine.config import Config
 from mmengine.dist import is_main_process
-from mmengine.model import is_model_wrapper
+from mmengine.model import BaseTTAModel, is_model_wrapper
 from mmengine.runner import Runner
+from mmseg.models.segmentors.base import BaseSegmentor
 from rich import print as show
+from rich.progress import track
 from torch import nn
 
 from segkd_mm.build_hints import build_hints
 from segkd_mm.cli import arguments
 from segkd_mm.config import load_config, plain_student
-from segkd_mm.deploy import Runtime, is_exported_model, without_logits
+from segkd_mm.deploy import Runtime, in_windows, is_exported_model, without_logits
 from segkd_mm.deploy.loading import check_classes, without_auxiliary_heads
+from segkd_mm.deploy.windows import default_overlap
 from segkd_mm.evaluation.metric import ClassIoUMetric
+from segkd_mm.evaluation.test_time_augmentation import check_averaged, with_augmentation
 from segkd_mm.hooks import check_outputs
 from segkd_mm.measure.model_cost import count_parameters
 from segkd_mm.results.files import checkpoint_digest, read_results, write_result
@@ -46,6 +54,13 @@ def parse_args() -> argparse.Namespace:
     arguments.add_checkpoint(parser, '; or .onnx, .xml, .pt2')
     parser.add_argument('--split', choices=['test', 'val'], default='test', help='default: test')
     parser.add_argument(
+        '--tta',
+        action='store_true',
+        help='average the predictions of each image at 0.75, 1 and 1.25 of its size and flipped '
+        '(or by tta_pipeline and tta_model of the config)',
+    )
+    arguments.add_windows(parser)
+    parser.add_argument(
         '--pictures',
         metavar='DIR',
         help='write each image, truth and prediction; to DIR/analysis, charts of the classes and '
@@ -55,14 +70,28 @@ def parse_args() -> argparse.Namespace:
         '--out',
         metavar='JSON',
         help='result file (default: test_SPLIT.json beside the checkpoint, or in work_dirs/CONFIG; '
-        'of an exported file, FILE.test_SPLIT.json)',
+        'with --tta or --window, test_SPLIT_tta.json or test_SPLIT_window.json; of an exported '
+        'file, FILE.test_SPLIT.json)',
     )
     arguments.add_launcher(parser)
     arguments.add_cfg_options(parser)
     args = parser.parse_args()
-    if is_exported_model(args.checkpoint) and args.launcher != 'none':
-        parser.error(f'{args.checkpoint} runs in one process; leave --launcher out')
+    if args.tta and args.window:
+        parser.error('--tta resizes images, and --window needs them as they are; leave one out')
+    if is_exported_model(args.checkpoint):
+        check_runtime_options(parser, args)
     return args
+
+
+def check_runtime_options(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
+    """Refuse options that an exported file cannot have."""
+    if args.launcher != 'none':
+        parser.error(f'{args.checkpoint} runs in one process; leave --launcher out')
+    if args.tta:
+        parser.error(
+            f'--tta averages logits at several image sizes; {args.checkpoint} may give labels '
+            'alone. Test the checkpoint that it was exported from'
+        )
 
 
 def testing_config(args: argparse.Namespace) -> Config:
@@ -80,7 +109,7 @@ def testing_config(args: argparse.Namespace) -> Config:
     if args.pictures:
         pictures = dict(type='PredictionPicturesHook', folder=args.pictures)
         config.custom_hooks = [*config.get('custom_hooks', []), pictures]
-    return config
+    return with_augmentation(config) if args.tta else config
 
 
 def scores_of(evaluator: dict | list[dict]) -> list[str]:
@@ -98,7 +127,14 @@ def home(args: argparse.Namespace) -> Path:
 def result_file(args: argparse.Namespace) -> Path:
     """Where the result goes."""
     of = f'{Path(args.checkpoint).name}.' if is_exported_model(args.checkpoint) else ''
-    return Path(args.out or home(args) / f'{of}test_{args.split}.json')
+    how = '_tta' if args.tta else '_window' if args.window else ''
+    return Path(args.out or home(args) / f'{of}test_{args.split}{how}.json')
+
+
+def segmentor_of(runner: Runner) -> nn.Module:
+    """The model that is tested, without what is around it."""
+    model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+    return model.module if isinstance(model, BaseTTAModel) else model
 
 
 @build_hints()
@@ -109,17 +145,33 @@ def main() -> None:
     exported = is_exported_model(args.checkpoint)
     state = None if exported else read_state_dict(args.checkpoint)
     runner = Runner.from_cfg(config)
-    model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+    model = segmentor_of(runner)
     if exported:
         check_classes(model.runtime, runner.test_dataloader.dataset.metainfo['classes'])
     else:
         load_strictly(model, state, args.checkpoint, ignore=('terms.',))
         check_outputs(model, runner.test_dataloader.dataset.metainfo['classes'])
-    with without_logits(model):
+    if args.tta:
+        check_averaged(model)
+    with nullcontext() if args.tta else without_logits(model), windows(args, model):
         metrics = runner.test()
     if is_main_process():
         about = about_runtime(model.runtime) if exported else about_checkpoint(args, model)
         report(args, runner, metrics, about)
+
+
+def windows(args: argparse.Namespace, model: BaseSegmentor) -> AbstractContextManager:
+    """Windows with a progress bar for each image, where they are asked for."""
+    if not args.window:
+        return nullcontext()
+    bar = partial(track, description='windows', transient=True, disable=not sys.stdout.isatty())
+    return in_windows(model, args.window, args.overlap, bar)
+
+
+def about_windows(args: argparse.Namespace) -> dict:
+    """Facts about the windows for the result file."""
+    overlap = default_overlap(args.window) if args.overlap is None else args.overlap
+    return {'window': args.window, 'overlap': overlap}
 
 
 def about_checkpoint(args: argparse.Namespace, model: nn.Module) -> dict:
@@ -166,13 +218,16 @@ def report(
         'dataset': type(runner.test_dataloader.dataset).__name__,
         'split': args.split,
         'images': len(runner.test_dataloader.dataset),
+        **({'tta': True} if args.tta else {}),
+        **(about_windows(args) if args.window else {}),
         'metrics': metrics,
         'per_class': metric.per_class,
         **{f'per_class_{key}': by_class(metric.scores, key) for key in EXTRA_SCORES},
         **about,
     }
     write_result(result_file(args), payload)
-    show(console_table(metric.scores, title=f'{args.config} on {args.split}, percent'))
+    how = ' with test-time augmentation' if args.tta else ''
+    show(console_table(metric.scores, title=f'{args.config} on {args.split}{how}, percent'))
     print(' '.join(f'{key} {value:.2f}' for key, value in metrics.items() if 'time' not in key))
     print(f'Result: {result_file(args)}')
     if args.pictures:

@@ -6,6 +6,7 @@ from segkd_mm.datasets.cityscapes_half import CityscapesHalfDataset
 from segkd_mm.datasets.distortion import TabledPhotoMetricDistortion
 from segkd_mm.datasets.few_labels import FewLabelsEpochSampler, FewLabelsInfiniteSampler
 from segkd_mm.datasets.folder import FolderDataset
+from segkd_mm.datasets.image_crop import LoadImageCrop
 from segkd_mm.datasets.layout import CheckedLayout, DataLayoutError
 from segkd_mm.datasets.msrc_v2 import MSRCv2Dataset
 from segkd_mm.datasets.replay import (
@@ -31,6 +32,7 @@ __all__ = [
     'FewLabelsInfiniteSampler',
     'FolderDataset',
     'LoadCheckedAnnotations',
+    'LoadImageCrop',
     'MSRCv2Dataset',
     'RandomResizeCropFlip',
     'ReplayEpochSampler',

@@ -45,9 +45,30 @@ def read_mask(
         SampleError: The file cannot be decoded, or holds colours where ids are expected, numbers
             that are not whole, or values that stand for no class.
     """
-    if any(isinstance(value, tuple) for value in label_map or ()):
-        return _ids_of_colours(file, _decode(file, content, 'color_ignore_orientation'), label_map)
-    pixels = _whole_numbers(file, _decode(file, content, 'unchanged'))
+    flag = 'color_ignore_orientation' if _of_colours(label_map) else 'unchanged'
+    pixels = _decode(file, content, flag)
+    return class_ids(file, pixels, num_classes, label_map, reduce_zero_label)
+
+
+def class_ids(
+    file: str,
+    pixels: np.ndarray,
+    num_classes: int = MAX_CLASSES,
+    label_map: dict | None = None,
+    reduce_zero_label: bool = False,
+) -> np.ndarray:
+    """Class ids and ``VOID``, uint8 [H, W], of the decoded pixels of a mask.
+
+    Args:
+        file: As the others of :func:`read_mask`.
+        pixels: Numbers [H, W], or RGB [H, W, 3] for a label map of colours.
+
+    Raises:
+        SampleError: See :func:`read_mask`.
+    """
+    if _of_colours(label_map):
+        return _ids_of_colours(file, pixels, label_map)
+    pixels = _whole_numbers(file, pixels)
     if not label_map and not reduce_zero_label and _are_ids(pixels, num_classes):
         return pixels
     complete = isinstance(label_map, CompleteMap)
@@ -71,6 +92,10 @@ def count_values(file: str, content: bytes) -> dict[int | Colour, int]:
         return dict(zip(map(_colour, codes.tolist()), counts.tolist(), strict=True))
     values, counts = np.unique(_whole_numbers(file, pixels), return_counts=True)
     return dict(zip(values.tolist(), counts.tolist(), strict=True))
+
+
+def _of_colours(label_map: dict | None) -> bool:
+    return any(isinstance(value, tuple) for value in label_map or ())
 
 
 def _decode(file: str, content: bytes, flag: str) -> np.ndarray:

@@ -13,6 +13,9 @@ from PIL import ExifTags, Image
 
 from segkd_mm.datasets.sample_error import sample_error
 
+# Pillow takes larger images for attacks, from 179 million pixels on; this is OpenCV's bound.
+Image.MAX_IMAGE_PIXELS = 2**30
+
 UPRIGHT = 1
 # What turns stored pixels upright, of the orientations that swap the sides.
 TURNS = {

@@ -75,11 +75,11 @@ class RandomResizeCropFlip(BaseTransform):
         return rescale_size((width, height), tuple(int(side * ratio) for side in self.scale))
 
     def _draw_window(self, results: dict, rows: np.ndarray, columns: np.ndarray) -> Window:
-        window = _draw_slices((len(rows), len(columns)), self.crop_size)
+        window = draw_window_slices((len(rows), len(columns)), self.crop_size)
         for _ in range(TRIES if self.cat_max_ratio < 1 else 0):
             if not self._too_uniform(results['gt_seg_map'], rows[window[0]], columns[window[1]]):
                 break
-            window = _draw_slices((len(rows), len(columns)), self.crop_size)
+            window = draw_window_slices((len(rows), len(columns)), self.crop_size)
         return window
 
     def _too_uniform(self, mask: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> bool:
@@ -90,7 +90,8 @@ class RandomResizeCropFlip(BaseTransform):
         return share >= self.cat_max_ratio
 
 
-def _draw_slices(size: tuple[int, int], crop_size: tuple[int, int]) -> Window:
+def draw_window_slices(size: tuple[int, int], crop_size: tuple[int, int]) -> Window:
+    """A random window (rows, columns) of an image; as much as there is where it is smaller."""
     starts = [np.random.randint(0, max(a - b, 0) + 1) for a, b in zip(size, crop_size, strict=True)]
     return tuple(
         slice(start, min(start + crop, side))

@@ -19,7 +19,7 @@ from segkd_mm.deploy.graph import DeployedGraph
 from segkd_mm.deploy.layers import name_nodes
 from segkd_mm.deploy.loading import class_names
 from segkd_mm.deploy.runtime import EXTRA, METADATA, openvino_core
-from segkd_mm.segmentors.libraries import import_library
+from segkd_mm.libraries import import_library
 
 SUFFIXES = {'onnx': '.onnx', 'openvino': '.xml', 'torch-export': '.pt2'}
 PRECISIONS = {

@@ -15,7 +15,7 @@ from rich.progress import track
 
 from segkd_mm.deploy.layers import OUTSIDE_MODEL, layers_within
 from segkd_mm.deploy.runtime import EXTRA
-from segkd_mm.segmentors.libraries import import_library
+from segkd_mm.libraries import import_library
 
 os.environ.setdefault('NNCF_CI', '1')  # turns off nncf's telemetry
 

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from segkd_mm.segmentors.libraries import import_library
+from segkd_mm.libraries import import_library
 
 METADATA = 'segkd_mm'  # key of the JSON metadata in a file of any format
 EXTRA = 'deploy'  # of pip install 'segkd_mm[...]'

@@ -162,6 +162,8 @@ def _results(name: str, folder: Path) -> dict[Path, dict]:
 def _is_test_of(name: str, result: Mapping) -> bool:
     trained_with = (result.get('training') or result).get('config', '')
     miou = result.get('metrics', {}).get('mIoU')
+    if result.get('tta') or result.get('window'):  # another computation than the benchmark times
+        return False
     return result.get('split') == 'test' and miou is not None and Path(trained_with).stem == name
 
 

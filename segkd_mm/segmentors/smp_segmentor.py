@@ -4,8 +4,8 @@ from mmseg.registry import MODELS
 from torch import Tensor, nn
 
 from segkd_mm.hints import did_you_mean
+from segkd_mm.libraries import import_library
 from segkd_mm.segmentors.base import ForeignSegmentor
-from segkd_mm.segmentors.libraries import import_library
 from segkd_mm.segmentors.normalisation import preprocessor_config, timm_preprocessor_config
 
 # Encoders whose weights in smp were trained with another mean and std than ImageNet's.

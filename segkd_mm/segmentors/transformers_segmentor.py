@@ -9,8 +9,8 @@ import torch
 from mmseg.registry import MODELS
 from torch import Tensor, nn
 
+from segkd_mm.libraries import import_library
 from segkd_mm.segmentors.base import ForeignSegmentor
-from segkd_mm.segmentors.libraries import import_library
 from segkd_mm.segmentors.normalisation import IMAGENET_MEAN, IMAGENET_STD, preprocessor_config
 from segkd_mm.weights import WeightsError
 

@@ -41,7 +41,9 @@ class PredictionPicturesHook(Hook):
 
         meta = runner.test_loop.dataloader.dataset.metainfo
         for sample in outputs:
-            masks = [m.data[0].cpu().numpy() for m in (sample.gt_sem_seg, sample.pred_sem_seg)]
+            both = sample.gt_sem_seg.data, sample.pred_sem_seg.data
+            # [1, H, W]; what mmseg's SegTTAModel predicts is [H, W].
+            masks = [labels.reshape(labels.shape[-2:]).cpu().numpy() for labels in both]
             image_grid(
                 self.folder / f'{self.names[sample.img_path]}.png',
                 columns=['image', 'truth', 'prediction'],

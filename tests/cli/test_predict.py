@@ -89,6 +89,15 @@ def test_masks_hold_the_class_ids_of_the_model(call, images, model):
     assert (mask == wanted).mean() > 0.999
 
 
+def test_windows_give_an_image_that_fits_into_one_the_same_labels(call, images):
+    call('a/1.jpg', '--out', 'whole', '--masks')
+    said = call('a/1.jpg', '--out', 'one', '--masks', '--window', 192)
+    assert 'windows/s' in said
+    assert Path('one/masks/1.png').read_bytes() == Path('whole/masks/1.png').read_bytes()
+    call('a/1.jpg', '--out', 'several', '--masks', '--window', 64, '--overlap', 0)
+    assert Path('several/masks/1.png').read_bytes() != Path('whole/masks/1.png').read_bytes()
+
+
 def test_the_picture_shows_the_image_in_its_colours(call, images):
     cv2.imwrite('red.png', np.full((40, 40, 3), (0, 0, 250)))  # OpenCV's order: blue, green, red
     call('red.png', '--out', 'out')

@@ -9,6 +9,7 @@ from mmseg.datasets.transforms import LoadAnnotations
 from PIL import Image
 
 from segkd_mm.datasets import CheckedLayout, LoadCheckedAnnotations, SampleError, WithUnlabelled
+from segkd_mm.datasets.orientation import orientation_of
 from segkd_mm.deploy.images import find_images, images_of_files
 
 LOAD = [{'type': 'LoadImageFromFile'}, {'type': 'LoadCheckedAnnotations'}]
@@ -174,3 +175,10 @@ def test_images_to_predict_are_named(tmp_path):
 def test_the_classes_of_a_mask_are_known_to_class_balancing(load):
     load(np.array([[0, 2, 2, 255, 2, 0]] * 4, np.uint8))
     assert load.dataset.get_cat_ids(0) == [0, 2]
+
+
+def test_large_images_and_masks_are_opened(tmp_path):
+    """Pillow's own bound is 179 million pixels."""
+    file = str(tmp_path / 'mask.tif')
+    Image.new('1', (13400, 13400)).save(file, compression='group4')
+    assert orientation_of(file) == 1

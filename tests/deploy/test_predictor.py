@@ -16,6 +16,7 @@ from segkd_mm.datasets.sample_error import SampleError
 from segkd_mm.deploy.export import SAVERS, export_metadata, to_format
 from segkd_mm.deploy.graph import DeployedGraph
 from segkd_mm.deploy.loading import check_classes, without_auxiliary_heads
+from segkd_mm.deploy.windows import in_windows
 from segkd_mm.weights import WeightsError
 
 REPO = Path(__file__).parents[2]
@@ -100,6 +101,8 @@ def test_an_exported_file_predicts_alone_or_by_the_pipeline_of_its_config(
     alone = segkd_mm.load(exported)
     assert np.array_equal(alone.predict(image), wanted.predict(image))
     assert (alone.classes, alone.palette) == (wanted.classes, wanted.palette)
+    with in_windows(alone.model, 64), in_windows(wanted.model, 64):
+        assert np.array_equal(alone.predict(image), wanted.predict(image))
     resize = dict(type='Resize', scale=(100, 60), keep_ratio=False)
     config.test_dataloader.dataset.pipeline.insert(1, resize)
     half = segkd_mm.load(config, exported).predict(image)

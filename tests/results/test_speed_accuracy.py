@@ -126,7 +126,14 @@ def test_weights_without_a_training_record_are_of_the_config_tested(write, tmp_p
 
 
 @pytest.mark.parametrize(
-    'other', [{'split': 'val'}, {'metrics': {'aAcc': 9.0, 'mIoU': None}}, {'metrics': {'aAcc': 9}}]
+    'other',
+    [
+        {'split': 'val'},
+        {'tta': True},
+        {'window': 1024},
+        {'metrics': {'aAcc': 9.0, 'mIoU': None}},
+        {'metrics': {'aAcc': 9}},
+    ],
 )
 def test_results_without_a_test_miou_do_not_count(write, tmp_path, other):
     write('results/camvid/a/0.json', 10.0, **other)

@@ -1,0 +1,115 @@
+"""Loading of a random crop of a large TIFF image and its mask, without decoding the rest."""
+
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import numpy as np
+from mmcv.transforms import BaseTransform
+from mmseg.registry import TRANSFORMS
+
+from segkd_mm.datasets.mask_values import MAX_CLASSES, class_ids
+from segkd_mm.datasets.orientation import UPRIGHT, orientation_of
+from segkd_mm.datasets.resize_crop_flip import Window, draw_window_slices
+from segkd_mm.datasets.sample_error import sample_error
+from segkd_mm.datasets.unlabelled import MarkUnlabelled
+from segkd_mm.libraries import import_library
+
+if TYPE_CHECKING:
+    from rasterio.io import DatasetReader
+
+
+@TRANSFORMS.register_module()
+class LoadImageCrop(BaseTransform):
+    """Load a random crop of a TIFF image and of its TIFF mask, in the place of the whole ones.
+
+    Of tiled files only the tiles of the crop are decoded, of others the rows. It replaces
+    ``LoadImageFromFile`` and ``LoadCheckedAnnotations`` in a training pipeline; what follows sees
+    the crop as an image. It sets ``results['crop_to_image']`` as ``RandomResizeCropFlip`` does.
+
+    Args:
+        crop_size: Height and width, H and W. A smaller image is loaded whole.
+
+    Raises:
+        ImportError: rasterio is not installed.
+        SampleError: At the call: a file is no TIFF or is damaged, the image is not of three bands
+            of 8 bits or has an EXIF orientation, or the mask has another size or holds an id that
+            is no class.
+    """
+
+    def __init__(self, crop_size: tuple[int, int]) -> None:
+        import_library('rasterio', 'large')
+        self.crop_size = crop_size
+
+    def transform(self, results: dict) -> dict:
+        with _opened(results['img_path']) as image:
+            _check_image(image, results['img_path'])
+            size = image.height, image.width
+            rows, columns = window = draw_window_slices(size, self.crop_size)
+            pixels = image.read(window=window)[::-1].transpose(1, 2, 0)  # OpenCV's order
+        results['img'] = np.ascontiguousarray(pixels)
+        results.update(
+            img_shape=results['img'].shape[:2],
+            ori_shape=size,
+            crop_to_image=np.array([[1.0, 0, columns.start], [0, 1, rows.start]]),
+        )
+        if results.get('unlabelled'):
+            return MarkUnlabelled()(results)
+        if 'seg_map_path' in results:
+            results['gt_seg_map'] = _mask(results, window)
+            results['seg_fields'].append('gt_seg_map')
+        return results
+
+
+@contextmanager
+def _opened(file: str) -> Iterator['DatasetReader']:
+    """A TIFF file, opened.
+
+    Raises:
+        SampleError: It is none, or is damaged.
+    """
+    rasterio = import_library('rasterio', 'large')
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter('ignore', rasterio.errors.NotGeoreferencedWarning)
+            with rasterio.open(file, driver='GTiff') as opened:
+                yield opened
+    except rasterio.errors.RasterioError as error:
+        raise sample_error(
+            file, f'no whole TIFF ({error})', 'a TIFF file, best in tiles',
+            'Convert it: gdal_translate -co TILED=YES -co COMPRESS=DEFLATE IMAGE IMAGE.tif.',
+        ) from error  # fmt: skip
+
+
+def _check_image(image: 'DatasetReader', file: str) -> None:
+    if image.count != 3 or set(image.dtypes) != {'uint8'}:
+        found = f'{image.count} bands of {", ".join(sorted(set(image.dtypes)))}'
+        raise sample_error(file, found, 'red, green and blue of uint8', 'Convert it.')
+    if (orientation := orientation_of(file)) != UPRIGHT:
+        raise sample_error(
+            file, f'the EXIF orientation {orientation}', 'none: crops are of the stored pixels',
+            'Remove it: exiftool -Orientation= IMAGE.',
+        )  # fmt: skip
+
+
+def _mask(results: dict, window: Window) -> np.ndarray:
+    """The window of the mask, uint8 [H, W] of class ids and ``VOID``."""
+    file = results['seg_map_path']
+    with _opened(file) as mask:
+        if (size := (mask.height, mask.width)) != results['ori_shape']:
+            height, width = results['ori_shape']
+            raise sample_error(
+                file, f'{size[1]} x {size[0]} pixels',
+                f'{width} x {height} pixels as its image {results["img_path"]}',
+                'A mask must have the size of its image: check that they belong together.',
+            )  # fmt: skip
+        pixels = mask.read(window=window)
+    pixels = pixels[0] if len(pixels) == 1 else pixels.transpose(1, 2, 0)
+    return class_ids(
+        file,
+        pixels,
+        results.get('num_classes', MAX_CLASSES),
+        results.get('label_map'),
+        results['reduce_zero_label'],
+    )
