@@ -41,7 +41,10 @@ class PredictionPicturesHook(Hook):
 
         meta = runner.test_loop.dataloader.dataset.metainfo
         for sample in outputs:
-            masks = [m.data[0].cpu().numpy() for m in (sample.gt_sem_seg, sample.pred_sem_seg)]
+            # mmseg's label map of one logit is of float32.
+            masks = [
+                m.data[0].long().cpu().numpy() for m in (sample.gt_sem_seg, sample.pred_sem_seg)
+            ]
             image_grid(
                 self.folder / f'{self.names[sample.img_path]}.png',
                 columns=['image', 'truth', 'prediction'],
