@@ -13,7 +13,7 @@ SHARED = [
     f'segkd_mm.{name}'
     for name in (
         'build_hints', 'config', 'config_source', 'files', 'hints', 'image_files', 'labels',
-        'libraries', 'normalisation', 'schedule', 'version', 'weights',
+        'libraries', 'normalisation', 'one_logit', 'schedule', 'version', 'weights',
     )
 ]  # fmt: skip
 # What each room of the tools may read beside the components and the shared modules.

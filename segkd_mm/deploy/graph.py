@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from segkd_mm.deploy.prediction import upsamples_once
 from segkd_mm.normalisation import normalisation_of
+from segkd_mm.one_logit import label_logits
 
 
 class DeployedGraph(nn.Module):
@@ -19,7 +20,8 @@ class DeployedGraph(nn.Module):
         image_in: Take images, uint8 [N, 3, H, W], BGR as mmcv and OpenCV read them, and normalise
             them as the segmentor's preprocessor does; otherwise take normalised images, float32.
         labels_out: Give label maps, uint8 [N, H, W] (int64 for more than 256 classes); otherwise
-            logits, float32 [N, C, h, w] at the segmentor's own stride.
+            logits, float32 [N, C, h, w] at the segmentor's own stride, of one logit the two of
+            :func:`segkd_mm.one_logit.label_logits`.
         dtype: Data type of the segmentor.
 
     Raises:
@@ -38,8 +40,9 @@ class DeployedGraph(nn.Module):
         if not upsamples_once(model):
             raise ValueError(
                 f'{type(model).__name__} cannot be exported: its prediction is not the argmax of '
-                'logits upsampled once (it uses sliding windows, a threshold for a single class, '
-                "or a head with its own predict). For sliding windows, set test_cfg.mode='whole'."
+                'logits upsampled once (it uses sliding windows, one logit without a threshold in '
+                '(0, 1), or a head with its own predict). For sliding windows, set test_cfg.mode='
+                "'whole'."
             )
         if image_in and model.data_preprocessor.test_cfg:
             raise ValueError(
@@ -69,7 +72,7 @@ class DeployedGraph(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         """Compute logits or label maps of images [N, 3, H, W]."""
         inputs = self.normalise(images) if self.image_in else images
-        logits = self.model(inputs.to(self.dtype)).float()
+        logits = label_logits(self.model, self.model(inputs.to(self.dtype)).float())
         if not self.labels_out:
             return logits
         size = images.shape[2:]

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from segkd_mm.deploy.label_map import upsampled_label_map
 from segkd_mm.deploy.runtime import Runtime
 from segkd_mm.normalisation import normalisation_of
+from segkd_mm.one_logit import label_logits
 
 
 class MMSegLabelMap(nn.Module):
@@ -31,7 +32,7 @@ class MMSegLabelMap(nn.Module):
         samples = [SegDataSample() for _ in images]
         data = self.model.data_preprocessor(dict(inputs=list(images), data_samples=samples))
         size = data['inputs'].shape[2:]
-        logits = self.model(data['inputs'])
+        logits = label_logits(self.model, self.model(data['inputs']))
         upsampled = F.interpolate(logits, size, None, 'bilinear', self.model.align_corners)
         return _without_padding(upsampled.argmax(1), images)
 
@@ -72,6 +73,7 @@ class FastLabelMap(nn.Module):
         inputs = self.normalise(images) if self.normalise else images
         output = self.segment(inputs)
         if output.dim() == 4:  # logits
+            output = label_logits(self.segment, output)
             output = upsampled_label_map(output, tuple(inputs.shape[2:]), self.align_corners)
         return _without_padding(output, images)
 

@@ -13,6 +13,7 @@ from segkd_mm.deploy.images import model_input
 from segkd_mm.deploy.label_map import upsampled_label_map
 from segkd_mm.deploy.runtime import Runtime
 from segkd_mm.evaluation import confusion_matrix, mean_iou
+from segkd_mm.one_logit import label_logits
 
 
 @dataclass(frozen=True)
@@ -106,12 +107,13 @@ def measure_parity(model: BaseSegmentor, runtime: Runtime, samples: Iterable[dic
         samples: Samples of the test pipeline: ``inputs``, uint8 [3, H, W], and ``data_samples``,
             with ``gt_sem_seg`` if the image has a mask.
     """
-    totals = _ParityTotals(model.out_channels)
+    totals = _ParityTotals(max(model.out_channels, 2))  # one logit counts as two
     for sample in samples:
         inputs = model_input(sample, model.data_preprocessor, image_in=False)
         image_in = runtime.metadata['input'] == 'image'
         exported = runtime(model_input(sample, model.data_preprocessor, image_in))
-        totals.add(model(inputs), exported, tuple(inputs.shape[2:]), model.align_corners, sample)
+        logits = label_logits(model, model(inputs))
+        totals.add(logits, exported, tuple(inputs.shape[2:]), model.align_corners, sample)
     return totals.parity()
 
 

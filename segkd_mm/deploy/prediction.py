@@ -14,10 +14,12 @@ from mmseg.utils import OptSampleList, SampleList
 from torch import Tensor, nn
 
 from segkd_mm.deploy.label_map import upsampled_label_map
+from segkd_mm.one_logit import has_label_logits, label_logits
 from segkd_mm.segmentors.base import ForeignSegmentor
 from segkd_mm.segmentors.torchvision_segmentor import TorchvisionSegmentor
 
-# Segmentors that predict the argmax of their `_forward`, upsampled to the size of the input, and
+# Segmentors that predict the argmax of their `_forward`, upsampled to the size of the input (one
+# logit counts as two), and
 # heads that predict likewise. A subclass that overrides one of the methods may differ.
 SEGMENTORS = EncoderDecoder, CascadeEncoderDecoder, ForeignSegmentor, TorchvisionSegmentor
 SEGMENTOR_METHODS = (
@@ -38,7 +40,7 @@ def without_logits(model: BaseSegmentor) -> Iterator[None]:
 
     See :mod:`segkd_mm.deploy.label_map`. mmseg's own ``predict``, with ``seg_logits``, is used if a
     prediction is not the argmax of logits upsampled once: sliding windows, images that were resized
-    or flipped, a threshold for a single class, and heads that override the prediction.
+    or flipped, and heads that override the prediction.
     """
     model.predict = partial(_predict, model)
     try:
@@ -54,19 +56,23 @@ def _predict(
     metas = [sample.metainfo for sample in data_samples or ()]
     if not (metas and upsamples_once(model) and all(_keeps_size(meta, size) for meta in metas)):
         return type(model).predict(model, inputs, data_samples)
-    labels = upsampled_label_map(model(inputs), size, model.align_corners)
+    logits = label_logits(model, model(inputs))
+    labels = upsampled_label_map(logits, size, model.align_corners)
     for sample, label_map in zip(data_samples, labels, strict=True):
         _set_label_map(sample, label_map)
     return data_samples
 
 
 def upsamples_once(model: BaseSegmentor) -> bool:
-    """Whether the model predicts the argmax of its logits upsampled once to the input size."""
+    """Whether the model predicts the argmax of its logits upsampled once to the input size.
+
+    Its logits are those of :func:`segkd_mm.one_logit.label_logits`.
+    """
     heads = getattr(model, 'decode_head', None)
     last = heads[-1] if isinstance(heads, nn.ModuleList) else heads
     return (
         (model.test_cfg or {}).get('mode', 'whole') == 'whole'
-        and model.out_channels > 1
+        and has_label_logits(model)
         and _behaves_like(model, SEGMENTORS, SEGMENTOR_METHODS)
         and (last is None or _behaves_like(last, HEADS, HEAD_METHODS))
     )

@@ -74,34 +74,39 @@ class SegDistiller(BaseModel):
 
     def _build_terms(self, terms: dict[str, dict]) -> nn.ModuleDict:
         training = self.student.training
-        image, student = self._trial()
+        image, logits, student = self._trial()
         self.student.train(training)
         teacher = self.teacher(image)
         return nn.ModuleDict(
             {
-                name: Term(name, **term, trial=(student[term['student']], teacher))
+                name: Term(
+                    name,
+                    **term,
+                    trial=(student[term['student']], teacher),
+                    is_logits=student[term['student']] is logits,
+                )
                 for name, term in terms.items()
             }
         )
 
-    def _trial(self) -> tuple[Tensor, dict[str, Tensor]]:
-        """An image that the student takes, and its tapped outputs there."""
+    def _trial(self) -> tuple[Tensor, Any, dict[str, Tensor]]:
+        """An image that the student takes, and its output and tapped outputs there."""
         size = getattr(self.data_preprocessor, 'size', None)
         small = torch.zeros(1, 3, 64, 64)
         try:
-            return small, self._tapped(small)
+            return small, *self._tapped(small)
         except (AssertionError, RuntimeError, ValueError) as error:
             # Some students take no image as small as this, or only those of one size.
             if size is None or isinstance(error, TapError):
                 raise
         crop = torch.zeros(1, 3, *size)
-        return crop, self._tapped(crop)
+        return crop, *self._tapped(crop)
 
     @torch.no_grad()
-    def _tapped(self, image: Tensor) -> dict[str, Tensor]:
+    def _tapped(self, image: Tensor) -> tuple[Any, dict[str, Tensor]]:
         with self._taps:
-            self.student.eval()(image, mode='tensor')
-        return self._taps.pop()
+            output = self.student.eval()(image, mode='tensor')
+        return output, self._taps.pop()
 
     def loss(self, inputs: Tensor, data_samples: SampleList) -> dict[str, Tensor]:
         """The student's own losses, and ``terms.<name>.loss`` of every term.

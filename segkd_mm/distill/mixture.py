@@ -8,12 +8,14 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from segkd_mm.distill.adapters import average_to
+from segkd_mm.one_logit import two_class_logits
 
 
 class Mixture:
     """The weighted mean of the probabilities of teacher taps, as logits.
 
-    A single tap is returned unchanged. Several must be logits [N, C, H, W] of the same classes; the
+    A single tap is returned unchanged. Several must be logits [N, C, H, W] of the same classes, of
+    which one channel is one class against the background and counts as two; the
     target is ``log Σ_i w_i softmax_C(t_i)`` at the smallest of their sizes, with weights that sum
     to 1 over the taps that have an output.
 
@@ -50,6 +52,7 @@ class Mixture:
         present = {tap: outputs[tap] for tap in self.weights if tap in outputs}
         if len(self.weights) == 1:
             return next(iter(present.values()))
+        present = {tap: two_class_logits(x) for tap, x in present.items()}
         channels = {tap: x.shape[1] for tap, x in present.items()}
         if len(set(channels.values())) > 1:
             raise ValueError(

@@ -11,6 +11,7 @@ from segkd_mm.build_hints import BuildError, build_hints, check_keywords, keywor
 from segkd_mm.distill.adapters import build_adapter, to_common_size
 from segkd_mm.distill.class_map import ClassMap
 from segkd_mm.distill.mixture import Mixture
+from segkd_mm.one_logit import two_class_logits
 
 
 class Term(nn.Module):
@@ -30,11 +31,13 @@ class Term(nn.Module):
             order, interpolated linearly, with the first and last factors beyond: a warm-up is
             ``[(0, 0), (0.1, 1)]``, a stop ``[(0.5, 1), (0.5, 0)]``. Set by
             :class:`segkd_mm.hooks.TermScheduleHook`.
+        is_logits: Whether the student's tap is its logits. One channel, of either side, is then
+            one class against the background: :func:`segkd_mm.one_logit.two_class_logits`.
 
     Raises:
         BuildError: A loss, an adapter or ``classes`` has an unknown type or keyword.
-        ValueError: A tap is no feature map, the adapted student's channels are not the teacher's,
-            or the schedule is no such list.
+        ValueError: A tap is no feature map, the adapted student's channels are not the teacher's
+            or too few for the loss to have an effect, or the schedule is no such list.
     """
 
     def __init__(
@@ -47,10 +50,12 @@ class Term(nn.Module):
         adapter: str | dict | None = None,
         classes: dict | None = None,
         schedule: Sequence[tuple[float, float]] | None = None,
+        is_logits: bool = False,
     ) -> None:
         super().__init__()
         self.name = name
         self.student = student
+        self.is_logits = is_logits
         self.mixture = Mixture(name, {teacher: 1.0} if isinstance(teacher, str) else teacher)
         self.classes = _class_map(name, classes) if classes else None
         self.schedule = _checked_schedule(name, schedule)
@@ -65,6 +70,7 @@ class Term(nn.Module):
     def _build(
         self, student: Tensor, teacher: Tensor, adapter: str | dict | None, loss: dict
     ) -> None:
+        student, teacher = self._as_logits(student), self._as_logits(teacher)
         if self.classes:
             self._check_classes(student, teacher)
             student, teacher, _ = self.classes(student, teacher, None)
@@ -80,6 +86,17 @@ class Term(nn.Module):
                 f'Term {self.name!r}: student tap {self.student!r} gives {adapted} channels, '
                 f"teacher {self.mixture} {channels}. For features write adapter='auto'; for "
                 'logits of other classes say how they map: classes=dict(student=..., teacher=...).'
+            )
+        self._check_has_effect(adapted)
+
+    def _check_has_effect(self, channels: int) -> None:
+        if channels < self.loss.min_classes:
+            raise ValueError(
+                f'Term {self.name!r}: {type(self.loss).__name__} needs logits of at least '
+                f'{self.loss.min_classes} classes to have an effect, student tap {self.student!r} '
+                f'gives {channels} channel{"s" * (channels > 1)}. A logit of one class against the '
+                "background counts as two where it is the student's output, such as "
+                "'decode_head.conv_seg'; else take another loss, for features one of features."
             )
 
     def _check_classes(self, student: Tensor, teacher: Tensor) -> None:
@@ -131,10 +148,21 @@ class Term(nn.Module):
         """
         if not self.is_on or not self.mixture.is_available(teacher):
             return self._zero(student)
-        target = self.mixture.target(teacher)
+        student, target = self._as_logits(student), self.target(teacher)
         if self.classes:
             student, target, labels = self.classes(student, target, labels)
         return self.factor * self.loss(*to_common_size(self.adapter(student), target), labels)
+
+    def target(self, teacher: dict[str, Tensor]) -> Tensor:
+        """What the student is compared with, before ``classes``: [N, C', h, w].
+
+        Args:
+            teacher: Outputs of the teacher's taps by name, at least one of the term's.
+        """
+        return self._as_logits(self.mixture.target(teacher))
+
+    def _as_logits(self, x: Tensor) -> Tensor:
+        return two_class_logits(x) if self.is_logits else x
 
     def _zero(self, student: Tensor) -> Tensor:
         """0, with the term's parameters in the graph, which DDP needs."""
@@ -147,7 +175,7 @@ def check_options(name: str, options: Iterable[str]) -> None:
     Raises:
         BuildError: A keyword does not exist, or one that a term needs is missing.
     """
-    known = [key for key in keywords_of(Term) if key not in ('name', 'trial')]
+    known = [key for key in keywords_of(Term) if key not in ('name', 'trial', 'is_logits')]
     check_keywords(f'Term {name!r}', options, known)
     if missing := [key for key in ('student', 'teacher', 'loss') if key not in options]:
         raise BuildError(

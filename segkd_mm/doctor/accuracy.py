@@ -14,6 +14,7 @@ from segkd_mm.doctor.experiment import Experiment
 from segkd_mm.doctor.finding import Finding, Report
 from segkd_mm.evaluation import confusion_of_logits, mean_iou
 from segkd_mm.labels import UNLABELLED, VOID
+from segkd_mm.one_logit import label_logits, two_class_logits
 from segkd_mm.whole_image.samples import whole_image_of
 
 STUDENT, CONSTANT = 'student', 'the commonest class everywhere'
@@ -74,7 +75,7 @@ def _batch_confusions(experiment: Experiment, data: dict) -> Iterator[tuple[str,
     bottom, right = (a - b for a, b in zip(inputs.shape[2:], labels.shape[1:], strict=True))
     labels = F.pad(labels, (0, right, 0, bottom), value=VOID).to(inputs.device)
     labels = labels.masked_fill(labels == UNLABELLED, VOID)
-    logits = experiment.student(inputs, mode='tensor')
+    logits = label_logits(experiment.student, experiment.student(inputs, mode='tensor'))
     yield STUDENT, _confusion(logits, labels)
     samples = data['data_samples']
     if experiment.is_distilled and _has_required_records(experiment.model.teacher, samples):
@@ -100,7 +101,7 @@ def _targets(
     seen = set()
     for term in model.terms.values():
         source = str(term.mixture)
-        target = term.mixture.target(outputs)
+        target = term.target(outputs)
         if source not in seen and _is_logits(term, target, student):
             seen.add(source)
             _, target, truth = (
@@ -119,7 +120,8 @@ def _is_logits(term: Term, target: Tensor, student: Tensor) -> bool:
 def _own_logits(teacher: nn.Module, inputs: Tensor) -> Tensor | None:
     """Logits of a single teacher of which terms use only features; None if it has none."""
     output = teacher.output(inputs) if hasattr(teacher, 'output') else None
-    return output if isinstance(output, Tensor) and output.ndim == 4 else None
+    is_map = isinstance(output, Tensor) and output.ndim == 4
+    return two_class_logits(output) if is_map else None
 
 
 def _confusion(logits: Tensor, labels: Tensor) -> np.ndarray:

@@ -46,7 +46,8 @@ class ClassIoUMetric(IoUMetric):
         Raises:
             ValueError: The mask or the label map holds a class that the data set does not have.
         """
-        return confusion_matrix(pred_label, label, num_classes)
+        # mmseg's label map of one logit is of float32.
+        return confusion_matrix(pred_label.long(), label, num_classes)
 
     def compute_metrics(self, results: list[Tensor]) -> dict[str, float]:
         """mIoU, aAcc, mAcc and the other scores in percent, of the pixels of all images."""

@@ -80,8 +80,8 @@ class ClassWeightHook(Hook):
     ``PseudoLabelLoss`` of the terms. The log shows the share and the weight of each class.
 
     Raises:
-        ValueError: The model has no CrossEntropyLoss, or one with ``avg_non_ignore``, which mmseg
-            does not support together with class weights.
+        ValueError: The model has no CrossEntropyLoss, or one with ``avg_non_ignore`` or
+            ``use_sigmoid``, which mmseg does not support together with class weights.
     """
 
     def before_train(self, runner: Runner) -> None:
@@ -122,10 +122,13 @@ def _cross_entropies(model: nn.Module) -> list[CrossEntropyLoss]:
             f'ClassWeightHook found no CrossEntropyLoss in {type(model).__name__}; remove the hook.'
         )
     for name, loss in losses.items():
-        if loss.avg_non_ignore:
-            raise ValueError(
-                f'ClassWeightHook: {name} has avg_non_ignore=True, with which mmseg '
-                "cannot weigh classes. Write type='LabelledCrossEntropyLoss' in place of "
-                "'CrossEntropyLoss' and avg_non_ignore: it averages over the labelled pixels."
-            )
+        # mmseg takes the weights of a sigmoid as factors of the image's columns.
+        for option in ('avg_non_ignore', 'use_sigmoid'):
+            if getattr(loss, option):
+                raise ValueError(
+                    f'ClassWeightHook: {name} has {option}=True, with which mmseg '
+                    "cannot weigh classes. Write type='LabelledCrossEntropyLoss' in place of "
+                    f"'CrossEntropyLoss' and {option}: it averages over the labelled pixels, and "
+                    'takes one logit as two.'
+                )
     return list(losses.values())

@@ -42,8 +42,8 @@ class PredictionPicturesHook(Hook):
         meta = runner.test_loop.dataloader.dataset.metainfo
         for sample in outputs:
             both = sample.gt_sem_seg.data, sample.pred_sem_seg.data
-            # [1, H, W]; what mmseg's SegTTAModel predicts is [H, W].
-            masks = [labels.reshape(labels.shape[-2:]).cpu().numpy() for labels in both]
+            # [1, H, W] of whole numbers; mmseg's SegTTAModel gives [H, W], one logit float32.
+            masks = [ids.reshape(ids.shape[-2:]).long().cpu().numpy() for ids in both]
             image_grid(
                 self.folder / f'{self.names[sample.img_path]}.png',
                 columns=['image', 'truth', 'prediction'],

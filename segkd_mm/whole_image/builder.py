@@ -22,6 +22,7 @@ from segkd_mm.distill.teacher import Teacher
 from segkd_mm.evaluation.confusion import confusion_of_logits
 from segkd_mm.files import written_aside
 from segkd_mm.labels import UNLABELLED, VOID
+from segkd_mm.one_logit import two_class_logits
 from segkd_mm.whole_image.cached_teacher import made_from
 from segkd_mm.whole_image.images import WholeImages
 from segkd_mm.whole_image.packing import choose_top, pack
@@ -173,6 +174,7 @@ class TeacherCacheBuilder:
     @torch.no_grad()
     def confusion(self, logits: Tensor, labels: Tensor) -> np.ndarray:
         """Pixel counts [C, C] of labels [H, W] (rows) and predictions; 0 of unknown classes."""
+        logits = two_class_logits(logits)
         if self._classes is None and logits.shape[1] != len(self._dataset.metainfo['classes']):
             return np.zeros((1, 1), int)
         classes = ClassMap(**self._classes).to(logits.device) if self._classes else None

@@ -6,6 +6,8 @@ from math import log
 import torch
 from torch import Tensor
 
+from segkd_mm.one_logit import two_class_logits
+
 TOP, IDS = '/top', '/ids'  # endings of the keys of packed tensors
 LARGEST = 6e4  # that float16 holds
 
@@ -70,6 +72,7 @@ def _error(maps: Sequence[Tensor], top: int | None) -> float:
     errors = []
     for logits in maps:
         stored = unpack(pack(logits, top), len(logits))
-        p, q = (x.cpu().double().log_softmax(0) for x in (logits, stored))
-        errors.append((p.exp() * (p - q)).sum(0).flatten())
+        pair = (two_class_logits(x.cpu().double()[None]) for x in (logits, stored))
+        p, q = (x.log_softmax(1) for x in pair)
+        errors.append((p.exp() * (p - q)).sum(1).flatten())
     return torch.cat(errors).mean().item()

@@ -8,6 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from segkd_mm.one_logit import two_class_logits
+
 
 @dataclass(frozen=True)
 class View:
@@ -48,7 +50,7 @@ class View:
 
         A single map stays as it is, whether of logits or of features. Of several the result is the
         log of the mean probabilities plus the mean of the logsumexps, which keeps it on the scale
-        of logits.
+        of logits; one logit gives the two of one class against the background.
 
         Args:
             maps: [N, C, h, w] each, which cover the image, in the order of :meth:`inputs`.
@@ -80,6 +82,6 @@ def _resize(x: Tensor, size: tuple[int, int]) -> Tensor:
 def _mean(maps: list[Tensor]) -> Tensor:
     if len(maps) == 1:
         return maps[0]
-    stacked = torch.stack(maps)
+    stacked = torch.stack([two_class_logits(x) for x in maps])
     scale = stacked.logsumexp(2, keepdim=True)
     return (stacked - scale).logsumexp(0) - log(len(maps)) + scale.mean(0)

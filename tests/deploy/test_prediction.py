@@ -1,6 +1,7 @@
 import json
 import sys
 from contextlib import nullcontext
+from math import log
 
 import pytest
 import torch
@@ -17,6 +18,7 @@ from segkd_mm.deploy import without_logits
 CONFIG = 'student/mnv3s_slim_shapes.py'
 NORM = dict(type='BN')
 FCN = dict(type='FCNHead', in_channels=64, channels=8, num_convs=1, num_classes=5, norm_cfg=NORM)
+ONE_LOGIT = {**FCN, 'num_classes': 2, 'out_channels': 1, 'threshold': 0.3}
 OCR = dict(type='OCRHead', in_channels=64, channels=8, ocr_channels=4, num_classes=5, norm_cfg=NORM)
 
 
@@ -60,7 +62,8 @@ def assert_same(model, **case):
         assert 'seg_logits' in wanted
         assert 'seg_logits' not in found
         assert len(wanted.pred_sem_seg.data.unique()) > 1
-        assert found.pred_sem_seg.data.equal(wanted.pred_sem_seg.data)
+        # mmseg's label map of one logit is of float32.
+        assert found.pred_sem_seg.data.equal(wanted.pred_sem_seg.data.long())
 
 
 def assert_as_ever(model, **case):
@@ -99,6 +102,17 @@ def test_heads_in_a_cascade():
     assert_same(encoder_decoder(type='CascadeEncoderDecoder', num_stages=2, decode_head=heads))
 
 
+def test_one_logit_is_compared_with_its_threshold():
+    model = encoder_decoder(decode_head=ONE_LOGIT)
+    nn.init.constant_(model.decode_head.conv_seg.bias, log(3 / 7) - predict_mean(model))
+    assert_same(model, number=2)
+
+
+def predict_mean(model):
+    """The mean logit, around which a threshold divides the pixels."""
+    return model(torch.randn(2, 3, 90, 150)).mean().item()
+
+
 class Trunk(nn.Conv2d):
     """Features that differ from place to place, unlike those of deep random nets."""
 
@@ -133,7 +147,7 @@ class OwnWay(FCNHead):
     'changes',
     [
         dict(test_cfg=ConfigDict(mode='slide', crop_size=(64, 64), stride=(32, 32))),
-        dict(decode_head={**FCN, 'num_classes': 2, 'out_channels': 1, 'threshold': 0.3}),
+        dict(decode_head={**ONE_LOGIT, 'threshold': 1.0}),
         dict(decode_head={**FCN, 'type': OwnWay}),
     ],
 )

@@ -41,6 +41,12 @@ def test_confusion_by_hand():
     assert metric.confusion.tolist() == [[2, 1, 0], [0, 1, 2], [0, 0, 0]]
 
 
+def test_the_label_map_of_one_logit_is_of_floats():
+    prediction, truth = torch.tensor([[0.0, 1.0, 1.0]]), masks([0, 1, 0])
+    metric, _ = evaluated(ClassIoUMetric(), [(prediction, truth)])
+    assert metric.confusion.tolist() == [[1, 1, 0], [0, 1, 0], [0, 0, 0]]
+
+
 def test_other_scores_come_beside_miou():
     images = [(masks([0, 0, 1, 1]), masks([0, 0, 0, 1]))]
     _, scores = evaluated(ClassIoUMetric('mFscore'), images)

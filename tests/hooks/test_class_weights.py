@@ -11,6 +11,7 @@ from mmengine.runner import Runner
 from mmseg.datasets import BaseSegDataset
 from mmseg.models.losses import CrossEntropyLoss
 from mmseg.registry import MODELS
+from torch import nn
 
 from segkd_mm.datasets import (
     DataLayoutError,  # noqa: F401  registers the data sets
@@ -144,6 +145,12 @@ def test_a_loss_that_mmseg_cannot_weigh_is_an_error(tiny):
     config.custom_hooks.append({'type': 'ClassWeightHook'})
     with pytest.raises(ValueError, match=r'decode_head.loss_decode has avg_non_ignore=True'):
         Runner.from_cfg(config).train()
+
+
+def test_weights_of_a_sigmoid_are_an_error_that_names_the_loss_that_takes_them(masks):
+    model = nn.ModuleList([CrossEntropyLoss(use_sigmoid=True)])
+    with pytest.raises(ValueError, match=r'use_sigmoid=True.*LabelledCrossEntropyLoss'):
+        set_class_weights(model, dataset(masks))
 
 
 def test_a_model_without_cross_entropy_is_an_error(tiny):

@@ -3,6 +3,7 @@
 import os
 import shutil
 from copy import deepcopy
+from math import exp, log
 
 import cv2
 import numpy as np
@@ -239,6 +240,16 @@ def test_the_error_is_the_divergence_of_what_is_stored():
     rest = (1 - p[0]) / 7
     assert top == 1
     assert error == pytest.approx((p[1:] * (p[1:] / rest).log()).sum().item(), rel=1e-2)
+
+
+def test_the_error_of_one_logit_is_that_of_its_sigmoid():
+    # Rounded in float16 to a multiple of 1/128 between 8 and 16: p = sigmoid(10 + 1/256).
+    logits = torch.tensor([10 + 1 / 256]).view(1, 1, 1)
+    p, q = (1 / (1 + exp(-x)) for x in (10 + 1 / 256, 10.0))
+    top, error = choose_top([logits], 1.0)
+    assert top is None
+    assert error == pytest.approx(p * log(p / q) + (1 - p) * log((1 - p) / (1 - q)), rel=1e-3)
+    assert unpack(pack(logits, None), 1).item() == 10
 
 
 def test_logits_beyond_half_precision_stay_finite():

@@ -73,6 +73,14 @@ def test_a_mirrored_image_is_turned_back():
     assert torch.allclose(logits, predict(image))
 
 
+def test_the_probabilities_of_one_logit_are_averaged():
+    # Probabilities 0.75 and 0.25 of class 1 have the mean 0.5: equal logits of both classes.
+    maps = [torch.full((1, 1, 2, 2), sign * log(3)) for sign in (1, -1)]
+    merged = View(flip=True).merge(maps, (2, 2), 1)
+    assert merged.shape == (1, 2, 2, 2)
+    torch.testing.assert_close(merged.softmax(1), torch.full((1, 2, 2, 2), 0.5))
+
+
 def test_probabilities_are_averaged_on_the_scale_of_the_logits():
     answers = iter([[2.0, 0.0], [1.0, 4.0]])
 

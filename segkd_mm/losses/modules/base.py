@@ -23,6 +23,12 @@ class KDLoss(nn.Module):
     same_channels = True
     """Whether student and teacher must have as many channels."""
 
+    min_classes = 0
+    """Fewest classes with which a loss over classes can have an effect; 0 for a loss of features.
+
+    A softmax over one channel is 1, so that such a loss would be 0 whatever the logits are.
+    """
+
     def __init__(self, loss_weight: float = 1.0, ignore_index: int = VOID) -> None:
         super().__init__()
         if not (_is_finite(loss_weight) and loss_weight >= 0):

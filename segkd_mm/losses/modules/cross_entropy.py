@@ -6,6 +6,8 @@ from mmseg.models.losses import CrossEntropyLoss, cross_entropy
 from mmseg.registry import MODELS
 from torch import Tensor
 
+from segkd_mm.one_logit import two_class_logits
+
 
 @MODELS.register_module()
 class LabelledCrossEntropyLoss(CrossEntropyLoss):
@@ -16,7 +18,8 @@ class LabelledCrossEntropyLoss(CrossEntropyLoss):
     weights matter, as in ``torch.nn.functional.cross_entropy``.
 
     It has the values of mmseg's ``CrossEntropyLoss``, which needs ``avg_non_ignore=True`` for that
-    without class weights, and fails with it beside class weights (IndexError in 1.4.2).
+    without class weights, and fails with it beside class weights (IndexError in 1.4.2). One logit
+    z (``out_channels=1``) is the two logits (0, z): the binary cross-entropy of sigmoid(z).
 
     Args:
         class_weight: One factor for each class, or a file of them; None for 1.
@@ -41,7 +44,7 @@ class LabelledCrossEntropyLoss(CrossEntropyLoss):
 
     def forward(self, cls_score: Tensor, label: Tensor, *args, **kwargs) -> Tensor:
         """The weighted loss, in float32; arguments are those of mmseg's ``CrossEntropyLoss``."""
-        return super().forward(cls_score.float(), label, *args, **kwargs)
+        return super().forward(two_class_logits(cls_score.float()), label, *args, **kwargs)
 
 
 def _cross_entropy(*args, **kwargs) -> Tensor:

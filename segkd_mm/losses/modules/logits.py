@@ -11,6 +11,8 @@ from segkd_mm.losses.modules.base import KDLoss, LabelledKDLoss, set_positive
 class PixelKLLoss(KDLoss):
     """Module of :func:`segkd_mm.losses.functional.pixel_kl` on logits."""
 
+    min_classes = 2
+
     def __init__(self, temperature: float = 1.0, **kwargs) -> None:
         super().__init__(**kwargs)
         set_positive(self, temperature=temperature)
@@ -22,6 +24,8 @@ class PixelKLLoss(KDLoss):
 @MODELS.register_module()
 class StandardisedKLLoss(KDLoss):
     """Module of :func:`segkd_mm.losses.functional.standardised_kl` (logit standardisation)."""
+
+    min_classes = 3  # two standardised logits are 1 and -1, whatever they were
 
     def __init__(self, temperature: float = 2.0, **kwargs) -> None:
         super().__init__(**kwargs)
@@ -47,6 +51,8 @@ class ChannelWiseLoss(KDLoss):
 class DKDLoss(LabelledKDLoss):
     """Module of :func:`segkd_mm.losses.functional.dkd`, for dense labels."""
 
+    min_classes = 2
+
     def __init__(
         self, temperature: float = 4.0, alpha: float = 1.0, beta: float = 8.0, **kwargs
     ) -> None:
@@ -63,6 +69,8 @@ class DKDLoss(LabelledKDLoss):
 class DISTLoss(KDLoss):
     """Module of :func:`segkd_mm.losses.functional.dist`."""
 
+    min_classes = 2
+
     def __init__(
         self, temperature: float = 1.0, beta: float = 1.0, gamma: float = 1.0, **kwargs
     ) -> None:
@@ -78,6 +86,8 @@ class DISTLoss(KDLoss):
 @MODELS.register_module()
 class SoftJaccardLoss(KDLoss):
     """Module of :func:`segkd_mm.losses.functional.soft_jaccard` (JDT)."""
+
+    min_classes = 2
 
     def __init__(
         self,
@@ -101,6 +111,8 @@ class SoftJaccardLoss(KDLoss):
 class HardJaccardLoss(LabelledKDLoss):
     """Module of :func:`segkd_mm.losses.functional.hard_jaccard` (the supervised half of JDT)."""
 
+    min_classes = 2
+
     def __init__(self, smooth: float = 0.0, **kwargs) -> None:
         super().__init__(**kwargs)
         self.smooth = smooth
@@ -112,6 +124,8 @@ class HardJaccardLoss(LabelledKDLoss):
 @MODELS.register_module()
 class BoundarySplitLoss(LabelledKDLoss):
     """Module of :func:`segkd_mm.losses.functional.boundary_split` (BPKD)."""
+
+    min_classes = 2
 
     def __init__(
         self,

@@ -26,6 +26,8 @@ class PseudoLabelLoss(KDLoss):
         ValueError: ``threshold`` is not in [0, 1), or a class's weight is below 0.
     """
 
+    min_classes = 2
+
     def __init__(
         self,
         threshold: float = 0.0,
