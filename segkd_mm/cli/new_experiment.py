@@ -21,13 +21,13 @@ from mmengine.registry import init_default_scope
 
 from segkd_mm.build_hints import build_hints
 from segkd_mm.cli import arguments
-from segkd_mm.config import config_dir, load_config
+from segkd_mm.config import load_config
 from segkd_mm.files import written_aside
-from segkd_mm.hints import did_you_mean
 from segkd_mm.results.tables import console_table, wide_console
 from segkd_mm.scaffold import (
     MaskClasses,
     Survey,
+    check_student,
     choose_recipe,
     choose_teacher,
     classes_of,
@@ -102,10 +102,7 @@ def main() -> None:
 
 def make_plan(args: argparse.Namespace, found: Survey, classes: MaskClasses) -> Plan:
     """All that the experiment consists of."""
-    students = sorted(path.stem for path in Path(config_dir(), '_base_', 'students').glob('*.py'))
-    if args.student not in students:
-        hint = did_you_mean(args.student, students)
-        raise ValueError(f'--student {args.student}{hint}: expected one of {", ".join(students)}.')
+    check_student(args.student)
     recipe = choose_recipe(found, [*classes.pixels.values()], get_device(), args.epochs)
     plan = Plan(args.out.stem, args.student, found, classes, recipe)
     if not args.teacher:

@@ -3,6 +3,7 @@
 from segkd_mm.scaffold.config_text import config_text
 from segkd_mm.scaffold.mask_classes import MaskClasses, classes_of
 from segkd_mm.scaffold.recipe import Recipe, choose_recipe
+from segkd_mm.scaffold.students import check_student, list_students
 from segkd_mm.scaffold.survey import Survey, survey
 from segkd_mm.scaffold.teachers import TeacherChoice, choose_teacher, match_names
 
@@ -11,10 +12,12 @@ __all__ = [
     'Recipe',
     'Survey',
     'TeacherChoice',
+    'check_student',
     'choose_recipe',
     'choose_teacher',
     'classes_of',
     'config_text',
+    'list_students',
     'match_names',
     'survey',
 ]

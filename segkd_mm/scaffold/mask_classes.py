@@ -46,8 +46,8 @@ def classes_of(entries: Sequence[str], found: Survey) -> MaskClasses:
         found: Survey of the folders.
 
     Raises:
-        ValueError: There is no name, or a value in the masks is no class; shows all values and the
-            option to give.
+        ValueError: There is no name, or a value in the masks is no class (shows all values and the
+            option to give); or no pixel has a class.
     """
     entries = entries or _names_beside(Path(found.masks))
     if not entries:
@@ -68,6 +68,8 @@ def classes_of(entries: Sequence[str], found: Survey) -> MaskClasses:
     for value, count in found.values.items():
         pixels[known[value]] += count
     void = pixels.pop(VOID_NAME)
+    if not any(pixels.values()):
+        raise ValueError(f'The masks in {found.masks} hold no pixel of {", ".join(names)}.')
     return MaskClasses(names, values, pixels, void)
 
 

@@ -65,6 +65,7 @@ def test_the_names_that_convert_wrote_are_taken(tmp_path):
         (['sky=0,0,0', 'car=1,1,1'], {(0, 0, 0): 1, (2, 2, 2): 1}, r'values 2,2,2 \(50.0%\)'),
         (['sky=0', 'road'], {0: 1}, r"\['road'\] without a value"),
         (['sky=0', 'road=0'], {0: 1}, r'the same value twice'),
+        (['sky', 'road', 'car'], {255: 4}, r'hold no pixel of sky, road, car'),
         (['sky=x'], {0: 1}, r"the value 'x', expected an id such as 7 or a colour"),
     ],
 )
