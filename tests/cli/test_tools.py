@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 import sys
+from functools import partial
 from importlib import import_module
 from inspect import getsource
 from pathlib import Path
@@ -144,6 +145,8 @@ def test_quickstart_prints_its_table_and_draws_its_picture(run, tmp_path, monkey
         return config
 
     monkeypatch.setattr(quickstart, 'load_config', few)
+    short = partial(quickstart.measure_latency, warmup=1, repeats=3)
+    monkeypatch.setattr(quickstart, 'measure_latency', short)
     said = run('tools/quickstart.py', '--work-dir', tmp_path / 'quick', '--epochs', 1)
     for name in ('teacher', 'student', 'distilled student'):
         assert name in said
