@@ -81,6 +81,8 @@ def parse_args() -> argparse.Namespace:
     args = parser.parse_args()
     if args.out.suffix != '.py' or args.out.exists():
         parser.error(f'--out {args.out}: expected a new file that ends in .py')
+    if len(args.teacher) > 2:
+        parser.error(f'--teacher takes WHAT and a checkpoint, not {" ".join(args.teacher)}')
     if args.unlabelled and not args.teacher:
         parser.error('--unlabelled needs a --teacher: without one, only labels can teach')
     return args

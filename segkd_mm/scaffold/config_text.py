@@ -8,6 +8,7 @@ from typing import Any
 from segkd_mm.config_source import WIDTH, to_source
 from segkd_mm.scaffold.mask_classes import MaskClasses
 from segkd_mm.scaffold.recipe import Recipe
+from segkd_mm.scaffold.students import has_own_normalisation
 from segkd_mm.scaffold.survey import SHARES, Survey
 from segkd_mm.scaffold.teachers import TeacherChoice, list_name
 
@@ -107,6 +108,8 @@ def _loaders(plan: Plan) -> Iterator[str]:
 
 def _student(plan: Plan) -> Iterator[str]:
     yield "_base_.preprocessor.size = crop['crop_size']"
+    if has_own_normalisation(plan.student):
+        yield '_base_.preprocessor.update(_base_.normalisation)'
     yield '_base_.student.data_preprocessor = _base_.preprocessor'
     yield "_base_.student.backbone.weights = 'hub'  # ImageNet's; a file, or None for none"
     yield "_base_.student.decode_head.num_classes = len(data['classes'])"

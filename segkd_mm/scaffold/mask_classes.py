@@ -3,7 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from segkd_mm.datasets.folder_values import VOID_NAME, check_classes
@@ -30,10 +30,16 @@ class MaskClasses:
     values: dict[Value, str]
     pixels: dict[str, int]
     void: int
-    options: dict = field(init=False)
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, 'options', _options(self.names, self.values))
+    @property
+    def options(self) -> dict:
+        """Options ``colors`` and ``label_map`` of ``FolderDataset`` for these values."""
+        if not any(isinstance(value, tuple) for value in self.values):
+            return {'label_map': self.values} if self.values else {}
+        keys = _unique_keys(self.values)
+        named = {key: self.values[colour] for key, colour in keys.items()}
+        merged = {key: name for key, name in named.items() if key != name}
+        return {'colors': keys, **({'label_map': merged} if merged else {})}
 
 
 def classes_of(entries: Sequence[str], found: Survey) -> MaskClasses:
@@ -128,15 +134,6 @@ def _shown(values: Sequence[Value], pixels: Counter[Value]) -> str:
 
 def _text(value: Value) -> str:
     return ','.join(map(str, value)) if isinstance(value, tuple) else str(value)
-
-
-def _options(names: Sequence[str], values: dict[Value, str]) -> dict:
-    """Options ``colors`` and ``label_map`` of ``FolderDataset`` for these values."""
-    if not any(isinstance(value, tuple) for value in values):
-        return {'label_map': dict(values)} if values else {}
-    keys = _unique_keys(values)
-    merged = {key: values[colour] for key, colour in keys.items() if key != values[colour]}
-    return {'colors': keys, **({'label_map': merged} if merged else {})}
 
 
 def _unique_keys(values: dict[Colour, str]) -> dict[str, Colour]:

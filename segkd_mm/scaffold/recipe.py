@@ -55,10 +55,10 @@ def choose_recipe(
     Args:
         found: Survey of the data.
         pixels: Of each class.
-        device: ``cpu`` or ``cuda``: what fits there.
+        device: That of the training; any but ``cpu`` counts as a GPU.
         epochs: Length of the training; by default what gives :data:`ITERATIONS`.
     """
-    kind = device.split(':')[0]
+    kind = 'cpu' if device == 'cpu' else 'cuda'
     is_large = found.short_side > TOLERANCE * MAX_SIDE[kind]
     side = MAX_SIDE[kind] if is_large else found.short_side
     crop = max(MULTIPLE, int(CROP_SHARE * side) // MULTIPLE * MULTIPLE)

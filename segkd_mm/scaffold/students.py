@@ -23,6 +23,13 @@ def check_student(name: str) -> None:
         )
 
 
+def has_own_normalisation(name: str) -> bool:
+    """Whether a base says how its pretrained trunk wants images, where that is not as usual."""
+    return 'normalisation' in Config.fromfile(
+        Path(config_dir(), '_base_', 'students', f'{name}.py')
+    )
+
+
 def list_students() -> list[str]:
     """Names of the bases in ``configs/_base_/students`` that fit any classes as they are."""
     files = sorted(Path(config_dir(), '_base_', 'students').glob('*.py'))

@@ -91,7 +91,7 @@ def _of_transformers(source: str, checkpoint: str | None) -> TeacherChoice:
 def _of_config(source: str, checkpoint: str | None) -> TeacherChoice:
     config = load_config(source)
     checkpoint = checkpoint or f'work_dirs/{Path(source).stem}/best.pth'
-    if not Path(checkpoint).is_file():
+    if '://' not in checkpoint and not Path(checkpoint).exists():
         raise FileNotFoundError(
             f'--teacher: {checkpoint} does not exist. Give the weights of {source} as the second '
             'word: --teacher CONFIG CHECKPOINT.'

@@ -184,3 +184,11 @@ def test_the_maps_to_camvid_build_from_their_files(name, groups, tmp_path):
         assert sorted(t for _, theirs in classes.groups for t in theirs) == list(range(19))
     else:  # pedestrian and bicyclist are person, bicycle and minibike
         assert classes.groups[9] == ((9, 10), (12, 116, 127))
+
+
+def test_a_star_drops_all_that_no_student_class_uses():
+    star, listed = lettered('ab', 'abcd', drop='*'), lettered('ab', 'abcd', drop=['c', 'd'])
+    assert star.groups == listed.groups == [((0,), (0,)), ((1,), (1,))]
+    x, y = torch.randn(1, 2, 1, 20), torch.randn(1, 4, 1, 20) * 3
+    labels = torch.zeros(1, 1, 20, dtype=torch.int64)
+    assert torch.equal(star(x, y, labels)[2], listed(x, y, labels)[2])
