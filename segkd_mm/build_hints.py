@@ -1,4 +1,4 @@
-"""Error messages for unknown types and keywords in configs, with near names."""
+"""Error messages for configs of models: unknown types and keywords, and channels that do not fit."""
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -9,24 +9,27 @@ from types import FrameType
 
 from mmengine.registry import Registry
 
+from segkd_mm.head_hints import explained_channels
 from segkd_mm.hints import did_you_mean
 
 
 class BuildError(TypeError):
-    """A config names a type or a keyword that does not exist, or lacks one that is needed."""
+    """A config names a type or keyword that does not exist, lacks one, or channels do not fit."""
 
 
 @contextmanager
 def build_hints(where: str = '') -> Iterator[None]:
-    """Context and decorator in which a build with an unknown type or keyword gives a BuildError.
+    """Context and decorator in which a fault of a model's config gives a BuildError.
 
-    It applies to all builds by mmengine's registries inside. Other errors pass unchanged.
+    It applies to all builds by mmengine's registries inside, and to all forwards of models. Other
+    errors pass unchanged.
 
     Args:
         where: Place in the config, for the message.
 
     Raises:
-        BuildError: Names the place, the unknown name, near names, and the keywords that exist.
+        BuildError: Names the place, the unknown name, near names, and the keywords that exist; or
+            the head whose ``in_channels`` do not fit, and the channels that it gets.
     """
     try:
         yield
@@ -34,6 +37,10 @@ def build_hints(where: str = '') -> Iterator[None]:
         raise
     except (KeyError, TypeError) as error:
         _explain(error, where)
+        raise
+    except (AssertionError, IndexError, RuntimeError) as error:
+        if fault := explained_channels(error):
+            raise BuildError(f'{where}: {fault}' if where else fault) from error
         raise
 
 

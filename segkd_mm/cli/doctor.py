@@ -88,13 +88,22 @@ def run(title: str, check: Callable[[], Report], failures: dict[str, str]) -> Re
     """Run a check; an exception becomes an error in its report, once for all checks."""
     try:
         with build_hints():
-            return check()
+            report = check()
+        # Whatever loads one of these files next fails by the same error.
+        failures.update({f'SampleError: {_message(file)}': title for file in report.files})
+        return report
     except Exception as error:  # whatever would end the run is what the user came to hear of
         text = f'{type(error).__name__}: {error}'
     if text in failures:
         return Report(title, findings=[Finding('note', f'Not checked: see {failures[text]}.')])
     failures[text] = title
     return Report(title, findings=[Finding('error', text)])
+
+
+def _message(file: dict[str, str]) -> str:
+    """The text of the error of a faulty file in a report."""
+    found, expected, advice = file['found'], file['expected'], file['what to do']
+    return f'{file["file"]}: found {found}, expected {expected}. {advice}'
 
 
 def print_report(report: Report, with_files: bool) -> None:

@@ -32,7 +32,13 @@ from segkd_mm.files import written_aside
 from segkd_mm.measure.environment import environment
 from segkd_mm.optim import amp_wrapper
 from segkd_mm.results.files import write_result
-from segkd_mm.results.work_dir import check_unused, earlier_files, set_aside
+from segkd_mm.results.work_dir import (
+    check_same_run,
+    check_unused,
+    earlier_files,
+    record_config,
+    set_aside,
+)
 from segkd_mm.schedule import set_epochs
 from segkd_mm.visualize.curves import draw_curves
 
@@ -48,6 +54,11 @@ def parse_args() -> argparse.Namespace:
         const='auto',
         metavar='CKPT',
         help='go on from CKPT, or without it from the latest checkpoint in the work directory',
+    )
+    parser.add_argument(
+        '--allow-changes',
+        action='store_true',
+        help='with --resume: go on although model, data or schedule are not those of that run',
     )
     arguments.add_epochs(parser)
     parser.add_argument(
@@ -91,11 +102,14 @@ def main() -> None:
     config = training_config(args)
     earlier = [] if config.resume else earlier_files(config.work_dir)
     check_unused(config.to_dict(), earlier)
+    if config.resume and not args.allow_changes:
+        check_same_run(config.to_dict(), config.load_from)
     runner = Runner.from_cfg(config)
     if is_main_process():
         if earlier:
             print(set_aside(earlier))
         write_model_config(config)
+        record_config(config.work_dir, config.to_dict())
     record = {'config': args.config, 'seed': runner.seed, 'environment': environment()}
     check_length(runner.train_dataloader)
     start = time()

@@ -8,8 +8,10 @@ from segkd_mm.datasets.few_labels import FewLabelsEpochSampler, FewLabelsInfinit
 from segkd_mm.datasets.folder import FolderDataset
 from segkd_mm.datasets.image_crop import LoadImageCrop
 from segkd_mm.datasets.layout import CheckedLayout, DataLayoutError
+from segkd_mm.datasets.mosaic import MosaicInRange
 from segkd_mm.datasets.msrc_v2 import MSRCv2Dataset
 from segkd_mm.datasets.replay import (
+    ReplayClassBalancedDataset,
     ReplayEpochSampler,
     ReplayIndex,
     ReplayInfiniteSampler,
@@ -34,7 +36,9 @@ __all__ = [
     'LoadCheckedAnnotations',
     'LoadImageCrop',
     'MSRCv2Dataset',
+    'MosaicInRange',
     'RandomResizeCropFlip',
+    'ReplayClassBalancedDataset',
     'ReplayEpochSampler',
     'ReplayIndex',
     'ReplayInfiniteSampler',

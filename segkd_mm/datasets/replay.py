@@ -5,13 +5,18 @@ transform of the pipeline seeds the random generators with it. The augmentation 
 on the number of workers nor on whether the run was stopped and resumed.
 """
 
+import logging
 import random
 from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
+import torch
 from mmcv.transforms import BaseTransform
-from mmengine.dataset import DefaultSampler, InfiniteSampler
-from mmseg.registry import DATA_SAMPLERS, TRANSFORMS
+from mmengine.dataset import ClassBalancedDataset, DefaultSampler, InfiniteSampler
+from mmengine.logging import print_log
+from mmseg.registry import DATA_SAMPLERS, DATASETS, TRANSFORMS
 
 
 class ReplayIndex(int):
@@ -39,12 +44,47 @@ class ReplayIndex(int):
         return ReplayIndex(int(self) % other, self.place)
 
 
-@DATA_SAMPLERS.register_module()
-class ReplayInfiniteSampler(InfiniteSampler):
-    """mmengine's ``InfiniteSampler``, for loops that count iterations; yields ReplayIndex."""
+class Replaying:
+    """Mixin of a sampler: it warns of a data set that draws other samples after a resume."""
 
     replays = True
     """Whether a resumed run gets the same samples; read by ``IterationSeedHook``."""
+
+    def __init__(self, dataset: Any, *args, **kwargs) -> None:
+        super().__init__(dataset, *args, **kwargs)
+        if not draws_again(dataset):
+            print_log(
+                f'A sample of {type(dataset).__name__}, drawn twice with one seed, is another each '
+                'time: a resumed training will differ from one that was never stopped. '
+                'SeedAugmentation must be the first transform of the pipeline, wrappers of the '
+                'data set must pass the index on, and transforms draw from random or numpy.random.',
+                'current',
+                logging.WARNING,
+            )
+
+
+def draws_again(dataset: Any) -> bool:
+    """Whether a sample of the training data is the same where it is drawn again with its place."""
+    with _kept_generators():
+        first, again = (dataset[ReplayIndex(0, (0, 0, 0))] for _ in range(2))
+    if not (isinstance(first, dict) and isinstance(first.get('inputs'), torch.Tensor)):
+        return True
+    return torch.equal(first['inputs'], again['inputs'])
+
+
+@contextmanager
+def _kept_generators() -> Iterator[None]:
+    """Inside the block random numbers may be drawn; behind it are those that came anyway."""
+    states = random.getstate(), np.random.get_state()
+    with torch.random.fork_rng(devices=[]):
+        yield
+    random.setstate(states[0])
+    np.random.set_state(states[1])
+
+
+@DATA_SAMPLERS.register_module()
+class ReplayInfiniteSampler(Replaying, InfiniteSampler):
+    """mmengine's ``InfiniteSampler``, for loops that count iterations; yields ReplayIndex."""
 
     def _indices_of_rank(self) -> Iterator[ReplayIndex]:
         for number, index in enumerate(super()._indices_of_rank()):
@@ -52,15 +92,21 @@ class ReplayInfiniteSampler(InfiniteSampler):
 
 
 @DATA_SAMPLERS.register_module()
-class ReplayEpochSampler(DefaultSampler):
+class ReplayEpochSampler(Replaying, DefaultSampler):
     """mmengine's ``DefaultSampler``, for loops that count epochs; yields ReplayIndex."""
-
-    replays = True
-    """Whether a resumed run gets the same samples; read by ``IterationSeedHook``."""
 
     def __iter__(self) -> Iterator[ReplayIndex]:
         for number, index in enumerate(super().__iter__(), self.epoch * self.num_samples):
             yield ReplayIndex(index, (self.seed, self.rank, number))
+
+
+@DATASETS.register_module(name='ClassBalancedDataset')
+class ReplayClassBalancedDataset(ClassBalancedDataset):
+    """mmengine's ``ClassBalancedDataset``, under its name in mmseg; it keeps the place."""
+
+    def _get_ori_dataset_idx(self, idx: int) -> int:
+        index = super()._get_ori_dataset_idx(idx)
+        return ReplayIndex(index, idx.place) if isinstance(idx, ReplayIndex) else index
 
 
 @TRANSFORMS.register_module()

@@ -1,18 +1,33 @@
-"""Work directories: what an earlier training left is set aside before a new one starts there."""
+"""Work directories: what an earlier training left is set aside, or compared to be resumed."""
 
+import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from segkd_mm.files import written_aside
 from segkd_mm.results.files import read_results
 
 TIME = 8 * '[0-9]' + '_' + 6 * '[0-9]'  # a folder of logs: 20260131_235959
 # What a training and the test of its checkpoints write; the pointer to resume from is the first.
 WRITTEN = (
-    'last_checkpoint', '*.pth', 'train.json', 'test_*.json', 'model.py', 'curves.png', TIME,
+    'last_checkpoint', '*.pth', 'train.json', 'test_*.json', 'model.py', 'config.json',
+    'curves.png', TIME,
 )  # fmt: skip
+# What a training's weights depend on, of the keys that mmengine's Runner reads.
+DECISIVE = (
+    'model', 'data_preprocessor', 'train_dataloader', 'train_cfg', 'optim_wrapper',
+    'param_scheduler', 'auto_scale_lr', 'custom_hooks', 'randomness', 'sync_bn', 'val_dataloader',
+    'val_evaluator',
+)  # fmt: skip
+# Keys inside these that change nothing but the time, or how often is validated.
+HARMLESS = (
+    'num_workers', 'persistent_workers', 'pin_memory', 'prefetch_factor', 'val_interval',
+    'val_begin',
+)  # fmt: skip
+SHOWN = 12  # differences in a message
 
 
 def earlier_files(work_dir: str | os.PathLike) -> list[Path]:
@@ -47,6 +62,63 @@ def set_aside(earlier: Sequence[Path]) -> str:
         f'{work_dir} held an earlier run{run}: its checkpoints, logs and results are now in '
         f'{folder}. To go on with a run, use --resume.'
     )
+
+
+def record_config(work_dir: str | os.PathLike, config: Mapping) -> None:
+    """Write WORK_DIR/config.json: the settings that :func:`check_same_run` compares."""
+    with written_aside(Path(work_dir, 'config.json')) as aside:
+        aside.write_text(json.dumps(_decisive(config), indent=2) + '\n', encoding='utf-8')
+
+
+def check_same_run(config: Mapping, checkpoint: str | os.PathLike | None) -> None:
+    """Check that a config is that of the training to resume, by the config.json beside it.
+
+    Args:
+        config: With ``work_dir``.
+        checkpoint: What to resume; None for the latest in the work directory, if there is one.
+
+    Raises:
+        ValueError: The model, the data or the schedule differ; lists the keys.
+    """
+    folder = Path(checkpoint).parent if checkpoint else Path(config['work_dir'])
+    record = folder / 'config.json'
+    if not record.is_file() or not (checkpoint or (folder / 'last_checkpoint').is_file()):
+        return
+    there, now = json.loads(record.read_text(encoding='utf-8')), _decisive(config)
+    lines = [
+        f'  {key}: {there.get(key, "-")} there, {now.get(key, "-")} now'
+        for key in {**there, **now}
+        if there.get(key) != now.get(key)
+    ]
+    if lines:
+        more = [f'  and {len(lines) - SHOWN} more'] * (len(lines) > SHOWN)
+        raise ValueError(
+            f'--resume: {folder} holds a training of other settings:\n'
+            + '\n'.join([*lines[:SHOWN], *more])
+            + '\nGive the settings that it was started with, or train anew with another --work-dir '
+            '(load_from=CKPT starts from its weights). --allow-changes goes on all the same; the '
+            'learning rate then follows the schedule of the checkpoint to its end.'
+        )
+
+
+def _decisive(config: Mapping) -> dict[str, str]:
+    """The decisive settings by dotted key, as JSON."""
+    return {
+        key: json.dumps(value, default=repr)
+        for name in DECISIVE
+        for key, value in _leaves(name, config.get(name))
+        if key.rpartition('.')[2] not in HARMLESS
+    }
+
+
+def _leaves(name: str, node: Any) -> Iterator[tuple[str, Any]]:
+    if isinstance(node, list | tuple) and any(isinstance(one, Mapping) for one in node):
+        node = {str(index): one for index, one in enumerate(node)}
+    if isinstance(node, Mapping) and node:
+        for key, child in node.items():
+            yield from _leaves(f'{name}.{key}', child)
+    elif node is not None:
+        yield name, node
 
 
 def _describe(record: Path) -> str:

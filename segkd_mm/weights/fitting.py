@@ -53,13 +53,14 @@ def load_strictly(
         ignore: Prefixes of keys that may be missing on either side.
 
     Raises:
-        WeightsError: See :func:`check_fit`.
+        WeightsError: See :func:`check_fit`; or a tensor holds NaN or infinity.
     """
     ignore = tuple(ignore)
     state = {k: v for k, v in state.items() if not k.startswith(ignore)}
     if hasattr(module, 'to_own_keys') and state.keys() != module.state_dict().keys():
         state = module.to_own_keys(state, source)
     check_fit(module, state, source, ignore)
+    _check_finite(module, state, source)
     module.load_state_dict(state, strict=not ignore)
 
 
@@ -95,6 +96,27 @@ def check_fit(
             f'differ):\n  '
             + '\n  '.join(lines + ['...'] * (len(faults) > 12))
             + '\nCheck that the file was made for this architecture and number of classes.'
+        )
+
+
+def _check_finite(module: nn.Module, state: Mapping[str, Tensor], source: str | Path) -> None:
+    """Check that all weights are numbers; constants of the module may be infinite, such as masks.
+
+    Raises:
+        WeightsError: Some are NaN or infinite; names the tensors.
+    """
+    own = module.state_dict()
+    faults = [
+        f'{key} ({int((~tensor.isfinite()).sum())} of {tensor.numel()} values)'
+        for key, tensor in state.items()
+        if key in own and not tensor.isfinite().all() and own[key].isfinite().all()
+    ]
+    if faults:
+        raise WeightsError(
+            f'{source} holds NaN or infinity in {len(faults)} of {len(state)} tensors:\n  '
+            + '\n  '.join(faults[:12] + ['...'] * (len(faults) > 12))
+            + '\nThe training that wrote it diverged, or the file is damaged: take an earlier '
+            'checkpoint or another file.'
         )
 
 

@@ -69,7 +69,10 @@ def test_a_student_is_trained_resumed_and_tested(run, shapes, tmp_path):
     assert json.loads((work / 'train.json').read_text())['seed'] == 0
 
     options[options.index('train_cfg.max_epochs=1')] = 'train_cfg.max_epochs=2'
-    said = run('tools/train.py', config, '--work-dir', work, '--resume', '--amp', *options)
+    resume = ['tools/train.py', config, '--work-dir', work, '--resume', '--amp']
+    said = run(*resume, *options, fails=True)
+    assert 'train_cfg.max_epochs: 1 there, 2 now' in said
+    said = run(*resume, '--allow-changes', *options)
     assert 'resumed epoch: 1' in said
     assert 'earlier run' not in said
     assert (work / 'last_checkpoint').read_text().endswith('epoch_2.pth')

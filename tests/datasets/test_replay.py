@@ -4,9 +4,10 @@ import random
 import numpy as np
 import pytest
 import torch
-from mmengine.dataset import ConcatDataset, RepeatDataset, pseudo_collate
+from mmengine.dataset import Compose, ConcatDataset, RepeatDataset, pseudo_collate
 from mmengine.registry import init_default_scope
 from mmengine.runner.loops import _InfiniteDataloaderIterator
+from mmseg.registry import DATASETS
 from torch.utils.data import DataLoader
 
 from segkd_mm.datasets import (
@@ -16,6 +17,7 @@ from segkd_mm.datasets import (
     SeedAugmentation,
     ShapesDataset,
 )
+from segkd_mm.datasets.replay import draws_again
 
 PIPELINE = [
     {'type': 'SeedAugmentation'},
@@ -138,6 +140,44 @@ def test_the_place_survives_pickling_and_dataset_wrappers(dataset):
     expected = dataset[ReplayIndex(2, (1, 2, 3))]['inputs']
     assert torch.equal(ConcatDataset([dataset, dataset])[index]['inputs'], expected)
     assert torch.equal(RepeatDataset(dataset, 2)[index]['inputs'], expected)
+
+
+def test_the_place_survives_class_balancing_under_mmengines_name(dataset):
+    config = dict(type='ClassBalancedDataset', dataset=dataset, oversample_thr=0.9)
+    balanced = DATASETS.build(config)
+    index = balanced.repeat_indices.index(2)
+    expected = dataset[ReplayIndex(2, (1, 2, 3))]['inputs']
+    assert torch.equal(balanced[ReplayIndex(index, (1, 2, 3))]['inputs'], expected)
+    assert torch.is_tensor(balanced[index]['inputs'])  # also by a plain index
+
+
+def test_a_mosaic_draws_again_and_only_samples_that_there_are(dataset, monkeypatch):
+    config = dict(
+        type='MultiImageMixDataset', dataset=ConcatDataset([dataset]), pipeline=[
+            dict(type='RandomMosaic', prob=1.0, img_scale=(64, 64)), dict(type='PackSegInputs')
+        ],
+    )  # fmt: skip
+    monkeypatch.setattr(dataset, 'pipeline', Compose(PIPELINE[:3]))
+    mixed = DATASETS.build(config)
+    first, again = (mixed[ReplayIndex(1, (0, 0, 5))]['inputs'] for _ in range(2))
+    assert first.shape == (3, 128, 128)
+    assert torch.equal(first, again)
+    assert not torch.equal(first, mixed[ReplayIndex(1, (0, 0, 6))]['inputs'])
+    drawn = {i for _ in range(50) for i in mixed.pipeline[0].get_indices(dataset)}
+    assert drawn == {*range(6)}
+
+
+def test_samples_that_differ_when_drawn_again_are_found_and_no_random_number_is_used(
+    dataset, monkeypatch
+):
+    assert draws_again(range(3))
+    assert draws_again(dataset)
+    np.random.seed(3)
+    expected = np.random.rand()
+    monkeypatch.setattr(dataset, 'pipeline', Compose(PIPELINE[1:]))
+    np.random.seed(3)
+    assert not draws_again(dataset)
+    assert np.random.rand() == expected
 
 
 def test_a_plain_index_gives_a_randomly_augmented_sample(dataset):

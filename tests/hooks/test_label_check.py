@@ -26,8 +26,10 @@ class Samples(list):
 def start():
     """Start the hook for a data set of ``length`` samples in batches of 2; collect warnings."""
 
-    def call(length=4, model=None):
-        loader = SimpleNamespace(dataset=Samples(range(length)), batch_size=2)
+    def call(length=4, model=None, metainfo=Samples.metainfo):
+        dataset = Samples(range(length))
+        dataset.metainfo = metainfo
+        loader = SimpleNamespace(dataset=dataset, batch_size=2)
         warnings = []
         logger = SimpleNamespace(warning=warnings.append)
         runner = SimpleNamespace(train_dataloader=loader, model=model or Model(), logger=logger)
@@ -48,10 +50,37 @@ def batch(*masks):
     return {'data_samples': samples}
 
 
+def distiller(student):
+    model = nn.Module()
+    model.student = student
+    return model
+
+
 def test_classes_void_and_unlabelled_pass(start):
-    check, warnings = start()
+    check, warnings = start(model=distiller(Model()))
     check([0, 1, 2], [VOID, UNLABELLED, 0])
     check([0, 0, 0], [0, 0, 0])
+    check([0, 0, 0], [UNLABELLED, VOID, 0])
+    assert warnings == []
+
+
+def test_images_without_labels_are_an_error_without_a_teacher(start):
+    check, _ = start()
+    with pytest.raises(LabelError, match=r'a.png: found an image without labels, .*no teacher'):
+        check([0, 1, 2], [UNLABELLED, UNLABELLED, VOID])
+
+
+def test_a_data_set_without_a_list_of_classes_is_checked_by_the_models_number(start):
+    check, warnings = start(metainfo={})
+    check([0, 1, VOID], [0, 1, 1])
+    check([0, 1, VOID], [0, 1, 1])
+    assert warnings[0].startswith('No pixel of class 2 in 2 batches')
+    with pytest.raises(LabelError, match=r'the ids \[3\], expected 0 to 2'):
+        check([3, 3], [0, 1])
+    check, warnings = start(metainfo={}, model=nn.Module())  # neither says how many
+    check([0, 100, 253], [VOID, 1, 1])
+    with pytest.raises(LabelError, match=r'the ids \[0, 256\], expected 0 to 253'):
+        check([0, 1], [256, 0])
     assert warnings == []
 
 
@@ -65,8 +94,11 @@ def test_classes_void_and_unlabelled_pass(start):
         (torch.tensor([0, 1], dtype=torch.uint8), r'labels of torch.uint8'),
     ],
 )
-def test_other_labels_are_errors_that_name_the_image(start, mask, match):
+@pytest.mark.parametrize('passed', [False, True])  # after one pass the check is a shorter one
+def test_other_labels_are_errors_that_name_the_image(start, mask, match, passed):
     check, _ = start()
+    for _ in range(2 * passed):
+        check([0, 1], [2, VOID])
     with pytest.raises(LabelError, match=match):
         check([0, 0], mask)
 
@@ -84,8 +116,18 @@ def test_a_class_of_which_no_pixel_was_seen_in_one_pass_is_named_once(start):
 
 @pytest.mark.parametrize('outputs', [2, 4])
 def test_a_model_with_more_or_fewer_classes_than_the_data_is_an_error(start, outputs):
-    distiller, student = nn.Module(), Model()
+    student = Model()
     student.num_classes = outputs
-    distiller.student = student
     with pytest.raises(LabelError, match=f'num_classes={outputs}, but the data set has 3 classes'):
-        start(model=distiller)
+        start(model=distiller(student))
+
+
+def test_one_logit_of_a_cascade_is_refused_as_mmseg_makes_no_labels_of_it(start):
+    student = Model()
+    student.num_classes, student.out_channels = 2, 1
+    student.decode_head = nn.ModuleList([nn.Identity(), nn.Identity()])
+    with pytest.raises(LabelError, match='of a single decode_head'):
+        start(model=student, metainfo={'classes': ('a', 'b')})
+    student.decode_head = nn.Identity()
+    student.decode_head.threshold = 0.3
+    start(model=student, metainfo={'classes': ('a', 'b')})

@@ -2,9 +2,15 @@ import json
 
 import pytest
 
-from segkd_mm.results.work_dir import check_unused, earlier_files, set_aside
+from segkd_mm.results.work_dir import (
+    check_same_run,
+    check_unused,
+    earlier_files,
+    record_config,
+    set_aside,
+)
 
-RUN = ['last_checkpoint', 'epoch_2.pth', 'train.json', 'test_test.json', 'curves.png',
+RUN = ['last_checkpoint', 'epoch_2.pth', 'train.json', 'config.json', 'test_test.json', 'curves.png',
        '20260131_235959/vis_data/scalars.json']  # fmt: skip
 OTHERS = ['notes.txt', 'best_int8.onnx', 'best_int8.onnx.test_test.json', 'pictures/1.png']
 RECORD = {'config': 'kd/a.py', 'seed': 3, 'date': '2026-01-31T23:59:59+00:00'}
@@ -47,3 +53,29 @@ def test_what_the_new_run_starts_from_is_not_moved(work_dir, monkeypatch):
     with pytest.raises(ValueError, match=f'names {named}, but .* give another --work-dir'):
         check_unused(config, earlier_files(work_dir))
     check_unused(dict(load_from='notes.txt', seed=0), earlier_files(work_dir))
+
+
+def test_only_a_run_of_the_same_settings_is_resumed(tmp_path):
+    config = dict(
+        work_dir=str(tmp_path), model=dict(type='A', heads=[dict(channels=8), dict(channels=4)]),
+        train_dataloader=dict(batch_size=2, num_workers=0), param_scheduler=dict(end=5),
+        train_cfg=dict(max_epochs=5, val_interval=1), randomness=dict(seed=0), log_level='INFO',
+    )  # fmt: skip
+    other = dict(config, model=dict(type='A', heads=[dict(channels=8), dict(channels=6)]))
+    check_same_run(other, None)  # nothing is there
+    record_config(tmp_path, config)
+    check_same_run(other, None)  # nothing to resume yet
+    (tmp_path / 'last_checkpoint').write_text('epoch_1.pth')
+    same = dict(
+        config, train_dataloader=dict(batch_size=2, num_workers=4), log_level='ERROR', resume=True,
+        train_cfg=dict(max_epochs=5, val_interval=2),
+    )  # fmt: skip
+    check_same_run(same, None)
+    with pytest.raises(ValueError, match='model.heads.1.channels: 4 there, 6 now\nGive the set'):
+        check_same_run(other, None)
+    longer = dict(same, train_cfg=dict(max_epochs=9), optim_wrapper=dict(lr=0.1), work_dir='other')
+    check_same_run(longer, None)  # another folder
+    with pytest.raises(ValueError) as error:  # the folder of the checkpoint counts
+        check_same_run(longer, tmp_path / 'epoch_1.pth')
+    assert 'train_cfg.max_epochs: 5 there, 9 now' in str(error.value)
+    assert 'optim_wrapper.lr: - there, 0.1 now' in str(error.value)

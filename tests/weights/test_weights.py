@@ -480,6 +480,23 @@ def test_many_faults_are_counted_and_the_first_dozen_listed():
     assert str(error.value).count('missing:') == 12
 
 
+def test_nan_or_infinity_is_an_error_that_names_the_tensors_and_nothing_is_loaded():
+    module = net()
+    module.register_buffer('mask', torch.tensor([0, float('-inf')]))  # one of the module's own
+    before = {k: v.clone() for k, v in module.state_dict().items()}
+    state = filled(module) | {'mask': before['mask'].clone()}
+    state['0.weight'][0, 1] = float('nan')
+    state['1.running_var'][2:] = float('inf')
+    with pytest.raises(WeightsError, match='NaN or infinity in 2 of 8 tensors') as error:
+        load_strictly(module, state, 'net.pth')
+    for fault in ('0.weight (1 of 12 values)', '1.running_var (2 of 4 values)'):
+        assert fault in str(error.value)
+    assert_same(module.state_dict(), before)
+    good = filled(module) | {'mask': before['mask']}
+    load_strictly(module, good, 'net.pth')
+    assert_same(module.state_dict(), good)
+
+
 def test_ignored_prefixes_may_be_missing_on_either_side():
     module = nn.ModuleDict({'a': nn.Linear(1, 1), 'terms': nn.Linear(1, 1)})
     own = module['terms'].weight.clone()
