@@ -1,4 +1,4 @@
-"""Error messages for configs of models: unknown types and keywords, and channels that do not fit."""
+"""Error messages for configs: unknown types and keywords, with near names, and wrong channels."""
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager

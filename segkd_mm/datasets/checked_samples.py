@@ -44,9 +44,16 @@ class CheckedSamples(NamedImageErrors):
 
         Raises:
             SampleError: Two classes, and the masks hold 0 and 255 alone.
+            ValueError: ``reduce_zero_label`` beside a complete map of the values in the masks.
         """
         if self._fully_initialized:
             return
+        if self.reduce_zero_label and isinstance(self.label_map, CompleteMap):
+            raise ValueError(
+                f'{type(self).__name__} has reduce_zero_label=True beside label_map or colors, '
+                'which say themselves what each value in the masks is. Leave it out, and write '
+                "label_map={0: 'void', 1: 'FIRST CLASS', ...}."
+            )
         super().full_init()
         if len(self._metainfo['classes']) == 2 and not isinstance(self.label_map, CompleteMap):
             infos = (self.get_data_info(index) for index in range(len(self)))

@@ -6,6 +6,7 @@ from segkd_mm.deploy.prediction import without_logits
 from segkd_mm.deploy.predictor import Predictor, load
 from segkd_mm.deploy.runtime import Runtime, is_exported_model, load_runtime
 from segkd_mm.deploy.runtime_segmentor import RuntimeSegmentor
+from segkd_mm.deploy.window_validation import WindowValLoop
 from segkd_mm.deploy.windows import in_windows
 
 __all__ = [
@@ -14,6 +15,7 @@ __all__ = [
     'Predictor',
     'Runtime',
     'RuntimeSegmentor',
+    'WindowValLoop',
     'in_windows',
     'is_exported_model',
     'load',

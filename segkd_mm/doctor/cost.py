@@ -21,6 +21,8 @@ def check_cost(experiment: Experiment, repeats: int = 3) -> Report:
     """
     report, config = Report('Cost'), experiment.config
     (batch,) = experiment.batches('train', 1)
+    if not experiment.is_distilled:
+        batch = with_void(batch)
     steps = {'this config': TrainingStep(experiment.model, config, batch)}
     if experiment.is_distilled:
         plain = plain_student(config)

@@ -29,6 +29,7 @@ def check_data(experiment: Experiment, images: int | None = 200) -> Report:
     """
     report = Report('Data')
     counts = {s: _check_split(s, experiment.dataset(s), images, report) for s in ('train', 'val')}
+    report.findings.extend(_label_findings(experiment))
     classes = experiment.dataset('train').metainfo['classes']
     for index, name in enumerate(classes):
         shares = {f'{split}, %': _share(pixels, index) for split, pixels in counts.items()}
@@ -90,6 +91,24 @@ def _file_findings(split: str, faults: Sequence[SampleError], checked: int) -> I
         if len(alike) > 1:
             text = f'{split}: {len(alike)} of {checked} samples are like this one: {text}'
         yield Finding('error', text, advice)
+
+
+def _label_findings(experiment: Experiment) -> list[Finding]:
+    if experiment.is_distilled:
+        return []
+    dataset = experiment.dataset('train')
+    infos = (dataset.get_data_info(index) for index in range(len(dataset)))
+    unlabelled = [info['img_path'] for info in infos if 'seg_map_path' not in info]
+    if not unlabelled:
+        return []
+    return [
+        Finding(
+            'error',
+            f'{len(unlabelled)} training images have no labels, such as {unlabelled[0]}, but the '
+            'model has no teacher to learn from there.',
+            'Take them out of the training data, or distil (docs/few_labels.md).',
+        )
+    ]
 
 
 def _output_findings(experiment: Experiment, classes: Sequence[str]) -> list[Finding]:

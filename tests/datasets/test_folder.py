@@ -243,6 +243,11 @@ def test_images_to_predict_need_no_masks(folder):
                         'void': (3, 3, 3)}},
             'has nothing for|same colour twice',
         ),
+        (
+            {'label_map': {0: 'void', 1: 'background', 2: 'road', 3: 'car'},
+             'reduce_zero_label': True},
+            'reduce_zero_label=True beside label_map or colors',
+        ),
     ],
 )  # fmt: skip
 def test_arguments_that_contradict_one_another_are_errors(folder, options, match):

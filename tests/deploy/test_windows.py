@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 from mmengine.config import ConfigDict
+from mmengine.runner import Runner
 from mmseg.registry import MODELS
 from mmseg.structures import SegDataSample
 
@@ -110,3 +111,17 @@ def test_a_student_with_image_pooling_is_predicted_too():
     predictor = Predictor(model, PIPELINE, range(8), [(n, n, n) for n in range(8)])
     with in_windows(model, 96, 32):
         assert predictor.predict(noise(130, 110)).shape == (130, 110)
+
+
+def test_validation_of_a_distilled_student_in_windows_and_whole_again(tiny):
+    config = tiny('kd/response_kd_shapes.py')
+    config.val_cfg = dict(type='WindowValLoop', window=96, overlap=32)
+    config.default_hooks.checkpoint = None  # it wants a training
+    runner, sizes = Runner.from_cfg(config), []
+    backbone = runner.model.student.backbone
+    backbone.register_forward_pre_hook(lambda _, inputs: sizes.append(tuple(inputs[0].shape)))
+    assert 0 <= runner.val()['mIoU'] <= 100
+    assert sizes == [(1, 3, 96, 96)] * 4 * 4  # images of 160 x 160
+    sizes.clear()
+    runner.model.val_step(next(iter(runner.val_dataloader)))
+    assert sizes == [(1, 3, 160, 160)]

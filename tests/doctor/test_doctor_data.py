@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from mmcv.image import imwrite
 
-from segkd_mm.doctor import Experiment, check_data
+from segkd_mm.doctor import Experiment, check_cost, check_data
 from segkd_mm.doctor.data import _balance_findings
 from segkd_mm.doctor.experiment import evenly_spaced
 
@@ -92,6 +92,16 @@ def test_like_faults_are_one_finding(shapes, tmp_path, tiny):
     assert colours.startswith('train: 2 of 16 samples are like this one: ')
     assert 'found 5 x 5 pixels' in size
     assert len(report.files) == 3
+
+
+def test_images_without_labels_are_an_error_without_a_teacher(tiny, shapes):
+    config = tiny('student/mnv3s_slim_shapes.py')
+    labelled, images = config.train_dataloader.dataset, str(shapes / 'JPEGImages')
+    config.train_dataloader.dataset = dict(type='WithUnlabelled', labelled=labelled, images=images)
+    experiment = Experiment(config)
+    (error,) = found(check_data(experiment, 1), 'error')
+    assert error.startswith('20 training images have no labels, such as ')
+    assert 'trained' in check_cost(experiment, repeats=1).rows[0]  # and is no second error
 
 
 def test_a_model_of_other_classes_is_an_error(tiny):

@@ -10,8 +10,8 @@ from segkd_mm.results.work_dir import (
     set_aside,
 )
 
-RUN = ['last_checkpoint', 'epoch_2.pth', 'train.json', 'config.json', 'test_test.json', 'curves.png',
-       '20260131_235959/vis_data/scalars.json']  # fmt: skip
+RUN = ['last_checkpoint', 'epoch_2.pth', 'train.json', 'config.json', 'test_test.json',
+       'curves.png', '20260131_235959/vis_data/scalars.json']  # fmt: skip
 OTHERS = ['notes.txt', 'best_int8.onnx', 'best_int8.onnx.test_test.json', 'pictures/1.png']
 RECORD = {'config': 'kd/a.py', 'seed': 3, 'date': '2026-01-31T23:59:59+00:00'}
 
@@ -71,7 +71,7 @@ def test_only_a_run_of_the_same_settings_is_resumed(tmp_path):
         train_cfg=dict(max_epochs=5, val_interval=2),
     )  # fmt: skip
     check_same_run(same, None)
-    with pytest.raises(ValueError, match='model.heads.1.channels: 4 there, 6 now\nGive the set'):
+    with pytest.raises(ValueError, match=r'model.heads.1.channels: 4 there, 6 now\nGive the set'):
         check_same_run(other, None)
     longer = dict(same, train_cfg=dict(max_epochs=9), optim_wrapper=dict(lr=0.1), work_dir='other')
     check_same_run(longer, None)  # another folder
