@@ -150,7 +150,7 @@ def main() -> None:
         check_classes(model.runtime, runner.test_dataloader.dataset.metainfo['classes'])
     else:
         load_strictly(model, state, args.checkpoint, ignore=('terms.',))
-        check_outputs(model, runner.test_dataloader.dataset.metainfo['classes'])
+        check_outputs(model, runner.test_dataloader.dataset.metainfo.get('classes'))
     if args.tta:
         check_averaged(model)
     with nullcontext() if args.tta else without_logits(model), windows(args, model):

@@ -35,7 +35,10 @@ class CheckedLayout(CheckedSamples):
                 raise self._layout_error(f'{path} does not exist.')
         samples = super().load_data_list()
         if not samples:
-            raise self._layout_error(f'{self.ann_file or self.data_prefix["img_path"]} is empty.')
+            images = (
+                f'{self.data_prefix["img_path"]} holds no image that ends in {self.img_suffix}.'
+            )
+            raise self._layout_error(f'{self.ann_file} is empty.' if self.ann_file else images)
         self._require('images', [sample['img_path'] for sample in samples])
         # A test set may have no masks.
         self._require('masks', [s['seg_map_path'] for s in samples if 'seg_map_path' in s])

@@ -26,8 +26,11 @@ def check_data(experiment: Experiment, images: int | None = 200) -> Report:
 
     Raises:
         DataLayoutError: The data do not exist.
+        ValueError: A split has no list of classes.
     """
     report = Report('Data')
+    for split in ('train', 'val'):
+        _check_classes(split, experiment.dataset(split))
     counts = {s: _check_split(s, experiment.dataset(s), images, report) for s in ('train', 'val')}
     report.findings.extend(_label_findings(experiment))
     classes = experiment.dataset('train').metainfo['classes']
@@ -37,6 +40,14 @@ def check_data(experiment: Experiment, images: int | None = 200) -> Report:
     report.findings.extend(_balance_findings(report.rows))
     report.findings.extend(_output_findings(experiment, classes))
     return report
+
+
+def _check_classes(split: str, dataset: Dataset) -> None:
+    if not dataset.metainfo.get('classes'):
+        raise ValueError(
+            f'The data set of {split}, {type(dataset).__name__}, has no list of classes: write '
+            "metainfo=dict(classes=['NAME', ...]) in its config, or METAINFO in its class."
+        )
 
 
 def _check_split(split: str, dataset: Dataset, images: int | None, report: Report) -> np.ndarray:

@@ -21,6 +21,9 @@ class ClassIoUMetric(IoUMetric):
     Args:
         iou_metrics: 'mIoU', 'mDice' or 'mFscore', or several; mIoU is always among the scores.
         **kwargs: Of ``IoUMetric``.
+
+    Raises:
+        ValueError: As it gets the data set's ``dataset_meta``: that has no list of classes.
     """
 
     confusion: np.ndarray
@@ -29,6 +32,20 @@ class ClassIoUMetric(IoUMetric):
     def __init__(self, iou_metrics: str | Sequence[str] = (), **kwargs) -> None:
         others = [iou_metrics] if isinstance(iou_metrics, str) else iou_metrics
         super().__init__(iou_metrics=list(dict.fromkeys(['mIoU', *others])), **kwargs)
+
+    @property
+    def dataset_meta(self) -> dict | None:
+        """The ``metainfo`` of the data set."""
+        return self._dataset_meta
+
+    @dataset_meta.setter
+    def dataset_meta(self, dataset_meta: dict) -> None:
+        if not dataset_meta.get('classes'):
+            raise ValueError(
+                'The data set to validate or test with has no list of classes: write '
+                "metainfo=dict(classes=['NAME', ...]) in its config, or METAINFO in its class."
+            )
+        self._dataset_meta = dataset_meta
 
     @property
     def per_class(self) -> dict[str, float]:

@@ -4,9 +4,13 @@ import os
 from pathlib import Path
 
 from mmengine.dist import master_only
-from mmengine.hooks import Hook
+from mmengine.hooks import CheckpointHook, Hook
 from mmengine.runner import Runner
+from mmseg.evaluation import IoUMetric
 from mmseg.registry import HOOKS
+
+# Scores of mmseg's IoUMetric that are given where its iou_metrics names them.
+SCORES = 'mIoU', 'mDice', 'mFscore'
 
 
 @HOOKS.register_module()
@@ -15,9 +19,28 @@ class BestLinkHook(Hook):
 
     CheckpointHook puts the epoch into the name of that file; configs and commands need a name that
     is known in advance.
+
+    Raises:
+        ValueError: At the start: ``save_best`` of CheckpointHook is a score of ``IoUMetric`` that
+            the validation is not asked for.
     """
 
     priority = 'LOWEST'  # after CheckpointHook
+
+    def before_train(self, runner: Runner) -> None:
+        metrics = runner.val_loop.evaluator.metrics if runner.val_loop else []
+        if not all(isinstance(metric, IoUMetric) for metric in metrics):
+            return
+        given = [score for metric in metrics for score in metric.metrics]
+        hooks = (hook for hook in runner.hooks if isinstance(hook, CheckpointHook))
+        saved = [name for hook in hooks for name in hook.save_best or []]
+        missing = [name for name in saved if name in SCORES and name not in given]
+        if given and missing:
+            raise ValueError(
+                f'default_hooks.checkpoint.save_best is {missing[0]!r}, but val_evaluator has '
+                f"iou_metrics={given}. Write val_evaluator=dict(type='ClassIoUMetric', "
+                'iou_metrics=[...]), which always gives mIoU, or another save_best.'
+            )
 
     @master_only
     def after_val_epoch(self, runner: Runner, metrics: dict[str, float] | None = None) -> None:

@@ -9,7 +9,7 @@ from mmengine.dataset import BaseDataset
 from mmseg.datasets.transforms import LoadAnnotations
 from torch.utils.data import Dataset
 
-from segkd_mm.datasets.sample_error import named_image_errors
+from segkd_mm.datasets.sample_error import check_size, named_image_errors
 from segkd_mm.datasets.wrapped import base_datasets
 from segkd_mm.labels import VOID
 
@@ -54,6 +54,7 @@ class WholeImages(Dataset):
         base, index = self._places[path]
         with named_image_errors(path):
             results = self._load(base.get_data_info(index))
+        check_size(results['img'], path)
         annotate = _first(base, LoadAnnotations)
         if annotate and 'seg_map_path' in results:
             results = annotate(results)

@@ -11,6 +11,7 @@ from PIL import Image
 from segkd_mm.datasets import CheckedLayout, LoadCheckedAnnotations, SampleError, WithUnlabelled
 from segkd_mm.datasets.orientation import orientation_of
 from segkd_mm.deploy.images import find_images, images_of_files
+from segkd_mm.whole_image.images import WholeImages
 
 LOAD = [{'type': 'LoadImageFromFile'}, {'type': 'LoadCheckedAnnotations'}]
 SIZE = (4, 6)
@@ -121,6 +122,11 @@ def test_an_empty_image_is_named_where_there_are_no_masks(shapes, tmp_path):
     }  # fmt: skip
     with pytest.raises(SampleError, match=r'empty.png: found an empty file'):
         WithUnlabelled(labelled, str(tmp_path))[16]
+    Image.new('RGB', (6, 1)).save(tmp_path / 'empty.png')
+    dataset = WithUnlabelled(labelled, str(tmp_path))
+    for samples in (dataset, WholeImages(dataset)):  # those of a teacher's cache, too
+        with pytest.raises(SampleError, match=r'empty.png: found 6 x 1 pixels, expected at least'):
+            samples[16]
 
 
 def exif(orientation):

@@ -104,6 +104,13 @@ def test_images_without_labels_are_an_error_without_a_teacher(tiny, shapes):
     assert 'trained' in check_cost(experiment, repeats=1).rows[0]  # and is no second error
 
 
+def test_a_data_set_without_a_list_of_classes_is_named(tiny):
+    experiment = Experiment(tiny('student/mnv3s_slim_shapes.py'))
+    del experiment.dataset('val')._metainfo['classes']
+    with pytest.raises(ValueError, match='data set of val, ShapesDataset, has no list of classes'):
+        check_data(experiment, 1)
+
+
 def test_a_model_of_other_classes_is_an_error(tiny):
     config = tiny('student/mnv3s_slim_shapes.py', **{'model.decode_head.num_classes': 9})
     (error,) = found(check_data(Experiment(config), 1), 'error')

@@ -138,3 +138,8 @@ def test_classes_in_truth_or_prediction_count_for_the_mean_and_those_in_neither_
 def test_a_prediction_beyond_the_classes_is_an_error():
     with pytest.raises(ValueError, match=r'label map with class ids \[4\], expected 0 to 3;'):
         confusion_matrix(masks([4]), masks([0]), 4)
+
+
+def test_a_data_set_without_a_list_of_classes_is_an_error_before_any_image():
+    with pytest.raises(ValueError, match='no list of classes: write metainfo=dict'):
+        ClassIoUMetric().dataset_meta = {}
