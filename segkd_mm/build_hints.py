@@ -6,11 +6,13 @@ from inspect import Parameter, signature
 from itertools import zip_longest
 from traceback import walk_tb
 from types import FrameType
+from urllib.error import URLError
 
 from mmengine.registry import Registry
 
 from segkd_mm.head_hints import explained_channels
 from segkd_mm.hints import did_you_mean
+from segkd_mm.library_hints import explained_download, explained_empty
 
 
 class BuildError(TypeError):
@@ -30,6 +32,8 @@ def build_hints(where: str = '') -> Iterator[None]:
     Raises:
         BuildError: Names the place, the unknown name, near names, and the keywords that exist; or
             the head whose ``in_channels`` do not fit, and the channels that it gets.
+        URLError: Names the file that could not be fetched.
+        ValueError: Names the data set that found no files.
     """
     try:
         yield
@@ -41,6 +45,14 @@ def build_hints(where: str = '') -> Iterator[None]:
     except (AssertionError, IndexError, RuntimeError) as error:
         if fault := explained_channels(error):
             raise BuildError(f'{where}: {fault}' if where else fault) from error
+        raise
+    except URLError as error:
+        if fault := explained_download(error):
+            raise URLError(fault) from error
+        raise
+    except ValueError as error:
+        if fault := explained_empty(error):
+            raise ValueError(fault) from error
         raise
 
 

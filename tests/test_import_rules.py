@@ -13,7 +13,8 @@ SHARED = [
     f'segkd_mm.{name}'
     for name in (
         'build_hints', 'config', 'config_source', 'files', 'head_hints', 'hints', 'image_files',
-        'labels', 'libraries', 'normalisation', 'one_logit', 'schedule', 'version', 'weights',
+        'labels', 'libraries', 'library_hints', 'normalisation', 'one_logit', 'schedule', 'version',
+        'weights',
     )
 ]  # fmt: skip
 # What each room of the tools may read beside the components and the shared modules.

@@ -1,0 +1,31 @@
+"""Errors in which the libraries name nothing are said in words."""
+
+from urllib.error import URLError
+
+import pytest
+from mmengine.runner.checkpoint import CheckpointLoader
+from mmseg.datasets import BaseSegDataset
+
+from segkd_mm.build_hints import build_hints
+
+
+def test_what_cannot_be_fetched_is_named(monkeypatch, tmp_path):
+    def refuse(*_args, **_kwargs):
+        raise URLError('refused')
+
+    monkeypatch.setattr('urllib.request.OpenerDirector.open', refuse)
+    monkeypatch.setenv('TORCH_HOME', str(tmp_path))
+    message = r'fetch torchvision://resnet18 \(https://.*resnet18-.*pth'
+    with pytest.raises(URLError, match=message), build_hints():
+        CheckpointLoader.load_checkpoint('torchvision://resnet18')
+    with pytest.raises(URLError, match='other'), build_hints():
+        raise URLError('other')
+
+
+def test_a_data_set_without_files_is_named(tmp_path):
+    (tmp_path / 'a.png').write_bytes(b'')
+    message = f'BaseSegDataset found no images that end in .jpg in {tmp_path}. Check the paths'
+    with pytest.raises(ValueError, match=message), build_hints():
+        BaseSegDataset(data_prefix=dict(img_path=str(tmp_path)), pipeline=[])
+    with pytest.raises(ValueError, match='other'), build_hints():
+        raise ValueError('other')
