@@ -95,9 +95,9 @@ def _rows(items: list[tuple[str, Any]], indent: str) -> list[str]:
             continue
         lines += _filled(short, indent) if short else []
         short = []
-        rows = _filled([to_source(one, -inf) for one in item], indent + ' ' * (len(name) + 1))
-        rows[0] = f'{indent}{name}[{rows[0].lstrip()}'
-        lines += [*rows[:-1], f'{rows[-1][:-1]}],']
+        sources = [to_source(one, -inf) for one in item]
+        rows = _filled([*sources[:-1], f'{sources[-1]}]'], indent + ' ' * (len(name) + 1))
+        lines += [f'{indent}{name}[{rows[0].lstrip()}', *rows[1:]]
     return lines + (_filled(short, indent) if short else [])
 
 

@@ -100,8 +100,8 @@ def _student(plan: Plan) -> Iterator[str]:
     sized = "dict(_base_.preprocessor, size=crop['crop_size'])"
     yield f'_base_.student.data_preprocessor = {sized}'
     yield "_base_.student.backbone.weights = 'hub'  # ImageNet's; a file, or None for none"
-    head = "num_classes=len(data['classes']), loss_decode=_base_.label_loss"
-    yield f'_base_.student.decode_head.update({head})'
+    yield "_base_.student.decode_head.num_classes = len(data['classes'])"
+    yield "_base_.student.decode_head.loss_decode = dict(type='LabelledCrossEntropyLoss')"
     if plan.recipe.weighs_classes:
         yield "custom_hooks = [*_base_.custom_hooks, dict(type='ClassWeightHook')]"
 

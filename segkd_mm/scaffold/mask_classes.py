@@ -52,8 +52,8 @@ def classes_of(entries: Sequence[str], found: Survey) -> MaskClasses:
         found: Survey of the folders.
 
     Raises:
-        ValueError: There is no name, they have other ids in ``classes.json``, or a value in the masks is no class (shows all values and the
-            option to give); or no pixel has a class.
+        ValueError: There is no name; names have other ids in ``classes.json``; a value in the masks
+            is no class (shows all values and the option to give); or no pixel has a class.
     """
     written = _names_beside(Path(found.masks))
     _check_order(entries, written)
