@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-
 REPO = Path(__file__).parents[2]
 GUIDE = (REPO / 'docs/your_data.md').read_text()
 QUICK = [
