@@ -59,12 +59,7 @@ def test_a_distilled_student_of_few_labels_is_cached_and_trained(script, folders
     quick.append('model.student.backbone.weights=None')
     done = script('tools/train.py', config, '--cfg-options', *quick, cwd=folders)
     assert done.returncode == 0, done.stderr
-    best = folders / 'work_dirs/mine/best.pth'
-    assert best.exists()
-    done = script('tools/doctor.py', config, '--cfg-options', *quick, cwd=folders)
-    assert done.returncode == 0, done.stdout
-    done = script('tools/test.py', config, best, '--cfg-options', *quick, cwd=folders)
-    assert done.returncode == 0, done.stderr
+    assert (folders / 'work_dirs/mine/best.pth').exists()
 
 
 def test_a_student_is_chosen_by_its_latency(script, folders, monkeypatch):
