@@ -35,6 +35,7 @@ setup(
     package_dir={'segkd_mm.tools': 'tools'},
     package_data={
         'segkd_mm': [
+            'scaffold/*.json',
             'datasets/splits/*.txt',
             'datasets/splits/*/*.txt',
             '.mim/model-index.yml',

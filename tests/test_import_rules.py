@@ -26,7 +26,7 @@ TOOLS = {
     'results': ['evaluation', 'whole_image', 'measure'],
     'visualize': ['evaluation', 'results'],
     'doctor': ['evaluation', 'whole_image', 'measure'],
-    'scaffold': [],
+    'scaffold': ['measure', 'deploy'],
     'convert': ['visualize'],
 }
 TORCH_ONLY = ['segkd_mm.losses.functional', 'segkd_mm.distill.taps']

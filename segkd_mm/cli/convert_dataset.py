@@ -18,6 +18,7 @@ Cityscapes the later one in the file. docs/your_data.md has more.
 
 import argparse
 import os
+import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -31,6 +32,7 @@ from segkd_mm.convert.labelme import read_labelme
 from segkd_mm.convert.voc import VOC_CLASSES, read_voc
 from segkd_mm.convert.writing import IMAGES, MASKS, SHEET, check_empty, write_folder
 from segkd_mm.convert.yolo import read_names, read_yolo
+from segkd_mm.datasets.folder_source import folder_lines
 from segkd_mm.results.tables import console_table, wide_console
 
 FORMATS = ('coco', 'labelme', 'yolo', 'voc', 'cityscapes')
@@ -138,25 +140,22 @@ def report(
     print(
         f'\n{len(found.images)} images and masks: {args.out}\n'
         f'Look at {args.out / SHEET} first.\n'
-        f'Next: python tools/new_experiment.py --images {args.out / IMAGES} '
-        f'--masks {args.out / MASKS} --out my_experiment.py\n'
+        f'Next: {new_experiment(args.out)}\n'
         'Or paste these lines into a config of your own, as docs/your_data.md shows:\n\n'
         f'{config_lines(args.out, classes)}'
     )
 
 
+def new_experiment(out: Path) -> str:
+    """The command for an experiment on what was written; the names are in its classes.json."""
+    folders = ['--images', out / IMAGES, '--masks', out / MASKS, '--out', 'my_experiment.py']
+    return shlex.join(['python', 'tools/new_experiment.py', *map(str, folders)])
+
+
 def config_lines(out: Path, classes: Sequence[str]) -> str:
     """The ``FolderDataset`` of what was written, to paste into a config."""
-    by_folder = (out / IMAGES / 'train').is_dir()
-    return '\n'.join([
-        'data = dict(',
-        "    type='FolderDataset',",
-        f'    images={str(out / IMAGES)!r},',
-        f'    masks={str(out / MASKS)!r},',
-        f'    classes={[*classes]!r},',
-        *(['    shares=(0.8, 0.2),'] if not by_folder else []),
-        ')',
-    ])  # fmt: skip
+    seed = None if (out / IMAGES / 'train').is_dir() else 0
+    return '\n'.join(folder_lines(str(out / IMAGES), str(out / MASKS), classes, seed=seed))
 
 
 @build_hints()

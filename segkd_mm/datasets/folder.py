@@ -9,7 +9,7 @@ from mmseg.registry import DATASETS
 
 from segkd_mm.datasets.checked_samples import CheckedSamples
 from segkd_mm.datasets.folder_pairs import check_pairs, files_by_stem, in_part, read_names
-from segkd_mm.datasets.folder_values import check_classes, map_of_values
+from segkd_mm.datasets.folder_values import check_classes, colours_of, map_of_values
 from segkd_mm.datasets.mask_values import Colour, CompleteMap
 
 MISSING_MASKS = ('error', 'unlabelled', 'skip')
@@ -34,8 +34,8 @@ class FolderDataset(CheckedSamples, BaseSegDataset):
         seed: Of the split by shares.
         missing_masks: What an image without a mask is: 'error'; 'unlabelled', in training with
             few labels; or 'skip', for validation beside it.
-        colors: The colour (red, green, blue) of each class in the masks, by name. 'void' or a name
-            in ``label_map`` may be there, too.
+        colors: The colour (red, green, blue) of each class in the masks, by name, or a list of
+            several. 'void' or a name in ``label_map`` may be there, too. The first is shown.
         label_map: From the ids in the masks, or the names in ``colors``, to names of classes or
             'void'. Ids that are not listed, other than 255, are then errors.
         **kwargs: Of ``BaseSegDataset``.
@@ -55,7 +55,7 @@ class FolderDataset(CheckedSamples, BaseSegDataset):
         shares: Sequence[float] | None = None,
         seed: int = 0,
         missing_masks: Literal['error', 'unlabelled', 'skip'] = 'error',
-        colors: Mapping[str, Colour] | None = None,
+        colors: Mapping[str, Colour | Sequence[Colour]] | None = None,
         label_map: Mapping[int | str, str] | None = None,
         **kwargs,
     ) -> None:
@@ -75,7 +75,7 @@ class FolderDataset(CheckedSamples, BaseSegDataset):
         self._map_of_values = map_of_values(classes, colors, label_map)
         metainfo = {'classes': tuple(classes)}
         if colors and set(classes) <= set(colors):
-            metainfo['palette'] = [list(colors[name]) for name in classes]
+            metainfo['palette'] = [list(colours_of(colors[name])[0]) for name in classes]
         folders = {'img_path': images, **({'seg_map_path': masks} if masks else {})}
         names = split if split and split.endswith('.txt') else ''
         super().__init__(metainfo=metainfo, data_prefix=folders, ann_file=names, **kwargs)

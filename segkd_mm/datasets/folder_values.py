@@ -23,7 +23,7 @@ def check_classes(classes: Sequence[str]) -> None:
 
 def map_of_values(
     classes: Sequence[str],
-    colors: Mapping[str, Colour] | None,
+    colors: Mapping[str, Colour | Sequence[Colour]] | None,
     label_map: Mapping[int | str, str] | None,
 ) -> CompleteMap | None:
     """The class id of each value in the masks; None where the values are the class ids.
@@ -48,7 +48,7 @@ def map_of_values(
 
 
 def _named_values(
-    colors: Mapping[str, Colour] | None, label_map: Mapping[int | str, str]
+    colors: Mapping[str, Colour | Sequence[Colour]] | None, label_map: Mapping[int | str, str]
 ) -> list[tuple[int | Colour, str]]:
     """Pairs of a value in the files and the name of its class."""
     known = colors or {}
@@ -58,7 +58,16 @@ def _named_values(
             raise ValueError(f'label_map has the key {key!r}, expected {expected}.')
     if colors is None:
         return [*label_map.items()]
-    return [(tuple(colour), label_map.get(name, name)) for name, colour in colors.items()]
+    return [
+        (tuple(colour), label_map.get(name, name))
+        for name, given in colors.items()
+        for colour in colours_of(given)
+    ]
+
+
+def colours_of(given: Colour | Sequence[Colour]) -> Sequence[Colour]:
+    """The colours of a name in ``colors``, which is one or a list of them."""
+    return [given] if isinstance(given[0], int) else given
 
 
 def _id_of(name: str, classes: Sequence[str]) -> int:

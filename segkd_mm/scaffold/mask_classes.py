@@ -36,10 +36,10 @@ class MaskClasses:
         """Options ``colors`` and ``label_map`` of ``FolderDataset`` for these values."""
         if not any(isinstance(value, tuple) for value in self.values):
             return {'label_map': self.values} if self.values else {}
-        keys = _unique_keys(self.values)
-        named = {key: self.values[colour] for key, colour in keys.items()}
-        merged = {key: name for key, name in named.items() if key != name}
-        return {'colors': keys, **({'label_map': merged} if merged else {})}
+        colors: dict[str, list[Colour]] = {}
+        for colour, name in self.values.items():
+            colors.setdefault(name, []).append(colour)
+        return {'colors': {name: of[0] if len(of) == 1 else of for name, of in colors.items()}}
 
 
 def classes_of(entries: Sequence[str], found: Survey) -> MaskClasses:
@@ -52,10 +52,12 @@ def classes_of(entries: Sequence[str], found: Survey) -> MaskClasses:
         found: Survey of the folders.
 
     Raises:
-        ValueError: There is no name, or a value in the masks is no class (shows all values and the
-            option to give); or no pixel has a class.
+        ValueError: There is no name; names have other ids in ``classes.json``; a value in the masks
+            is no class (shows all values and the option to give); or no pixel has a class.
     """
-    entries = entries or _names_beside(Path(found.masks))
+    written = _names_beside(Path(found.masks))
+    _check_order(entries, written)
+    entries = entries or written
     if not entries:
         raise ValueError(f'--classes is missing. {_offer(found, {})}')
     values = _values_of(entries)
@@ -86,6 +88,17 @@ def _names_beside(masks: Path) -> list[str]:
             content = json.loads(file.read_text(encoding='utf-8'))
             return content if isinstance(content, list) else content['classes']
     return []
+
+
+def _check_order(entries: Sequence[str], written: Sequence[str]) -> None:
+    """Check that names without values are not those of ``classes.json`` in another order."""
+    names = [*dict.fromkeys(entries)]
+    if wrong := [n for i, n in enumerate(names) if n in written and written.index(n) != i]:
+        raise ValueError(
+            f'--classes gives {wrong[0]!r} the id {names.index(wrong[0])}, {NAMES_FILE} beside the '
+            f'masks {written.index(wrong[0])}: its classes are {" ".join(map(repr, written))}. '
+            'Leave --classes out, or give each name its id: NAME=ID.'
+        )
 
 
 def _values_of(entries: Sequence[str]) -> dict[Value, str]:
@@ -134,12 +147,3 @@ def _shown(values: Sequence[Value], pixels: Counter[Value]) -> str:
 
 def _text(value: Value) -> str:
     return ','.join(map(str, value)) if isinstance(value, tuple) else str(value)
-
-
-def _unique_keys(values: dict[Colour, str]) -> dict[str, Colour]:
-    """A key for each colour: the class name, with a number where it comes again."""
-    keys: dict[str, Colour] = {}
-    for colour, name in values.items():
-        count = sum(key.split('#')[0] == name for key in keys)
-        keys[f'{name}#{count + 1}' if count else name] = colour
-    return keys

@@ -25,9 +25,12 @@ def check_student(name: str) -> None:
 
 def has_own_normalisation(name: str) -> bool:
     """Whether a base says how its pretrained trunk wants images, where that is not as usual."""
-    return 'normalisation' in Config.fromfile(
-        Path(config_dir(), '_base_', 'students', f'{name}.py')
-    )
+    return 'normalisation' in read_student(name)
+
+
+def read_student(name: str) -> Config:
+    """A base in ``configs/_base_/students``."""
+    return Config.fromfile(Path(config_dir(), '_base_', 'students', f'{name}.py'))
 
 
 def list_students() -> list[str]:

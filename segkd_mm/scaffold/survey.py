@@ -10,12 +10,12 @@ from PIL import Image
 from rich.progress import track
 
 from segkd_mm.datasets.folder_pairs import check_pairs, files_by_stem, in_part
+from segkd_mm.datasets.folder_source import SHARES
 from segkd_mm.datasets.layout import DataLayoutError
 from segkd_mm.datasets.mask_values import Colour, count_values
 
 LOOKED_AT = 200  # images and masks, evenly spaced
 MAX_COLOURS = 300
-SHARES = (0.8, 0.2)
 SEEDS = 50
 PARTS = ('train', 'val')
 

@@ -6,6 +6,7 @@ import pytest
 from PIL import Image
 
 from segkd_mm.config import load_config
+from segkd_mm.scaffold.fitting_student import Timed
 
 CLASSES = ['background', 'disc', 'square', 'triangle', 'star', 'ring', 'cross', 'crescent']
 
@@ -48,7 +49,7 @@ def test_a_distilled_student_of_few_labels_is_cached_and_trained(script, folders
     teacher = ['--teacher', 'teacher/mnv3s_wide_shapes.py', teacher_file]
     done, config = make(script, folders, *words, *teacher)
     assert done.returncode == 0, done.stderr
-    assert len(config.read_text().splitlines()) <= 65
+    assert len(config.read_text().splitlines()) <= 45
     done = script('tools/cache_teacher.py', config, '--workers', 0, cwd=folders)
     assert done.returncode == 0, done.stderr
     loader = {'batch_size': 4, 'sampler.batch_size': 4, 'sampler.labelled_per_batch': 2}
@@ -59,6 +60,23 @@ def test_a_distilled_student_of_few_labels_is_cached_and_trained(script, folders
     done = script('tools/train.py', config, '--cfg-options', *quick, cwd=folders)
     assert done.returncode == 0, done.stderr
     assert (folders / 'work_dirs/mine/best.pth').exists()
+
+
+def test_a_student_is_chosen_by_its_latency(script, folders, monkeypatch):
+    times = [Timed('mnv3s_nano', 1000, 8.0, False), Timed('mnv3s_slim', 2000, 15.0, False)]
+    asked = []
+    monkeypatch.setattr(
+        'segkd_mm.cli.new_experiment.measure_students', lambda *words: asked.append(words) or times
+    )
+    words = ['--classes', *CLASSES, '--size', 256, 320, '--device', 'cpu']
+    done, config = make(script, folders, *words, '--latency-ms', 5)
+    assert done.returncode == 1 and not config.exists()
+    assert 'no student is as fast as 5 ms; the fastest is mnv3s_nano with 8.0 ms' in done.stderr
+    done, config = make(script, folders, *words, '--latency-ms', 10)
+    assert asked[-1] == (10.0, (256, 320), 8, 'cpu', 'torch')
+    assert 'camvid/nano_pretrained_camvid' in done.stdout
+    assert load_config(config).model.decode_head.separable_aspp
+    assert len(load_config(config).model.decode_head.in_channels) == 2  # nano
 
 
 def test_what_is_missing_is_an_error_and_nothing_is_written(script, folders):

@@ -140,8 +140,11 @@ def test_colours_stand_for_classes_and_merge(folder):
     colors = {'background': (0, 0, 0), 'road': (128, 64, 128), 'car': (0, 0, 142),
               'void': (9, 9, 9), 'lane': (255, 255, 0)}  # fmt: skip
     dataset = build(root, colors=colors, label_map={'lane': 'road'})
-    assert only_mask(dataset) == [[0, 1], [2, 255], [1, 2]]
-    assert dataset.metainfo['palette'] == [[0, 0, 0], [128, 64, 128], [0, 0, 142]]
+    lane = colors.pop('lane')
+    listed = build(root, colors={**colors, 'road': [colors['road'], lane]})
+    for one in (dataset, listed):
+        assert only_mask(one) == [[0, 1], [2, 255], [1, 2]]
+        assert one.metainfo['palette'] == [[0, 0, 0], [128, 64, 128], [0, 0, 142]]
 
 
 def test_colours_of_a_palette(folder):

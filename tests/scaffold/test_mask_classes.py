@@ -41,17 +41,20 @@ def test_colours_are_named_and_merged():
     entries = ['car=0,0,142', 'sky=9,9,9', 'car=0,0,143', 'void=1,1,1']
     classes = classes_of(entries, found(values))
     assert classes.options == {
-        'colors': {
-            'car': (0, 0, 142), 'sky': (9, 9, 9), 'car#2': (0, 0, 143), 'void': (1, 1, 1),
-        },
-        'label_map': {'car#2': 'car'},
-    }  # fmt: skip
+        'colors': {'car': [(0, 0, 142), (0, 0, 143)], 'sky': (9, 9, 9), 'void': (1, 1, 1)}
+    }
     assert classes.pixels == {'car': 7, 'sky': 0}
 
 
 def test_the_names_that_convert_wrote_are_taken(tmp_path):
     (tmp_path / 'classes.json').write_text(json.dumps({'classes': ['sky', 'road']}))
-    assert classes_of([], found({0: 1, 1: 1}, tmp_path / 'masks')).names == ['sky', 'road']
+    data = found({0: 1, 1: 1}, tmp_path / 'masks')
+    assert classes_of([], data).names == classes_of(['sky', 'road'], data).names == ['sky', 'road']
+    assert classes_of(['road=0', 'sky=1'], data).names == ['road', 'sky']
+    with pytest.raises(
+        ValueError, match=r"gives 'road' the id 0, classes\.json beside the masks 1"
+    ):
+        classes_of(['road', 'sky'], data)
 
 
 @pytest.mark.parametrize(
