@@ -62,7 +62,8 @@ def checked_bands(pixels: np.ndarray, channels: int, file: str | os.PathLike) ->
         )  # fmt: skip
     if pixels.dtype.kind not in 'buif':
         raise sample_error(file, f'values of {pixels.dtype}', 'real numbers', 'Convert it.')
-    bands = pixels.astype(np.float32)
+    with np.errstate(over='ignore'):  # found below
+        bands = pixels.astype(np.float32)
     if pixels.dtype.kind == 'f' and not np.isfinite(bands).all():
         count = np.count_nonzero(~np.isfinite(bands))
         raise sample_error(
