@@ -11,6 +11,7 @@ from mmseg.registry import MODELS
 import segkd_mm
 from segkd_mm.cli.browse_dataset import draw_sample
 from segkd_mm.config import load_config, plain_student
+from segkd_mm.datasets import SampleError
 from segkd_mm.datasets.band_files import read_bands
 from segkd_mm.deploy import load_runtime
 from segkd_mm.deploy.images import benchmark_batch
@@ -44,12 +45,9 @@ model = dict(
     terms=dict(logits=dict(student='decode_head.conv_seg', teacher='decode_head.conv_seg',
                            loss=dict(type='PixelKLLoss'))))
 train_cfg = dict(max_epochs=1, val_interval=1)
+train_dataloader.update(batch_size=2, num_workers=0, persistent_workers=False)
+val_dataloader.update(num_workers=0, persistent_workers=False)
 """
-QUICK = [
-    'param_scheduler.end=1', 'train_dataloader.batch_size=2',
-    *(f'{part}_dataloader.{option}' for part in ('train', 'val', 'test')
-      for option in ('num_workers=0', 'persistent_workers=False')),
-]  # fmt: skip
 
 
 def blocks():
@@ -103,13 +101,14 @@ def test_such_images_train_test_export_and_predict(config, script, tmp_path):
         assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
 
     channels = plain_student(load_config(config)).model.backbone.in_channels
-    form, suffix = ('onnx', '.onnx') if channels > 1 else ('torch-export', '.pt2')
-    best, exported = tmp_path / 'work/best.pth', tmp_path / f'model{suffix}'
-    call('train', config, '--work-dir', tmp_path / 'work', '--cfg-options', *QUICK)
-    call('test', config, best, '--pictures', tmp_path / 'pictures', '--cfg-options', *QUICK)
+    form = ('onnx', '--image-in') if channels > 1 else ('torch-export',)
+    best = tmp_path / 'work/best.pth'
+    exported = tmp_path / ('model.onnx' if channels > 1 else 'model.pt2')
+    call('train', config, '--work-dir', tmp_path / 'work', '--cfg-options', 'param_scheduler.end=1')
+    call('test', config, best, '--pictures', tmp_path / 'pictures')
     assert [*(tmp_path / 'pictures').glob('*.png')]
     # It writes nothing if labels differ.
-    call('export', config, best, '--to', form, '--image-in', '--out', exported)
+    call('export', config, best, '--to', *form, '--out', exported)
     call('predict', config, best, tmp_path / 'data/images', '--masks', '--out', tmp_path / 'found')
     masks = sorted((tmp_path / 'found/masks').glob('*.png'))
     images = sorted((tmp_path / 'data/images').iterdir())
@@ -121,6 +120,8 @@ def test_such_images_train_test_export_and_predict(config, script, tmp_path):
     assert (runtime.channels, runtime.metadata['input_dtype']) == (channels, 'float32')
     with pytest.raises(ValueError, match=f'takes images of {channels} channels, found 3'):
         runtime(torch.zeros(1, 3, 64, 64))
+    with pytest.raises(SampleError, match=r'found \[64, 96, 3\] of float64, expected \[H, W, '):
+        alone.predict(np.zeros((64, 96, 3)))
 
 
 @pytest.mark.parametrize('config', [4], indirect=True)
