@@ -18,6 +18,8 @@ from segkd_mm.datasets.band_files import with_channels
 from segkd_mm.datasets.bands import checked_bands, load_pixels
 from segkd_mm.datasets.folder_pairs import files_by_stem
 
+PIXELS = 2**20  # at once, as float64
+
 
 class BandStatistics(NamedTuple):
     """Mean and standard deviation of each band, over all pixels of all images."""
@@ -37,12 +39,13 @@ def band_statistics(files: Iterable[str | Path]) -> BandStatistics:
     for file in files:
         pixels = with_channels(load_pixels(file))
         channels = pixels.shape[-1] if start is None else len(start)
-        pixels = checked_bands(pixels, channels, file).reshape(-1, channels).astype(np.float64)
+        pixels = checked_bands(pixels, channels, file).reshape(-1, channels)
         # Distances from a value that is near the mean: their squares lose no digits.
-        start = pixels.mean(0) if start is None else start
-        pixels -= start
+        start = pixels.mean(0, dtype=np.float64) if start is None else start
+        for part in np.array_split(pixels, 1 + len(pixels) // PIXELS):
+            distances = part - start
+            total, squares = total + distances.sum(0), squares + np.square(distances).sum(0)
         count += len(pixels)
-        total, squares = total + pixels.sum(0), squares + np.square(pixels).sum(0)
     if start is None:
         raise ValueError('There is no image to count the mean and std of.')
     mean = total / count

@@ -15,7 +15,7 @@ from segkd_mm.datasets import SampleError
 from segkd_mm.datasets.band_files import read_bands
 from segkd_mm.deploy import load_runtime
 from segkd_mm.deploy.images import benchmark_batch
-from segkd_mm.doctor import Experiment
+from segkd_mm.doctor import Experiment, check_data
 from segkd_mm.doctor.taps import check_taps
 from segkd_mm.measure.candidate import Candidate, build_deployed, check_same_channels
 from segkd_mm.whole_image.builder import TeacherCacheBuilder
@@ -129,6 +129,12 @@ def test_the_doctor_the_benchmark_and_the_browser_take_such_images(config, tmp_p
     made = load_config(config)
     experiment = Experiment(made)
     assert len(check_taps(experiment).rows) == 1
+    # Each band of these images has a mean of about 2,900 and a std of 2,080.
+    for right in (False, True):
+        if right:
+            made.model.student.data_preprocessor.update(mean=[3000.0] * 4, std=[1000.0] * 4)
+        warnings = [f.text for f in check_data(experiment).findings if f.level == 'warning']
+        assert [text[:7] for text in warnings] == [f'Band {i}:' for i in range(4) if not right]
     images = benchmark_batch(None, (64, 96), channels=4)
     candidate = Candidate.from_model(build_deployed(made.model.student, images.device), images)
     labels = {way: run() for way, run in candidate.runs.items() if way != 'logits'}
