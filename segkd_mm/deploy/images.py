@@ -148,5 +148,4 @@ def _images_at(place: Path, out: Path | None) -> list[Path]:
         return [place]
     if not place.is_dir():
         raise FileNotFoundError(f'{place} does not exist; expected an image or a folder of images.')
-    excluded = out if out and place in out.parents else None
-    return [file for file in images_in(place) if excluded not in file.parents]
+    return images_in(place, without=out if out and place in out.parents else None)

@@ -19,6 +19,7 @@ from segkd_mm.doctor import Experiment, check_data
 from segkd_mm.doctor.taps import check_taps
 from segkd_mm.measure.candidate import Candidate, build_deployed, check_same_channels
 from segkd_mm.whole_image.builder import TeacherCacheBuilder
+from segkd_mm.whole_image.cached_teacher import made_from
 
 pytestmark = pytest.mark.slow
 
@@ -158,6 +159,12 @@ def test_cached_and_live_teachers_of_whole_images_take_their_bands(config, tmp_p
     builder = TeacherCacheBuilder(made)
     assert len([*builder.build(builder.shards(), top=None)]) == len(builder.images) > 1
     builder.finish()
+    assert builder.made_from['teacher']['bands'] == [0, 1, 2]
+    # A cache of a teacher without bands is what it was before there were any.
+    plain = made_from(
+        {**teacher, 'bands': None, 'pixel_scale': 1.0}, None, 8, 'decode_head.conv_seg'
+    )
+    assert not {'bands', 'pixel_scale'} & {*plain['teacher']}
     image = builder.images[0]['image'][None].float()
     colours = (image[:, :3] * (255 / 10000) - 120) / 60
     logits = builder.teacher.model(colours, mode='tensor')

@@ -109,6 +109,10 @@ def test_a_data_set_of_arrays_says_which_loader_it_needs(save, tmp_path):
     # Arrays beside images stay what they were: no images.
     save('images/b.png', np.zeros((8, 8, 3), np.uint8))
     assert [file.name for file in images_in(tmp_path / 'images')] == ['b.png']
+    (tmp_path / 'images' / 'out').mkdir()
+    (tmp_path / 'images/b.png').rename(tmp_path / 'images/out/b.png')
+    found = images_in(tmp_path / 'images', without=tmp_path / 'images' / 'out')
+    assert [file.name for file in found] == ['a.npy']
 
 
 @pytest.mark.parametrize('channels', [1, 5])
