@@ -139,5 +139,5 @@ def test_a_crop_of_other_bands_is_float_in_the_order_of_the_file(sample, write):
     assert np.array_equal(loaded['img'], expected)
     with pytest.raises(SampleError, match=r'bands.tif: found \[24, 40, 4\] of uint16, expected'):
         LoadImageCrop((24, 40), channels=2)(sample)
-    with pytest.raises(SampleError, match='4 bands of uint16, expected red, green and blue .*=4'):
+    with pytest.raises(SampleError, match=r'4 bands of uint16, expected red, green and blue .*=4'):
         LoadImageCrop((24, 40))(sample)
