@@ -8,6 +8,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from functools import partial
 
+import torch
 from torch import nn
 from torchvision.models import MobileNetV2, MobileNetV3, resnet
 from torchvision.models.mobilenetv2 import InvertedResidual
@@ -17,21 +18,34 @@ from torchvision.ops.misc import Conv2dNormActivation
 OUTPUT_STRIDES = (8, 16, 32)
 
 
-def build_trunk(arch: str, output_stride: int) -> nn.Sequential:
+def build_trunk(arch: str, output_stride: int, in_channels: int = 3) -> nn.Sequential:
     """Build the trunk of a torchvision classifier as a sequence of its stages.
 
     Args:
         arch: ``mobilenet_v3_small``, ``mobilenet_v3_large``, ``mobilenet_v2``, ``resnet18``,
             ``resnet50`` or ``resnet101``.
         output_stride: 8, 16 or 32; deeper stages dilate instead of striding.
+        in_channels: Channels of the images.
     """
     if output_stride not in OUTPUT_STRIDES:
         raise ValueError(f'output_stride is {output_stride}, expected one of {OUTPUT_STRIDES}.')
     if arch.startswith('mobilenet_v3'):
-        return _mobilenet_v3(arch, output_stride)
-    if arch == 'mobilenet_v2':
-        return _mobilenet_v2(output_stride)
-    return _resnet(arch, output_stride)
+        trunk = _mobilenet_v3(arch, output_stride)
+    elif arch == 'mobilenet_v2':
+        trunk = _mobilenet_v2(output_stride)
+    else:
+        trunk = _resnet(arch, output_stride)
+    if in_channels != 3:
+        _set_in_channels(trunk, in_channels)
+    return trunk
+
+
+def _set_in_channels(trunk: nn.Module, in_channels: int) -> None:
+    """Give the first convolution another number of channels, initialised as by torchvision."""
+    conv = next(module for module in trunk.modules() if isinstance(module, nn.Conv2d))
+    conv.in_channels = in_channels
+    conv.weight = nn.Parameter(torch.empty(conv.out_channels, in_channels, *conv.kernel_size))
+    nn.init.kaiming_normal_(conv.weight, mode='fan_out')
 
 
 def _mobilenet_v3(arch: str, output_stride: int) -> nn.Sequential:

@@ -22,6 +22,17 @@ def listed(taps: Iterable[Tap]) -> str:
     return ', '.join(f'{tap.name} ({tap.channels} channels, stride {tap.stride})' for tap in taps)
 
 
+def checked_channels(in_channels: int) -> int:
+    """The number of channels of a trunk's images.
+
+    Raises:
+        ValueError: It is none.
+    """
+    if in_channels < 1:
+        raise ValueError(f'in_channels is {in_channels}, expected 1 or more.')
+    return in_channels
+
+
 class TapBackbone(BaseModule):
     """Base of backbones whose output features have names, channels and strides.
 
@@ -63,7 +74,7 @@ class TapBackbone(BaseModule):
         """Compute the features by tap name, each [N, C_tap, ceil(H / stride), ceil(W / stride)].
 
         Args:
-            x: Normalised images, [N, 3, H, W].
+            x: Normalised images, [N, in_channels, H, W].
         """
         raise NotImplementedError
 

@@ -11,7 +11,7 @@ from mmseg.registry import MODELS
 from timm.layers import Format, nhwc_to, to_2tuple
 from torch import Tensor, nn
 
-from segkd_mm.backbones.tap_backbone import Tap, TapBackbone, listed
+from segkd_mm.backbones.tap_backbone import Tap, TapBackbone, checked_channels, listed
 from segkd_mm.hints import did_you_mean
 from segkd_mm.weights import WeightsError, check_fit, load_strictly, read_state_dict
 
@@ -45,6 +45,7 @@ class TimmTapBackbone(TapBackbone):
         options: Further arguments of ``timm.create_model``, such as ``out_indices`` of a vision
             transformer, whose levels are its blocks, or ``img_size`` of a trunk that takes images
             of one size. ``dynamic_img_size`` is True by default where timm's model has it.
+        in_channels: Channels of the images. timm folds weights for three channels to it.
 
     Raises:
         ValueError: Unknown ``arch`` or tap, or an ``output_stride`` that the model cannot have; the
@@ -58,19 +59,24 @@ class TimmTapBackbone(TapBackbone):
         taps: Sequence[str] | None = None,
         weights: str | None = None,
         options: dict | None = None,
+        in_channels: int = 3,
     ) -> None:
         if not timm.is_model(arch):
             hint = did_you_mean(arch, timm.list_models())
             raise ValueError(
                 f'timm has no model {arch!r}{hint}; expected a name of timm.list_models().'
             )
-        kwargs, levels = _for_any_size(arch, options or {})
+        options = dict(options or {})
+        if checked_channels(in_channels) != 3:
+            options['in_chans'] = in_channels
+        kwargs, levels = _for_any_size(arch, options)
         if output_stride not in (_OWN_STRIDE, levels[-1].tap.stride):
             kwargs, levels = _dilated(arch, output_stride, kwargs, levels)
         names = [level.tap.name for level in levels]
         super().__init__([level.tap for level in levels], taps or names)
         self.arch = arch
         self.weights = weights
+        self.in_channels = options.get('in_chans', in_channels)
         self._image_size = _image_size(arch, kwargs)
         built = levels[: 1 + max(names.index(tap.name) for tap in self.taps)]
         self._names = [level.tap.name for level in built]

@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 
 from mmseg.registry import MODELS
+from timm.models import adapt_input_conv
 from torch import Tensor
 
 from segkd_mm.backbones.dilated import build_trunk
-from segkd_mm.backbones.tap_backbone import Tap, TapBackbone
+from segkd_mm.backbones.tap_backbone import Tap, TapBackbone, checked_channels
 from segkd_mm.weights import TORCHVISION, load_strictly, read_state_dict
 
 # For each tap: the stage of the trunk whose output it is, its channels, and its stride in the
@@ -44,6 +45,7 @@ class TorchvisionTapBackbone(TapBackbone):
             :func:`segkd_mm.weights.read_state_dict`) of torchvision, or a checkpoint of a model
             with this backbone and any head. Loaded by :meth:`init_weights`, that is when training
             starts, without the classifier and the stages that are not built.
+        in_channels: Channels of the images. Weights for three channels are folded to it as by timm.
 
     Raises:
         ValueError: Unknown ``arch``, ``output_stride`` or tap.
@@ -55,6 +57,7 @@ class TorchvisionTapBackbone(TapBackbone):
         output_stride: int = 32,
         taps: Sequence[str] = ('low', 'mid', 'high', 'final'),
         weights: str | None = None,
+        in_channels: int = 3,
     ) -> None:
         if arch not in TAPS:
             raise ValueError(f'arch is {arch!r}, expected one of {list(TAPS)}.')
@@ -63,7 +66,8 @@ class TorchvisionTapBackbone(TapBackbone):
         super().__init__(available, taps)
         self.arch = arch
         self.weights = weights
-        trunk = build_trunk(arch, output_stride)
+        self.in_channels = checked_channels(in_channels)
+        trunk = build_trunk(arch, output_stride, in_channels)
         self._tap_after = {known[name][0]: name for name in taps}
         stages = list(dict(trunk.named_children()))
         self._unbuilt = stages[1 + max(stages.index(stage) for stage in self._tap_after) :]
@@ -86,6 +90,9 @@ class TorchvisionTapBackbone(TapBackbone):
         state = _trunk_weights(read_state_dict(source))
         excluded = ('classifier', 'fc', *self._unbuilt)
         state = {k: v for k, v in state.items() if k.split('.')[0] not in excluded}
+        first = next(iter(self.body.state_dict()))
+        if first in state and state[first].shape[1] == 3:
+            state[first] = adapt_input_conv(self.in_channels, state[first])
         load_strictly(self.body, state, source)
 
 

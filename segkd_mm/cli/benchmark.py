@@ -40,9 +40,10 @@ from segkd_mm.cli import arguments
 from segkd_mm.config import load_config, plain_student
 from segkd_mm.deploy import is_exported_model
 from segkd_mm.deploy.images import benchmark_batch
-from segkd_mm.measure.candidate import Candidate, build_deployed, measure
+from segkd_mm.measure.candidate import Candidate, build_deployed, check_same_channels, measure
 from segkd_mm.measure.floor import Machine
 from segkd_mm.measure.peers import build_peers
+from segkd_mm.normalisation import channels_of
 from segkd_mm.results.files import write_result
 from segkd_mm.results.speed_accuracy import (
     find_exported_score,
@@ -103,13 +104,16 @@ def parse_args() -> argparse.Namespace:
 
 def candidates(args: argparse.Namespace) -> dict[str, Candidate]:
     """The models to measure, by name."""
-    images = benchmark_batch(args.image, tuple(args.size), args.batch).to(args.device)
-    device = images.device
+    device = torch.device(args.device)
     named = [name for name in args.models if not is_exported_model(name)]
     configs = {name: plain_student(load_config(name, args.cfg_options)) for name in named}
     # One measurement for a student and its distilled versions: else noise alone would rank them.
     keys = {name: json.dumps(c.model, sort_keys=True, default=str) for name, c in configs.items()}
     models = {key: build_deployed(configs[name].model, device) for name, key in keys.items()}
+    channels = {name: channels_of(models[key]) for name, key in keys.items()}
+    check_same_channels(channels)
+    images = benchmark_batch(args.image, tuple(args.size), args.batch, channels[args.models[0]])
+    images = images.to(device)
     distinct = {key: Candidate.from_model(model, images) for key, model in models.items()}
     found = {name: distinct[key] for name, key in keys.items()}
     for path in filter(is_exported_model, args.models):

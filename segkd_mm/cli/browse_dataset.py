@@ -13,8 +13,10 @@ import argparse
 from pathlib import Path
 
 import numpy as np
+import torch
 from mmseg.structures import SegDataSample
 from rich.progress import track
+from torch import Tensor
 from torch.utils.data import Dataset
 
 from segkd_mm.build_hints import build_hints
@@ -22,6 +24,8 @@ from segkd_mm.cli import arguments
 from segkd_mm.config import load_config
 from segkd_mm.doctor.experiment import Experiment, evenly_spaced
 from segkd_mm.labels import UNLABELLED
+from segkd_mm.normalisation import CHANNELS
+from segkd_mm.visualize.band_pictures import picture_of_bands
 from segkd_mm.visualize.overlays import WIDE_COLUMN, image_grid, overlay
 
 UNLABELLED_COLOUR = (203, 217, 243)  # pale blue, which no palette here has
@@ -51,8 +55,7 @@ def draw_sample(dataset: Dataset, index: int, folder: Path) -> None:
     """Write ``FOLDER/<index>_<name of the image>.png`` of a sample: image, mask, overlay."""
     sample = dataset[index]
     path = Path(sample['data_samples'].img_path)
-    # Images are loaded as BGR; the preprocessor of the model makes them RGB.
-    image = sample['inputs'].flip(0).permute(1, 2, 0).numpy()
+    image = _picture(sample['inputs'])
     classes, palette = (list(dataset.metainfo[key]) for key in ('classes', 'palette'))
     mask = _mask(sample['data_samples'], len(classes))
     palette.append(UNLABELLED_COLOUR)
@@ -64,6 +67,14 @@ def draw_sample(dataset: Dataset, index: int, folder: Path) -> None:
         palette=palette,
         column_width=WIDE_COLUMN,
     )
+
+
+def _picture(image: Tensor) -> np.ndarray:
+    """RGB [H, W, 3] of an image [C, H, W] of a data set."""
+    if image.dtype == torch.uint8 and len(image) == CHANNELS:
+        # Loaded as BGR; the preprocessor of the model makes it RGB.
+        return image.flip(0).permute(1, 2, 0).numpy()
+    return picture_of_bands(image.permute(1, 2, 0).numpy())
 
 
 def _mask(sample: SegDataSample, unlabelled: int) -> np.ndarray:

@@ -42,7 +42,7 @@ from segkd_mm.deploy.export import (
     written_if_valid,
 )
 from segkd_mm.deploy.graph import DeployedGraph
-from segkd_mm.deploy.images import ModelInputs, image_paths, select_images
+from segkd_mm.deploy.images import ModelInputs, image_paths, pixels_as_input, select_images
 from segkd_mm.deploy.loading import load_model, without_auxiliary_heads
 from segkd_mm.deploy.parity import BOUNDS, INT8_WITHOUT_MASKS, Bounds, Parity, measure_parity
 from segkd_mm.deploy.quantise import layer_errors, quantise, worst_layers
@@ -80,7 +80,8 @@ def parse_args() -> argparse.Namespace:
     )  # fmt: skip
     parser.add_argument(
         '--image-in', action='store_true',
-        help='normalise in the graph: it takes uint8 [N, 3, H, W], BGR as OpenCV and mmcv read it',
+        help='normalise in the graph: it takes images [N, C, H, W] as the config loads them, '
+        'such as uint8, BGR as OpenCV and mmcv read it',
     )  # fmt: skip
     parser.add_argument(
         '--labels-out', action='store_true',
@@ -199,7 +200,8 @@ def main() -> None:
     model = without_auxiliary_heads(load_model(config, args.checkpoint))
     images = select_images(config, args.images, 'val', args.num_images or IMAGES[args.precision])
     dtype = torch.bfloat16 if (args.to, args.precision) == TORCH_BF16 else torch.float32
-    graph = DeployedGraph(model, args.image_in, args.labels_out, dtype).eval()
+    pixels = pixels_as_input(images[0]['inputs']).dtype
+    graph = DeployedGraph(model, args.image_in, args.labels_out, dtype, pixels).eval()
     with Console(stderr=True).status('Exporting'):
         exported = in_float = to_format(graph, args.to)
     record = {}

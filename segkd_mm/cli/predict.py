@@ -20,9 +20,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
-import cv2
 import numpy as np
-from mmcv.image import imread, imwrite
+from mmcv.image import imwrite
 from mmengine.device import get_device
 from mmseg.models.segmentors.base import BaseSegmentor
 from rich.progress import (
@@ -38,9 +37,11 @@ from rich.text import Text
 from segkd_mm.build_hints import build_hints
 from segkd_mm.cli import arguments
 from segkd_mm.config import load_config
+from segkd_mm.datasets import SampleError
 from segkd_mm.deploy import Predictor, in_windows, load
 from segkd_mm.deploy.images import find_images
 from segkd_mm.files import written_aside
+from segkd_mm.visualize.band_pictures import read_picture
 from segkd_mm.visualize.overlays import picture_names, prediction_picture
 
 
@@ -89,26 +90,11 @@ def output_files(images: Sequence[Path], out: Path) -> dict[Path, tuple[Path, Pa
     return files
 
 
-def read_image(path: Path) -> np.ndarray:
-    """Read an image: BGR uint8 [H, W, 3], turned by its EXIF orientation.
-
-    Raises:
-        OSError: the file cannot be read, or is no image.
-    """
-    try:
-        image = imread(path)
-    except cv2.error:  # of an empty file
-        image = None
-    if image is None:
-        raise OSError('damaged, or no image')
-    return image
-
-
 def write(
     predictor: Predictor, pixels: np.ndarray, labels: np.ndarray, picture: Path, mask: Path | None
 ) -> None:
-    """Write the picture of an image, BGR [H, W, 3], with its label map [H, W], and that alone."""
-    prediction_picture(picture, pixels[..., ::-1], labels, predictor.classes, predictor.palette)
+    """Write the picture of an image, RGB [H, W, 3], with its label map [H, W], and that alone."""
+    prediction_picture(picture, pixels, labels, predictor.classes, predictor.palette)
     if mask:
         with written_aside(mask) as aside:
             imwrite(labels, str(aside))
@@ -131,18 +117,18 @@ def windows(
 
 def predict_all(
     predictor: Predictor, files: Mapping[Path, tuple[Path, Path]], args: argparse.Namespace
-) -> dict[Path, OSError]:
+) -> dict[Path, Exception]:
     """Predict all images; return those that could not be read, with the error."""
     unread = {}
     columns = BarColumn(), MofNCompleteColumn(), PerSecond(), TimeRemainingColumn()
     with Progress(*columns) as progress, windows(predictor.model, args, progress):
         for image, (picture, mask) in progress.track(files.items(), description='images'):
             try:
-                pixels = read_image(image)
-            except OSError as error:
+                pixels = read_picture(image)
+                labels = predictor.predict(image)
+            except (ImportError, OSError, SampleError) as error:
                 unread[image] = error
                 continue
-            labels = predictor.predict(image)
             write(predictor, pixels, labels, picture, mask if args.masks else None)
     return unread
 

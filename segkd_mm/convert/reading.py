@@ -12,7 +12,7 @@ from torchvision.datasets.folder import is_image_file
 from segkd_mm.datasets.layout import DataLayoutError
 from segkd_mm.datasets.orientation import TURNS, UPRIGHT
 from segkd_mm.datasets.sample_error import sample_error
-from segkd_mm.image_files import SUFFIXES
+from segkd_mm.image_files import PICTURES
 
 EXPORT_AGAIN = 'Export it again from the tool that made it, or correct it.'
 
@@ -127,7 +127,7 @@ def _check_file(where: str, image: Path) -> None:
         )  # fmt: skip
     if not is_image_file(image.name) or image.name[0] == '.':
         advice = 'Save the image as one of these, under a name without a dot at the start.'
-        raise sample_error(where, f'the image {image}', f'a name that ends in {SUFFIXES}', advice)
+        raise sample_error(where, f'the image {image}', f'a name that ends in {PICTURES}', advice)
 
 
 def _header(name: Path | str, image: Path | bytes) -> tuple[tuple[int, int], int]:

@@ -1,5 +1,7 @@
 """Data sets, samplers and transforms for mmseg; importing them registers them."""
 
+from segkd_mm.datasets.band_distortion import DistortBands
+from segkd_mm.datasets.bands import LoadBands
 from segkd_mm.datasets.camvid import CamVidDataset
 from segkd_mm.datasets.checked_annotations import LoadCheckedAnnotations
 from segkd_mm.datasets.cityscapes_half import CityscapesHalfDataset
@@ -30,9 +32,11 @@ __all__ = [
     'CheckedLayout',
     'CityscapesHalfDataset',
     'DataLayoutError',
+    'DistortBands',
     'FewLabelsEpochSampler',
     'FewLabelsInfiniteSampler',
     'FolderDataset',
+    'LoadBands',
     'LoadCheckedAnnotations',
     'LoadImageCrop',
     'MSRCv2Dataset',

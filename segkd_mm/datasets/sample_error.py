@@ -2,10 +2,12 @@
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import mmcv
 import numpy as np
+
+from segkd_mm.datasets.band_files import read_bands
 
 
 # One argument, the message, as DataLoader raises it again from a worker.
@@ -43,6 +45,11 @@ def named_image_errors(file: str | os.PathLike) -> Iterator[None]:
     except Exception as error:
         if os.path.isfile(file) and not _can_be_decoded(file):
             raise unreadable(file, os.path.getsize(file)) from error
+        if str(error).startswith('failed to load image'):  # of LoadImageFromFile
+            raise sample_error(
+                file, 'an image that LoadImageFromFile cannot decode', 'three channels of 8 bits',
+                "Load it by dict(type='LoadBands', channels=...): docs/your_data.md.",
+            ) from error  # fmt: skip
         raise
 
 
@@ -66,7 +73,8 @@ def unreadable(file: str | os.PathLike, size: int) -> SampleError:
 
 
 def _can_be_decoded(file: str | os.PathLike) -> bool:
-    try:
-        return mmcv.imread(file) is not None
-    except Exception:
-        return False
+    for decode in mmcv.imread, read_bands:
+        with suppress(Exception):
+            if decode(file) is not None:
+                return True
+    return False

@@ -13,13 +13,14 @@ from typing import Any
 import numpy as np
 import torch
 from mmengine.config import Config
-from torch import Tensor, nn
+from torch import nn
 
 from segkd_mm.deploy.graph import DeployedGraph
 from segkd_mm.deploy.layers import name_nodes
-from segkd_mm.deploy.loading import class_names
+from segkd_mm.deploy.loading import class_names, image_loader
 from segkd_mm.deploy.runtime import EXTRA, METADATA, openvino_core
 from segkd_mm.libraries import import_library
+from segkd_mm.normalisation import CHANNELS
 
 SUFFIXES = {'onnx': '.onnx', 'openvino': '.xml', 'torch-export': '.pt2'}
 PRECISIONS = {
@@ -35,8 +36,8 @@ LIBRARIES = {
     'torch-export': (),
 }
 INT8_LIBRARIES = 'onnxruntime', 'nncf'
-# Small, with different sides; the graph holds for any size.
-EXAMPLE_SHAPE = 2, 3, 64, 96
+# Images, and their height and width: small and different; the graph holds for any.
+EXAMPLES, EXAMPLE_SIZE = 2, (64, 96)
 
 
 def export_libraries(to: str, precision: str) -> tuple[ModuleType, ...]:
@@ -51,7 +52,7 @@ def export_libraries(to: str, precision: str) -> tuple[ModuleType, ...]:
 
 def to_format(graph: DeployedGraph, to: str) -> Any:
     """Convert a graph to a format of ``SUFFIXES``, in float: a program or ``onnx.ModelProto``."""
-    program = to_program(graph, graph.image_in)
+    program = to_program(graph, graph.input_dtype, graph.channels)
     return program if to == 'torch-export' else to_onnx(program, graph.labels_out)
 
 
@@ -61,6 +62,7 @@ def export_metadata(graph: DeployedGraph, config: Config, to: str, precision: st
     libraries = {module.__name__: module.__version__ for module in export_libraries(to, precision)}
     return {
         **graph.describe(),
+        'loader': image_loader(config),
         'classes': list(names['classes']),
         'palette': np.asarray(names['palette']).tolist(),
         'precision': precision,
@@ -68,13 +70,20 @@ def export_metadata(graph: DeployedGraph, config: Config, to: str, precision: st
     }
 
 
-def to_program(graph: nn.Module, image_in: bool = False) -> torch.export.ExportedProgram:
+def to_program(
+    graph: nn.Module, dtype: torch.dtype = torch.float32, channels: int = CHANNELS
+) -> torch.export.ExportedProgram:
     """Trace a graph with torch.export, for any batch size and image size.
+
+    Args:
+        graph: From images [N, channels, H, W] of ``dtype`` to an output.
+        dtype: Of the images.
+        channels: Of the images.
 
     Raises:
         RuntimeError: The graph has an operation that depends on the size.
     """
-    images = _example(image_in)
+    images = torch.zeros(EXAMPLES, channels, *EXAMPLE_SIZE, dtype=dtype)
     any_size = {'images': dict.fromkeys((0, 2, 3), torch.export.Dim.DYNAMIC)}
     with torch.no_grad(), _quiet():
         # In strict mode, older torch's default, batch norms cannot change modes.
@@ -145,10 +154,6 @@ def written_if_valid(path: Path) -> Iterator[Path]:
         yield Path(folder, path.name)
         for file in sorted(Path(folder).iterdir()):  # the .bin before its .xml
             file.replace(path.parent / file.name)
-
-
-def _example(image_in: bool) -> Tensor:
-    return torch.zeros(EXAMPLE_SHAPE, dtype=torch.uint8 if image_in else torch.float32)
 
 
 @contextmanager

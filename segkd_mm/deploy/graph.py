@@ -8,7 +8,7 @@ from mmseg.models.segmentors.base import BaseSegmentor
 from torch import Tensor, nn
 
 from segkd_mm.deploy.prediction import upsamples_once
-from segkd_mm.normalisation import normalisation_of
+from segkd_mm.normalisation import CHANNELS, Normalisation, channels_of, normalisation_of
 from segkd_mm.one_logit import label_logits
 
 
@@ -17,12 +17,15 @@ class DeployedGraph(nn.Module):
 
     Args:
         model: The segmentor; it is copied.
-        image_in: Take images, uint8 [N, 3, H, W], BGR as mmcv and OpenCV read them, and normalise
-            them as the segmentor's preprocessor does; otherwise take normalised images, float32.
+        image_in: Take images, [N, C, H, W] as the config loads them (BGR, or the bands of
+            ``LoadBands``), and normalise them as the segmentor's preprocessor does; otherwise take
+            normalised images, float32.
         labels_out: Give label maps, uint8 [N, H, W] (int64 for more than 256 classes); otherwise
             logits, float32 [N, C, h, w] at the segmentor's own stride, of one logit the two of
             :func:`segkd_mm.one_logit.label_logits`.
         dtype: Data type of the segmentor.
+        pixels: Data type of the images with ``image_in``: ``torch.uint8``, or ``torch.float32``
+            where they have more than 8 bits.
 
     Raises:
         ValueError: The segmentor's prediction is not the argmax of logits upsampled once, or
@@ -35,6 +38,7 @@ class DeployedGraph(nn.Module):
         image_in: bool = False,
         labels_out: bool = False,
         dtype: torch.dtype = torch.float32,
+        pixels: torch.dtype = torch.uint8,
     ) -> None:
         super().__init__()
         if not upsamples_once(model):
@@ -50,10 +54,12 @@ class DeployedGraph(nn.Module):
                 '--image-in, or remove test_cfg.'
             )
         self.model = _exportable(deepcopy(model)).to(dtype).eval()
-        self.normalise = Normalise(model.data_preprocessor)
+        self.channels = channels_of(model)
+        self.normalise = Normalise(normalisation_of(model.data_preprocessor, self.channels))
         self.test_cfg = model.data_preprocessor.test_cfg  # padding of the images
         self.label_dtype = torch.uint8 if model.out_channels <= 256 else torch.int64
         self.image_in, self.labels_out = image_in, labels_out
+        self.input_dtype = pixels if image_in else torch.float32
         self.dtype = dtype
 
     def describe(self) -> dict:
@@ -61,6 +67,8 @@ class DeployedGraph(nn.Module):
         return {
             'input': 'image' if self.image_in else 'normalised',
             'output': 'labels' if self.labels_out else 'logits',
+            'channels': self.channels,
+            'input_dtype': str(self.input_dtype).removeprefix('torch.'),
             'mean': self.normalise.mean.flatten().tolist(),
             'std': self.normalise.std.flatten().tolist(),
             'bgr_to_rgb': self.normalise.bgr_to_rgb,
@@ -70,7 +78,7 @@ class DeployedGraph(nn.Module):
         }
 
     def forward(self, images: Tensor) -> Tensor:
-        """Compute logits or label maps of images [N, 3, H, W]."""
+        """Compute logits or label maps of images [N, C, H, W]."""
         inputs = self.normalise(images) if self.image_in else images
         logits = label_logits(self.model, self.model(inputs.to(self.dtype)).float())
         if not self.labels_out:
@@ -81,18 +89,19 @@ class DeployedGraph(nn.Module):
 
 
 class Normalise(nn.Module):
-    """Normalisation of mmseg's preprocessor without padding: uint8 to float32 [N, 3, H, W]."""
+    """Normalisation of mmseg's preprocessor without padding, to float32 [N, C, H, W]."""
 
-    def __init__(self, preprocessor: nn.Module) -> None:
+    def __init__(self, normalisation: Normalisation) -> None:
         super().__init__()
-        self.bgr_to_rgb, mean, std = normalisation_of(preprocessor)
+        self.bgr_to_rgb, mean, std = normalisation
         self.register_buffer('mean', torch.tensor(mean).view(-1, 1, 1))
         self.register_buffer('std', torch.tensor(std).view(-1, 1, 1))
 
     def forward(self, images: Tensor) -> Tensor:
         """Normalise images."""
         floats = images.float()
-        return ((floats.flip(1) if self.bgr_to_rgb else floats) - self.mean) / self.std
+        flips = self.bgr_to_rgb and images.shape[1] == CHANNELS
+        return ((floats.flip(1) if flips else floats) - self.mean) / self.std
 
 
 class MatmulAdaptiveAvgPool(nn.Module):

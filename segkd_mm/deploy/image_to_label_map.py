@@ -1,6 +1,7 @@
 """From an image to its label map, in two versions: mmseg's and a fast one.
 
-Images are uint8 [N, 3, H, W], BGR as mmcv and OpenCV read them; label maps are int64 [N, H, W].
+Images are [N, C, H, W] as they are loaded: uint8, BGR as mmcv and OpenCV read them, or the bands of
+``LoadBands``. Label maps are int64 [N, H, W].
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -14,7 +15,7 @@ from torch import Tensor, nn
 
 from segkd_mm.deploy.label_map import upsampled_label_map
 from segkd_mm.deploy.runtime import Runtime
-from segkd_mm.normalisation import normalisation_of
+from segkd_mm.normalisation import CHANNELS, channels_of, normalisation_of
 from segkd_mm.one_logit import label_logits
 
 
@@ -42,7 +43,7 @@ class FastLabelMap(nn.Module):
 
     Args:
         segment: Maps normalised images to logits [N, C, h, w] or to label maps [N, H, W].
-        normalise: Normalises the images; None if ``segment`` takes uint8 images.
+        normalise: Normalises the images; None if ``segment`` takes them as they are.
         align_corners: Option of the upsampling.
     """
 
@@ -58,7 +59,7 @@ class FastLabelMap(nn.Module):
     @classmethod
     def from_model(cls, model: BaseSegmentor) -> 'FastLabelMap':
         """Build it from an mmseg model."""
-        normalise = NormaliseInPlace.from_preprocessor(model.data_preprocessor)
+        normalise = NormaliseInPlace.from_preprocessor(model.data_preprocessor, channels_of(model))
         return cls(model, normalise, model.align_corners)
 
     @classmethod
@@ -103,13 +104,17 @@ class NormaliseInPlace(nn.Module):
         self.divisor = (test_cfg or {}).get('size_divisor') or 1
 
     @classmethod
-    def from_preprocessor(cls, preprocessor: SegDataPreProcessor) -> 'NormaliseInPlace':
+    def from_preprocessor(
+        cls, preprocessor: SegDataPreProcessor, channels: int = CHANNELS
+    ) -> 'NormaliseInPlace':
         """Build it from the test settings of an mmseg preprocessor."""
-        bgr_to_rgb, mean, std = normalisation_of(preprocessor)
+        bgr_to_rgb, mean, std = normalisation_of(preprocessor, channels)
         return cls(mean, std, bgr_to_rgb, preprocessor.test_cfg).to(preprocessor.device)
 
     def forward(self, images: Tensor) -> Tensor:
-        normalised = (images.flip(1) if self.bgr_to_rgb else images).float()
+        flips = self.bgr_to_rgb and images.shape[1] == CHANNELS
+        # Float images of the caller stay as they are.
+        normalised = images.flip(1).float() if flips else images.to(torch.float32, copy=True)
         normalised.sub_(self.mean).div_(self.std)
         bottom, right = (-side % self.divisor for side in images.shape[2:])
         return F.pad(normalised, (0, right, 0, bottom)) if bottom or right else normalised

@@ -14,9 +14,11 @@ from torch import Tensor, nn
 from torch.utils.data import Subset
 
 from segkd_mm.config import image_pipeline
+from segkd_mm.datasets.bands import LoadBands
 from segkd_mm.datasets.image_dataset import ImageFiles
 from segkd_mm.datasets.wrapped import base_configs
 from segkd_mm.image_files import SUFFIXES, images_in
+from segkd_mm.normalisation import CHANNELS
 
 
 def find_images(paths: Iterable[str], out: Path | None = None) -> list[Path]:
@@ -80,31 +82,41 @@ def image_paths(images: Subset) -> list[str]:
     return [images.dataset.get_data_info(index)['img_path'] for index in images.indices]
 
 
-def benchmark_batch(path: str | None, size: tuple[int, int], count: int = 1) -> Tensor:
+def benchmark_batch(
+    path: str | None, size: tuple[int, int], count: int = 1, channels: int = CHANNELS
+) -> Tensor:
     """A batch for measurements: ``count`` copies of a resized image, or noise if path is None.
 
     Args:
         path: The image file.
         size: Height and width, H and W.
         count: Number of images in the batch.
+        channels: Number of channels.
 
     Returns:
-        uint8 [count, 3, H, W], BGR.
+        uint8 [count, 3, H, W], BGR; of another number of channels the bands of the image, float32.
     """
     height, width = size
     if path is None:
         noise = torch.Generator().manual_seed(0)
-        return torch.randint(0, 256, (count, 3, *size), dtype=torch.uint8, generator=noise)
-    image = torch.from_numpy(imresize(imread(path), (width, height)))
-    return image.permute(2, 0, 1).repeat(count, 1, 1, 1)
+        return torch.randint(0, 256, (count, channels, *size), dtype=torch.uint8, generator=noise)
+    is_colour = channels == CHANNELS
+    pixels = imread(path) if is_colour else LoadBands(channels)({'img_path': path})['img']
+    image = imresize(pixels, (width, height)).reshape(height, width, channels)
+    return torch.from_numpy(image).permute(2, 0, 1).repeat(count, 1, 1, 1)
 
 
 def model_input(sample: dict, preprocessor: nn.Module, image_in: bool) -> Tensor:
-    """Model input [1, 3, H, W] of a sample: the uint8 image, or normalised float32."""
+    """Model input [1, C, H, W] of a sample: the image, uint8 or float32; or normalised float32."""
     if image_in:
-        return sample['inputs'][None]
+        return pixels_as_input(sample['inputs'])[None]
     batch = {'inputs': [sample['inputs']], 'data_samples': [sample['data_samples']]}
     return preprocessor(batch, False)['inputs']
+
+
+def pixels_as_input(image: Tensor) -> Tensor:
+    """The pixels of an image as a model takes them: uint8, or float32 if they have more bits."""
+    return image if image.dtype == torch.uint8 else image.float()
 
 
 class ModelInputs(Sequence):
@@ -113,7 +125,7 @@ class ModelInputs(Sequence):
     Args:
         images: From :func:`images_of_files` or :func:`images_of_split`.
         preprocessor: The model's data preprocessor.
-        image_in: Whether the model takes uint8 images.
+        image_in: Whether the model takes images as they are loaded.
     """
 
     def __init__(self, images: Subset, preprocessor: nn.Module, image_in: bool) -> None:
@@ -136,5 +148,4 @@ def _images_at(place: Path, out: Path | None) -> list[Path]:
         return [place]
     if not place.is_dir():
         raise FileNotFoundError(f'{place} does not exist; expected an image or a folder of images.')
-    excluded = out if out and place in out.parents else None
-    return [file for file in images_in(place) if excluded not in file.parents]
+    return images_in(place, without=out if out and place in out.parents else None)

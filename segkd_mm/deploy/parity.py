@@ -104,7 +104,7 @@ def measure_parity(model: BaseSegmentor, runtime: Runtime, samples: Iterable[dic
     Args:
         model: The PyTorch model, in eval mode, on the CPU.
         runtime: The exported model.
-        samples: Samples of the test pipeline: ``inputs``, uint8 [3, H, W], and ``data_samples``,
+        samples: Samples of the test pipeline: ``inputs``, [C, H, W], and ``data_samples``,
             with ``gt_sem_seg`` if the image has a mask.
     """
     totals = _ParityTotals(max(model.out_channels, 2))  # one logit counts as two

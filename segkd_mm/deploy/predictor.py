@@ -13,13 +13,11 @@ from mmseg.models.segmentors.base import BaseSegmentor
 
 from segkd_mm.config import image_pipeline, load_config, plain_student
 from segkd_mm.datasets.sample_error import named_image_errors
-from segkd_mm.deploy.loading import check_classes, class_names, load_model
+from segkd_mm.deploy.loading import check_classes, class_names, known_loader, load_model
 from segkd_mm.deploy.prediction import without_logits
 from segkd_mm.deploy.runtime import is_exported_model
 from segkd_mm.deploy.runtime_segmentor import RuntimeSegmentor
 
-# Of an exported file, whose images keep their size.
-PIPELINE = (dict(type='LoadImageFromFile'), dict(type='PackSegInputs'))
 Image = str | os.PathLike | np.ndarray
 
 
@@ -48,14 +46,15 @@ class Predictor:
         """Predict the label map of an image, or a list of them for a list or tuple of images.
 
         Args:
-            images: A file, or uint8 [H, W, 3], BGR as OpenCV and mmcv read it.
+            images: A file, or uint8 [H, W, 3], BGR as OpenCV and mmcv read it; if the images are
+                loaded by ``LoadBands``, an array [H, W, channels] of any numbers.
 
         Returns:
             Class ids at the size of the image, uint8 [H, W]; uint16 for more than 256 classes.
 
         Raises:
             FileNotFoundError: No such file.
-            SampleError: The file cannot be decoded.
+            SampleError: The file cannot be decoded, or has another number of bands.
             ValueError: An array of another shape or type.
         """
         if isinstance(images, list | tuple):
@@ -68,6 +67,8 @@ class Predictor:
         return ids.astype(np.min_scalar_type(len(self.classes) - 1))
 
     def _load(self, image: Image) -> dict:
+        if isinstance(image, np.ndarray) and self._takes_bands:
+            return self._of_file({'img': image})
         if isinstance(image, np.ndarray):
             if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
                 raise ValueError(
@@ -77,6 +78,10 @@ class Predictor:
             return self._of_array({'img': image})
         with named_image_errors(image):
             return self._of_file({'img_path': os.fspath(image)})
+
+    @property
+    def _takes_bands(self) -> bool:
+        return self._pipeline[0]['type'] == 'LoadBands'
 
     @cached_property
     def _of_file(self) -> Compose:
@@ -134,4 +139,6 @@ def _from_exported(file: str | os.PathLike, checkpoint: str | os.PathLike | None
         )
     segmentor = RuntimeSegmentor(os.fspath(file))
     metadata = segmentor.runtime.metadata
-    return Predictor(segmentor, PIPELINE, metadata['classes'], metadata['palette'])
+    # Images keep their size.
+    pipeline = [known_loader(metadata.get('loader')), dict(type='PackSegInputs')]
+    return Predictor(segmentor, pipeline, metadata['classes'], metadata['palette'])

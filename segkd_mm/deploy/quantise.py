@@ -27,7 +27,7 @@ def quantise(model: Any, images: Sequence[np.ndarray], keep_float: Sequence[str]
 
     Args:
         model: The graph; it is not changed.
-        images: Calibration inputs of the graph, [1, 3, H, W] each.
+        images: Calibration inputs of the graph, [1, C, H, W] each.
         keep_float: Names of modules or layers that stay in float.
 
     Raises:

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from segkd_mm.libraries import import_library
+from segkd_mm.normalisation import CHANNELS
 
 METADATA = 'segkd_mm'  # key of the JSON metadata in a file of any format
 EXTRA = 'deploy'  # of pip install 'segkd_mm[...]'
@@ -22,7 +23,8 @@ class Runtime:
         path: The file of the model.
         metadata: Written by tools/export.py: ``classes``, ``palette``, ``mean``, ``std``,
             ``bgr_to_rgb``, ``test_cfg`` (of mmseg's preprocessor), ``input`` ('normalised' or
-            'image'), ``output`` ('logits' or 'labels'), ``align_corners``, ``precision``,
+            'image'), ``input_dtype`` ('uint8' or 'float32'), ``channels``, ``loader`` (of images,
+            as in a pipeline), ``output`` ('logits' or 'labels'), ``align_corners``, ``precision``,
             ``parameters``, ``config``, ``checkpoint``, ``versions``.
         engine: Description of the runtime, its version and device.
     """
@@ -35,17 +37,45 @@ class Runtime:
         """Compute logits or label maps, by ``metadata['output']``.
 
         Args:
-            images: [N, 3, H, W] on any device. If ``metadata['input']`` is 'normalised': float32,
-                normalised by the model's preprocessor; if 'image': uint8, BGR as mmcv and OpenCV
-                read it.
+            images: [N, channels, H, W] on any device. If ``metadata['input']`` is 'normalised':
+                normalised by the model's preprocessor; if 'image': as ``metadata['loader']`` loads
+                them, such as BGR as mmcv and OpenCV read it.
 
         Returns:
             float32 logits [N, C, h, w] at the model's own stride, or int64 label maps [N, H, W]; on
             the CPU.
+
+        Raises:
+            ValueError: The images have another number of channels, or the file takes 8 bits and
+                they have more.
         """
-        dtype = torch.uint8 if self.metadata['input'] == 'image' else torch.float32
-        output = self._run(images.to('cpu', dtype).contiguous())
+        if images.shape[1] != self.channels:
+            raise ValueError(
+                f'{self.path} takes images of {self.channels} channels, found {images.shape[1]}.'
+            )
+        output = self._run(self._cast(images).contiguous())
         return output.long() if self.metadata['output'] == 'labels' else output
+
+    @property
+    def channels(self) -> int:
+        """Number of channels of its images."""
+        return self.metadata.get('channels', CHANNELS)  # not in older files
+
+    def _cast(self, images: Tensor) -> Tensor:
+        """The images on the CPU in the data type that the file takes."""
+        default = 'uint8' if self.metadata['input'] == 'image' else 'float32'
+        dtype = getattr(torch, self.metadata.get('input_dtype', default))
+        cast = images.to('cpu', dtype)
+        # A value above 255 would wrap to another one.
+        if dtype == torch.uint8 != images.dtype and not torch.equal(
+            cast.float(), images.cpu().float()
+        ):
+            raise ValueError(
+                f'{self.path} takes images of 8 bits, found {images.dtype} from '
+                f'{images.float().min():g} to {images.float().max():g}: export it from a config '
+                "that loads such images (dict(type='LoadBands', ...)), or without --image-in."
+            )
+        return cast
 
     def _run(self, images: Tensor) -> Tensor:
         raise NotImplementedError

@@ -5,6 +5,7 @@ from mmseg.registry import MODELS
 from torch import Tensor, nn
 
 from segkd_mm.deploy.runtime import load_runtime
+from segkd_mm.normalisation import CHANNELS
 from segkd_mm.segmentors.base import ForeignSegmentor
 
 PREPROCESSING = 'mean', 'std', 'bgr_to_rgb', 'test_cfg'
@@ -25,18 +26,22 @@ class RuntimeSegmentor(ForeignSegmentor):
         runtime = load_runtime(file, threads)
         metadata = runtime.metadata
         preprocessor = {key: metadata[key] for key in PREPROCESSING}
+        kind = 'SegDataPreProcessor'
         if metadata['input'] == 'image':
             preprocessor.update(mean=None, std=None, bgr_to_rgb=False)
+        elif runtime.channels != CHANNELS:
+            preprocessor['bgr_to_rgb'] = False
+            kind = 'BandPreProcessor'
         super().__init__(
             nn.Identity(),
             len(metadata['classes']),
-            dict(type='SegDataPreProcessor', **preprocessor),
+            dict(type=kind, **preprocessor),
             metadata['align_corners'],
         )
         self.runtime = runtime
 
     def dense_logits(self, inputs: Tensor) -> Tensor:
-        """Compute logits of images [N, 3, H, W]; labels become one-hot logits at full size."""
+        """Compute logits of images [N, channels, H, W]; labels become one-hot logits."""
         output = self.runtime(inputs).to(inputs.device)
         if self.runtime.metadata['output'] == 'labels':
             return F.one_hot(output, self.num_classes).permute(0, 3, 1, 2).float()

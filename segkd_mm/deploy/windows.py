@@ -93,7 +93,7 @@ def _test_step(
 def _label_map(
     model: BaseSegmentor, image: Tensor, side: int, overlap: int, track: Track
 ) -> Tensor:
-    """The label map [H, W] of an image [3, H, W] as the pipeline gives it, on the CPU."""
+    """The label map [H, W] of an image [C, H, W] as the pipeline gives it, on the CPU."""
     rows, columns = (axis_windows(length, side, overlap) for length in image.shape[1:])
     dtype = torch.uint8 if model.out_channels <= 256 else torch.int32
     labels = torch.empty(image.shape[1:], dtype=dtype)
@@ -104,7 +104,7 @@ def _label_map(
 
 
 def _predict(model: BaseSegmentor, window: Tensor) -> Tensor:
-    """The label map [h, w] of a window [3, h, w], predicted like a whole image."""
+    """The label map [h, w] of a window [C, h, w], predicted like a whole image."""
     size = tuple(window.shape[1:])
     sample = SegDataSample(metainfo=dict(ori_shape=size, img_shape=size))
     (result,) = type(model).test_step(model, {'inputs': [window], 'data_samples': [sample]})

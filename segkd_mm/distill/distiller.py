@@ -15,6 +15,7 @@ from segkd_mm.build_hints import build_hints
 from segkd_mm.distill.taps import TapError, Taps
 from segkd_mm.distill.term import Term, check_options
 from segkd_mm.labels import UNLABELLED, VOID
+from segkd_mm.normalisation import channels_of
 from segkd_mm.weights import leave_out_of_keys
 
 
@@ -92,14 +93,15 @@ class SegDistiller(BaseModel):
     def _trial(self) -> tuple[Tensor, Any, dict[str, Tensor]]:
         """An image that the student takes, and its output and tapped outputs there."""
         size = getattr(self.data_preprocessor, 'size', None)
-        small = torch.zeros(1, 3, 64, 64)
+        channels = channels_of(self.student)
+        small = torch.zeros(1, channels, 64, 64)
         try:
             return small, *self._tapped(small)
         except (AssertionError, RuntimeError, ValueError) as error:
             # Some students take no image as small as this, or only those of one size.
             if size is None or isinstance(error, TapError):
                 raise
-        crop = torch.zeros(1, 3, *size)
+        crop = torch.zeros(1, channels, *size)
         return crop, *self._tapped(crop)
 
     @torch.no_grad()
@@ -112,7 +114,7 @@ class SegDistiller(BaseModel):
         """The student's own losses, and ``terms.<name>.loss`` of every term.
 
         Args:
-            inputs: Images as the student's preprocessor makes them, [N, 3, H, W].
+            inputs: Images as the student's preprocessor makes them, [N, C, H, W].
             data_samples: With the labels in ``gt_sem_seg``. Pixels of images without labels are
                 marked ``UNLABELLED``: they count for the terms, and are void for the student.
         """

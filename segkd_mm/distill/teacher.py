@@ -1,6 +1,6 @@
 """A teacher that sees the student's crops: frozen, with its own normalisation and precision."""
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from inspect import signature
@@ -21,11 +21,13 @@ from segkd_mm.distill.frozen import FrozenModule
 from segkd_mm.distill.fuse_norms import fused
 from segkd_mm.distill.renormalise import Renormalise
 from segkd_mm.distill.taps import Taps
-from segkd_mm.normalisation import normalisation_of
+from segkd_mm.normalisation import channels_of, normalisation_of
 from segkd_mm.weights import load_strictly, read_state_dict
 
 HALF = {'bf16': torch.bfloat16, 'fp16': torch.float16}
-TRIAL = (1, 3, 64, 64)
+TRIAL = 64, 64
+# A teacher whose channels have another standard deviation than about 1 sees noise, or nothing.
+CONTRAST = 1 / 16, 16
 
 
 @MODELS.register_module()
@@ -48,10 +50,15 @@ class Teacher(FrozenModule):
             natively, elsewhere the precision of the training around it.
         channels_last: Its memory format; by default where it has a half precision of its own.
         compile: Compile it by torch.compile: minutes at the start and for each new image size.
+        bands: The channels of the student's images that it takes, in the order of its own channels
+            (red, green and blue of most): for images of :class:`segkd_mm.datasets.LoadBands`.
+        pixel_scale: Factor from the pixel values of these bands to those of the images that it was
+            trained on, such as ``255 / 10000``.
 
     Raises:
         WeightsError: The weights cannot be had or do not fit.
-        ValueError: Another ``precision``, or a scale or divisor that is not above 0.
+        ValueError: Another ``precision``, a scale or divisor that is not above 0, or not as many
+            bands as it has channels.
     """
 
     def __init__(
@@ -64,6 +71,8 @@ class Teacher(FrozenModule):
         precision: Literal['bf16', 'fp16', 'fp32'] | None = None,
         channels_last: bool | None = None,
         compile: bool = False,
+        bands: Sequence[int] | None = None,
+        pixel_scale: float = 1.0,
     ) -> None:
         super().__init__()
         if precision not in (None, 'fp32', *HALF):
@@ -75,9 +84,14 @@ class Teacher(FrozenModule):
                 f'input_scale is {input_scale} and size_divisor {size_divisor}, expected above 0 '
                 'and at least 1.'
             )
+        if pixel_scale <= 0:
+            raise ValueError(f'pixel_scale is {pixel_scale}, expected above 0.')
         self.model = MODELS.build(model_config(model))
         state = read_state_dict(checkpoint, trusted)
         load_strictly(self.model, state, checkpoint, ignore=['terms.'])
+        self.channels = channels_of(self.model)
+        self.bands = _checked_bands(bands, self.channels)
+        self.pixel_scale = pixel_scale
         self.renormalise: nn.Module = nn.Identity()
         self.input_scale = input_scale
         self.size_divisor = size_divisor
@@ -94,9 +108,8 @@ class Teacher(FrozenModule):
             TapError: A tap does not exist.
         """
         taps = set(taps)
-        own = self.model.data_preprocessor
-        if normalisation_of(own) != normalisation_of(inputs_from):
-            self.renormalise = Renormalise(inputs_from, own).eval()
+        self.check_bands(inputs_from)
+        self._renormalise(inputs_from)
         self.model = fused(self.model, partial(self._trial, taps))
         self._taps = Taps(self.model, taps)
         if self.channels_last:
@@ -106,10 +119,65 @@ class Teacher(FrozenModule):
         if self.compile_model:
             self.model.compile()
 
+    def _renormalise(self, inputs_from: nn.Module) -> None:
+        given = normalisation_of(inputs_from, max(self.bands) + 1 if self.bands else self.channels)
+        own = normalisation_of(self.model.data_preprocessor, self.channels)
+        if self.bands is None and self.pixel_scale == 1 and given == own:
+            return
+        if len(given.mean) > 1:
+            self._check_channels(len(given.mean))
+        self.renormalise = Renormalise(given, own, self.bands, self.pixel_scale).eval()
+
+    def _check_channels(self, count: int) -> None:
+        """Check that it can take images of ``count`` channels.
+
+        Raises:
+            ValueError: It cannot.
+        """
+        if self.bands is None and count != self.channels:
+            raise ValueError(
+                f'The images have {count} channels, the teacher takes {self.channels}: write which '
+                'ones, such as bands=(0, 1, 2) for red, green and blue, in its config.'
+            )
+        if self.bands is not None and max(self.bands) >= count:
+            raise ValueError(
+                f'The teacher takes the bands {self.bands}, but the images have {count} channels, '
+                f'0 to {count - 1}.'
+            )
+
+    def check_bands(self, inputs_from: nn.Module) -> None:
+        """Check that its bands have the order and the range of values that it was trained on.
+
+        Args:
+            inputs_from: The preprocessor of the student.
+
+        Raises:
+            ValueError: They have not.
+        """
+        given = normalisation_of(inputs_from)
+        if self.bands is None or not getattr(inputs_from, '_enable_normalize', False):
+            return
+        if given.bgr_to_rgb:
+            raise ValueError(
+                'bands of the teacher: the student turns its images from BGR to RGB, so that the '
+                "bands have no fixed number. Load the images by dict(type='LoadBands', ...)."
+            )
+        self._check_channels(len(given.mean))
+        own = normalisation_of(self.model.data_preprocessor, self.channels)
+        low, high = Renormalise(given, own, self.bands, self.pixel_scale).contrast()
+        if not CONTRAST[0] < low <= high < CONTRAST[1]:
+            raise ValueError(
+                f"By the student's std, the bands {self.bands} would have standard deviations from "
+                f'{low:.3g} to {high:.3g} in the normalisation of the teacher, expected about 1. '
+                "Correct the student's mean and std, or set pixel_scale of the teacher: the factor "
+                'from these pixel values to those of the images that it was trained on, such as '
+                '255 / 10000.'
+            )
+
     @torch.no_grad()
     def _trial(self, taps: Collection[str], model: nn.Module) -> list[Tensor]:
         """The taps and the output of a model on an image of noise."""
-        image = torch.randn(TRIAL, generator=torch.Generator().manual_seed(0))
+        image = torch.randn(1, self.channels, *TRIAL, generator=torch.Generator().manual_seed(0))
         with Taps(model, taps) as kept:
             out = model(self._resize(image), mode='tensor')
         return [*kept.pop().values(), *((out,) if isinstance(out, Tensor) else out)]
@@ -137,7 +205,7 @@ class Teacher(FrozenModule):
         taps: Collection[str] | None = None,
         data_samples: OptSampleList = None,
     ) -> dict[str, Tensor]:
-        """The tapped tensors of the student's images [N, 3, H, W], by tap name.
+        """The tapped tensors of the student's images [N, C, H, W], by tap name.
 
         Args:
             inputs: As the student's preprocessor makes them.
@@ -151,6 +219,7 @@ class Teacher(FrozenModule):
     @torch.no_grad()
     def output(self, inputs: Tensor) -> Tensor | tuple[Tensor, ...]:
         """The output of the model on the student's images: logits, of most models."""
+        self._check_channels(inputs.shape[1])
         with self._precision(inputs.device.type):
             return self.model(self._resize(self.renormalise(inputs)), mode='tensor')
 
@@ -168,6 +237,17 @@ class Teacher(FrozenModule):
         if size == list(images.shape[2:]):
             return images
         return F.interpolate(images, size, mode='bilinear', antialias=True)
+
+
+def _checked_bands(bands: Sequence[int] | None, channels: int) -> tuple[int, ...] | None:
+    if bands is None:
+        return None
+    if len(bands) != channels or min(bands) < 0:
+        raise ValueError(
+            f'bands of the teacher is {tuple(bands)}, expected {channels} numbers from 0 on: which '
+            "channel of the student's images is which of its own."
+        )
+    return tuple(bands)
 
 
 def has_bf16(device: torch.device) -> bool:

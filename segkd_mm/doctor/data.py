@@ -15,6 +15,7 @@ from segkd_mm.datasets.sample_error import named_image_errors
 from segkd_mm.datasets.wrapped import iterate_wrapped
 from segkd_mm.doctor.experiment import Experiment, evenly_spaced
 from segkd_mm.doctor.finding import Finding, Report
+from segkd_mm.doctor.pixels import normalisation_findings
 from segkd_mm.hooks import LabelError, check_outputs
 from segkd_mm.labels import VOID
 
@@ -38,7 +39,7 @@ def check_data(experiment: Experiment, images: int | None = 200) -> Report:
         shares = {f'{split}, %': _share(pixels, index) for split, pixels in counts.items()}
         report.rows.append({'class': name, **shares})
     report.findings.extend(_balance_findings(report.rows))
-    report.findings.extend(_output_findings(experiment, classes))
+    report.findings.extend(_model_findings(experiment, classes))
     return report
 
 
@@ -122,13 +123,14 @@ def _label_findings(experiment: Experiment) -> list[Finding]:
     ]
 
 
-def _output_findings(experiment: Experiment, classes: Sequence[str]) -> list[Finding]:
+def _model_findings(experiment: Experiment, classes: Sequence[str]) -> list[Finding]:
+    # Without weights, so that what is found in the data is shown also where those are missing.
+    model = MODELS.build(plain_student(experiment.config).model)
     try:
-        # Without weights, so that what is found in the data is shown also where those are missing.
-        check_outputs(MODELS.build(plain_student(experiment.config).model), classes)
+        check_outputs(model, classes)
     except LabelError as error:
         return [Finding('error', str(error))]
-    return []
+    return [*normalisation_findings(model.data_preprocessor, experiment.dataset('train'))]
 
 
 def _share(pixels: np.ndarray, index: int) -> float:

@@ -7,6 +7,7 @@ from segkd_mm.distill.taps import Taps
 from segkd_mm.distill.term import Term
 from segkd_mm.doctor.experiment import Experiment
 from segkd_mm.doctor.finding import Finding, Report
+from segkd_mm.normalisation import channels_of
 
 COARSE = 4  # ratio of strides above which a note is given
 
@@ -15,7 +16,7 @@ def check_taps(experiment: Experiment) -> Report:
     """Report the tap shapes of each term for training crops, and its number of parameters."""
     model, report = experiment.model.eval(), Report('Terms')
     height, width = _crop_size(experiment)
-    image = torch.zeros(1, 3, height, width, device=experiment.device)
+    image = torch.zeros(1, channels_of(model.student), height, width, device=experiment.device)
     taps = Taps(model.student, {term.student for term in model.terms.values()})
     with torch.no_grad(), taps:
         model.student(image, mode='tensor')

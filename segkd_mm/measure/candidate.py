@@ -33,6 +33,20 @@ def build_deployed(model: dict, device: torch.device) -> nn.Module:
     return without_auxiliary_heads(MODELS.build(model)).to(device).eval()
 
 
+def check_same_channels(channels: Mapping[str, int]) -> None:
+    """Check that models, by name, can be measured on the same images.
+
+    Raises:
+        ValueError: They take images of different numbers of channels.
+    """
+    if len(set(channels.values())) > 1:
+        found = ', '.join(f'{name}: {count}' for name, count in channels.items())
+        raise ValueError(
+            f'The models take images of different numbers of channels ({found}): benchmark each '
+            'kind on its own.'
+        )
+
+
 @dataclass(frozen=True)
 class Candidate:
     """A model prepared for measurement.
@@ -75,6 +89,7 @@ class Candidate:
         """
         images = images.cpu()
         runtime = load_runtime(path, threads)
+        check_same_channels({path: runtime.channels, 'the first config': images.shape[1]})
         metadata, fast = runtime.metadata, FastLabelMap.from_runtime(runtime)
         runs = {'labels': partial(fast, images)}
         if fast.normalise and metadata['output'] == 'logits':

@@ -62,7 +62,7 @@ class Machine:
 
 
 def list_layers(model: nn.Module, images: Tensor) -> list[Layer]:
-    """List the layers that a model runs on images [N, 3, H, W], in order of execution."""
+    """List the layers that a model runs on images [N, C, H, W], in order of execution."""
     work = []
 
     def record(name: str, layer: nn.Module, inputs: tuple[Tensor], output: Tensor) -> None:

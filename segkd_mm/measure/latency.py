@@ -43,7 +43,7 @@ def measure_latency(
 
     Args:
         models: Models or other callables by name; modules are measured in eval mode.
-        inputs: The batch [N, 3, H, W], already on the device.
+        inputs: The batch [N, C, H, W], already on the device.
         warmup: Number of rounds that are not timed.
         repeats: Number of timed rounds; a round calls every model once.
         seconds: No new round starts after this time, once 10 are timed; ``Latency.repeats`` is the

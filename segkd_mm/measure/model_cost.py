@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.profiler import ProfilerActivity, profile
 
 from segkd_mm.measure.inference import inference
+from segkd_mm.normalisation import channels_of
 
 MIB = 2**20
 MATMULS = ('linear', 'matmul', 'addmm', 'mm', 'bmm', 'einsum', 'scaled_dot_product_attention')
@@ -33,7 +34,7 @@ def count_gmacs(model: nn.Module, size: tuple[int, int]) -> float:
     norms and pooling but not attention: 4% more for a MobileNetV3-Large.)
     """
     device = next(model.parameters()).device
-    counter = FlopAnalyzer(model, (torch.zeros(1, 3, *size, device=device),))
+    counter = FlopAnalyzer(model, (torch.zeros(1, channels_of(model), *size, device=device),))
     counter.set_op_handle('aten::scaled_dot_product_attention', _attention_macs)
     counter.unsupported_ops_warnings(False).uncalled_modules_warnings(False)
     with inference(model):
@@ -50,7 +51,7 @@ def _attention_macs(inputs: list, _outputs: list) -> int:
 def peak_memory(model: nn.Module, inputs: Tensor) -> float:
     """Measure the MiB of inference: parameters, buffers and the peak of the forward pass.
 
-    The peak is that of torch's allocator on the device of ``inputs`` [N, 3, H, W], above what was
+    The peak is that of torch's allocator on the device of ``inputs`` [N, C, H, W], above what was
     allocated before, after a warm-up call. It does not include the input, other models, code, and
     on CPU the scratch memory of oneDNN, which bypasses the allocator. (The growth of the process
     would include that, but depends on what ran before, as processes seldom free memory.)

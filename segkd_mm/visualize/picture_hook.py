@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from mmcv.image import imread
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from mmseg.registry import HOOKS
@@ -37,6 +36,7 @@ class PredictionPicturesHook(Hook):
         data_batch: dict | None = None,
         outputs: Sequence[SegDataSample] = (),
     ) -> None:
+        from segkd_mm.visualize.band_pictures import read_picture
         from segkd_mm.visualize.overlays import image_grid
 
         meta = runner.test_loop.dataloader.dataset.metainfo
@@ -47,7 +47,7 @@ class PredictionPicturesHook(Hook):
             image_grid(
                 self.folder / f'{self.names[sample.img_path]}.png',
                 columns=['image', 'truth', 'prediction'],
-                rows=[[imread(sample.img_path, channel_order='rgb'), *masks]],
+                rows=[[read_picture(sample.img_path), *masks]],
                 classes=meta['classes'],
                 palette=meta['palette'],
             )

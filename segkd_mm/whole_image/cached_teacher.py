@@ -18,6 +18,8 @@ from segkd_mm.whole_image.view import View
 
 # Options of a teacher that do not change its logits.
 WITHOUT_EFFECT = ('checkpoint', 'trusted', 'channels_last', 'compile')
+# Options that earlier caches do not know; these values change nothing.
+LATER = {'bands': None, 'pixel_scale': 1.0}
 
 
 @MODELS.register_module()
@@ -111,11 +113,12 @@ def made_from(teacher: Mapping, view: Mapping | None, stride: int, tap: str) -> 
     """
     options = teacher_options(teacher)
     state = read_state_dict(options['checkpoint'], options['trusted'])
+    plain = {key for key, value in LATER.items() if options[key] == value}
     return as_json(
         {
             'format': VERSION,
             'weights': digest(state),
-            'teacher': {k: v for k, v in options.items() if k not in WITHOUT_EFFECT},
+            'teacher': {k: v for k, v in options.items() if k not in {*WITHOUT_EFFECT, *plain}},
             'tap': tap,
             'view': asdict(View(**view or {})),
             'stride': stride,

@@ -17,7 +17,7 @@ from segkd_mm.labels import VOID
 class WholeImages(Dataset):
     """The images of a data set without augmentation, in its order, each once.
 
-    An item is a dict of ``path``; ``image``, uint8 [3, H, W], BGR as it is loaded; and ``labels``,
+    An item is a dict of ``path``; ``image``, [C, H, W] as it is loaded; and ``labels``,
     int64 [H, W], void where there are none.
 
     Args:

@@ -46,7 +46,9 @@ class WholeImageTeacher(CroppingTeacher):
 
         Raises:
             TapError: A tap does not exist.
+            ValueError: Its bands do not fit the student's images.
         """
+        self.teacher.check_bands(inputs_from)
         # A module without a normalisation stands for pixels as they are loaded.
         self.teacher.prepare(set(taps), inputs_from=nn.Identity())
 

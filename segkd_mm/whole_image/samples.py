@@ -25,7 +25,7 @@ class WholeImage:
         size: Height and width of the image as it was loaded.
         affine: From pixel centres (x, y) of the crop to those of the image, float64 [2, 3].
         logits: A teacher's logits on the image, float16 [C, h, w]; None of a live teacher.
-        image: The image as it was loaded, uint8 [3, H, W]; None of a cached teacher.
+        image: The image as it was loaded, [C, H, W]; None of a cached teacher.
         cache: The folder that the logits come from.
     """
 

@@ -9,10 +9,13 @@ from mmcv import transforms as mmcv
 from mmcv.transforms.utils import cache_random_params
 from mmseg.datasets import transforms as mmseg
 
+from segkd_mm.datasets.band_distortion import DistortBands
+from segkd_mm.datasets.bands import LoadBands
 from segkd_mm.datasets.replay import SeedAugmentation
 from segkd_mm.datasets.unlabelled import MarkUnlabelled
 
 IDENTITY = np.eye(2, 3)
+LOADERS = mmcv.LoadImageFromFile, LoadBands  # of whole images
 
 
 class TrackAffine(mmcv.BaseTransform):
@@ -22,8 +25,8 @@ class TrackAffine(mmcv.BaseTransform):
     pixel centres of the image as it was loaded. Images and random numbers stay the transform's.
 
     Args:
-        inner: The transform: of ``STEPS`` or ``STATIC``, a ``LoadImageFromFile``, or one that puts
-            a new array into ``crop_to_image`` each time it is called.
+        inner: The transform: of ``LOADERS``, ``STEPS`` or ``STATIC``, or one that puts a new array
+            into ``crop_to_image`` each time it is called.
 
     Raises:
         TypeError: At the call, for another transform: it may move pixels, or not.
@@ -33,7 +36,7 @@ class TrackAffine(mmcv.BaseTransform):
         self.inner = inner
 
     def transform(self, results: dict) -> dict:
-        if type(self.inner) is mmcv.LoadImageFromFile:
+        if type(self.inner) in LOADERS:
             return {**self.inner(results), 'crop_to_image': IDENTITY}
         if isinstance(self.inner, STATIC):
             return self.inner(results)
@@ -128,6 +131,7 @@ STATIC = (
     mmcv.LoadAnnotations,
     MarkUnlabelled,
     mmseg.PhotoMetricDistortion,
+    DistortBands,
     mmseg.CLAHE,
     mmseg.AdjustGamma,
     mmseg.RGB2Gray,

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from mmcv.transforms import BaseTransform, LoadImageFromFile
+from mmcv.transforms import BaseTransform
 from mmengine.dataset import RepeatDataset
 from mmseg.registry import DATASETS
 from torch import Tensor
@@ -16,6 +16,7 @@ from segkd_mm.datasets.wrapped import base_datasets
 from segkd_mm.whole_image.images import WholeImages
 from segkd_mm.whole_image.samples import attach_whole_images
 from segkd_mm.whole_image.store import TeacherCache
+from segkd_mm.whole_image.track import LOADERS
 
 _IMAGE = 'whole_image'  # of the results of a pipeline
 
@@ -61,7 +62,7 @@ class WithWholeImage(RepeatDataset):
 
     Raises:
         TypeError: A pipeline moves pixels in a way that is not known, or does not load its images
-            by ``LoadImageFromFile``.
+            by ``LoadImageFromFile`` or ``LoadBands``.
     """
 
     def __init__(self, dataset: dict) -> None:
@@ -76,11 +77,11 @@ def _read_image(results: dict) -> dict[str, Tensor]:
 
 
 def _with_image_kept(transforms: list[Callable]) -> list[Callable]:
-    kept = [_KeepImage(t) if type(t.inner) is LoadImageFromFile else t for t in transforms]
+    kept = [_KeepImage(t) if type(t.inner) in LOADERS else t for t in transforms]
     if not any(isinstance(transform, _KeepImage) for transform in kept):
         raise TypeError(
             f'The pipeline {[type(t.inner).__name__ for t in transforms]} has no LoadImageFromFile '
-            'whose image could be kept for the teacher.'
+            'or LoadBands whose image could be kept for the teacher.'
         )
     return kept
 

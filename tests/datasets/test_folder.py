@@ -214,9 +214,9 @@ def test_a_mask_without_an_image_is_named(folder):
 
 def test_a_folder_without_images_names_the_suffixes_found(tmp_path):
     (tmp_path / 'images').mkdir()
-    for name in ('a.npy', 'b.npy', 'notes.txt'):
+    for name in ('a.npz', 'b.npz', 'notes.txt'):
         (tmp_path / 'images' / name).write_text('')
-    with pytest.raises(DataLayoutError, match=r'found 2 of \.npy, 1 of \.txt, expected .*\.jpg'):
+    with pytest.raises(DataLayoutError, match=r'found 2 of \.npz, 1 of \.txt, expected .*\.jpg'):
         build(tmp_path)
 
 

@@ -125,3 +125,19 @@ def test_files_that_cannot_be_right_are_named(sample, write, tmp_path):
     ]:
         with pytest.raises(SampleError, match=message):
             load({**sample, **wrong})
+
+
+def test_a_crop_of_other_bands_is_float_in_the_order_of_the_file(sample, write):
+    y, x = np.indices((64, 96))
+    bands = np.stack([x, y, x + y, x * 0 + 1000]).astype(np.uint16)
+    sample['img_path'] = write('bands.tif', bands)
+    np.random.seed(0)
+    loaded = LoadImageCrop((24, 40), channels=4)(sample)
+    left, top = loaded['crop_to_image'][:, 2].astype(int)
+    assert loaded['img'].dtype == np.float32
+    expected = bands[:, top : top + 24, left : left + 40].transpose(1, 2, 0)
+    assert np.array_equal(loaded['img'], expected)
+    with pytest.raises(SampleError, match=r'bands.tif: found \[24, 40, 4\] of uint16, expected'):
+        LoadImageCrop((24, 40), channels=2)(sample)
+    with pytest.raises(SampleError, match=r'4 bands of uint16, expected red, green and blue .*=4'):
+        LoadImageCrop((24, 40))(sample)

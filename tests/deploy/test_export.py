@@ -45,7 +45,7 @@ def student():
 
 def export_all(graph, folder):
     """The graph in every format: the runtimes."""
-    program = to_program(graph, graph.image_in)
+    program = to_program(graph, graph.input_dtype)
     exported = dict.fromkeys(('onnx', 'openvino'), to_onnx(program, graph.labels_out))
     exported['torch-export'] = program
     metadata = {**graph.describe(), **NAMES, 'note': NOTE}
@@ -262,7 +262,7 @@ def test_bf16_and_int8_of_a_trained_model_on_real_images(real_data, tmp_path):
     state = read_state_dict(real_data / 'weights/deeplabv3_mobilenet_v2_voc.pth')
     model.load_state_dict(rename_keys(state, TEACHER_KEYS, 'the weights'))
     graph = DeployedGraph(model, image_in=True).eval()
-    exported = to_onnx(to_program(graph, image_in=True))
+    exported = to_onnx(to_program(graph, torch.uint8))
     calibration, images = (
         images_of_split(config, 'train', 4, seed=0),
         images_of_split(config, 'val', 2),

@@ -9,8 +9,10 @@ from mmseg.registry import MODELS
 from mmseg.structures import SegDataSample
 
 from segkd_mm.config import load_config
-from segkd_mm.deploy.predictor import PIPELINE, Predictor
+from segkd_mm.deploy.predictor import Predictor
 from segkd_mm.deploy.windows import axis_windows, in_windows
+
+PIPELINE = dict(type='LoadImageFromFile'), dict(type='PackSegInputs')
 
 
 @pytest.fixture
