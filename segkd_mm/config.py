@@ -7,6 +7,7 @@ from typing import Any
 from mmengine.config import Config, ConfigDict
 from mmengine.config.config import DELETE_KEY
 
+from segkd_mm.commands import command
 from segkd_mm.hints import did_you_mean
 
 # Before the key of an option: a key that the config does not have.
@@ -125,7 +126,7 @@ def _find(path: Path) -> Path:
     name = '/'.join(path.parts[-2:])
     raise FileNotFoundError(
         f'No config {path}{did_you_mean(name, list_configs(), cutoff=0.5)}, neither here '
-        f'({Path.cwd()}) nor in {config_dir()}. `python -m segkd_mm configs` lists all.'
+        f'({Path.cwd()}) nor in {config_dir()}. `{command("configs")}` lists all.'
     )
 
 

@@ -1,26 +1,13 @@
-"""Write the config of a new experiment from a folder of images and one of masks.
+"""Write the config of a new experiment from a folder of images and one of masks."""
 
-Examples:
-  tools/new_experiment.py --images data/images --masks data/masks --out roads.py \\
-      --classes background road car
-  tools/new_experiment.py --images data/images --masks data/masks --out roads.py \\
-      --classes road=128,64,128 car=0,0,142 void=0,0,0 --teacher torchvision://fcn_resnet50 \\
-      --map road= car=car,bus --unlabelled data/more_images
-
-Looks at the data, chooses crop, batch, schedule and class weights by the rules in
-docs/your_data.md, matches a teacher's classes with yours by name, and writes one config to read and
-edit. Without --classes, the names are those in classes.json beside the masks.
-"""
-
-import argparse
+from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
 
 from mmengine.device import get_device
 from mmengine.registry import init_default_scope
 
-from segkd_mm.build_hints import build_hints
-from segkd_mm.cli import arguments
+from segkd_mm.commands import command
 from segkd_mm.config import load_config
 from segkd_mm.files import written_aside
 from segkd_mm.results.tables import console_table, wide_console
@@ -40,58 +27,8 @@ from segkd_mm.scaffold.config_text import Plan
 DEFAULT_STUDENT = 'mnv3s_slim'
 
 
-def parse_args() -> argparse.Namespace:
-    """Read the command line."""
-    parser = arguments.parser(__doc__)
-    parser.add_argument('--images', required=True, metavar='DIR', help='images, at any depth')
-    parser.add_argument(
-        '--masks', required=True, metavar='DIR', help='their masks, at the same paths inside it'
-    )
-    parser.add_argument('--out', required=True, type=Path, metavar='FILE.py', help='new config')
-    parser.add_argument(
-        '--classes',
-        nargs='+',
-        default=[],
-        metavar='NAME[=VALUE]',
-        help='class names in the order of the ids in the masks; or each with its id or its colour '
-        '(red,green,blue); void=VALUE counts nowhere',
-    )
-    parser.add_argument('--unlabelled', metavar='DIR', help='more images, without masks')
-    parser.add_argument(
-        '--teacher',
-        nargs='+',
-        default=[],
-        metavar='WHAT',
-        help='torchvision://MODEL, hf://OWNER/NAME, or a config file (of mmseg or an experiment); '
-        'then its checkpoint, if that is elsewhere',
-    )
-    parser.add_argument(
-        '--map',
-        nargs='+',
-        default=[],
-        metavar='CLASS=TEACHER_CLASS',
-        help="where names differ: the teacher's class or classes (with commas) that are one of "
-        'yours; nothing after = where it knows none',
-    )
-    parser.add_argument(
-        '--student', default=DEFAULT_STUDENT, help='base in configs/_base_/students (default: '
-        '%(default)s)'
-    )  # fmt: skip
-    parser.add_argument('--epochs', type=int, metavar='N', help='length (default: by the data)')
-    args = parser.parse_args()
-    if args.out.suffix != '.py' or args.out.exists():
-        parser.error(f'--out {args.out}: expected a new file that ends in .py')
-    if len(args.teacher) > 2:
-        parser.error(f'--teacher takes WHAT and a checkpoint, not {" ".join(args.teacher)}')
-    if args.unlabelled and not args.teacher:
-        parser.error('--unlabelled needs a --teacher: without one, only labels can teach')
-    return args
-
-
-@build_hints()
-def main() -> None:
-    """Run the command line."""
-    args = parse_args()
+def run(args: Namespace) -> None:
+    """Run the command."""
     init_default_scope('mmseg')
     found = survey(args.images, args.masks, args.unlabelled)
     plan = make_plan(args, found, classes_of(args.classes, found))
@@ -102,7 +39,7 @@ def main() -> None:
     print_next_steps(args.out, plan)
 
 
-def make_plan(args: argparse.Namespace, found: Survey, classes: MaskClasses) -> Plan:
+def make_plan(args: Namespace, found: Survey, classes: MaskClasses) -> Plan:
     """All that the experiment consists of."""
     check_student(args.student)
     recipe = choose_recipe(found, [*classes.pixels.values()], get_device(), args.epochs)
@@ -148,12 +85,12 @@ def report(plan: Plan) -> None:
 def print_next_steps(out: Path, plan: Plan) -> None:
     """Print where the config is and the commands to run."""
     best = f'work_dirs/{plan.name}/best.pth'
-    cache = f'  python tools/cache_teacher.py {out}\n' if plan.teacher else ''
+    cache = f'  {command("cache")} {out}\n' if plan.teacher else ''
     print(
         f'Written: {out}\nNext:\n'
         f'{cache}'
-        f'  python tools/doctor.py {out}\n'
-        f'  python tools/train.py {out}\n'
-        f'  python tools/test.py {out} {best} --pictures work_dirs/{plan.name}/pictures\n'
-        f'  python tools/export.py {out} {best} --to onnx'
+        f'  {command("doctor")} {out}\n'
+        f'  {command("train")} {out}\n'
+        f'  {command("test")} {out} {best} --pictures work_dirs/{plan.name}/pictures\n'
+        f'  {command("export")} {out} {best} --to onnx'
     )

@@ -21,14 +21,6 @@ from segkd_mm.deploy.loading import class_names
 from segkd_mm.deploy.runtime import EXTRA, METADATA, openvino_core
 from segkd_mm.libraries import import_library
 
-SUFFIXES = {'onnx': '.onnx', 'openvino': '.xml', 'torch-export': '.pt2'}
-PRECISIONS = {
-    'onnx': ('fp32', 'int8'),
-    'openvino': ('fp32', 'bf16', 'int8'),
-    'torch-export': ('fp32', 'bf16'),
-}
-"""Precisions of each format: ONNX Runtime has no fast bf16 on CPUs, torch.export no int8."""
-
 LIBRARIES = {
     'onnx': ('onnx', 'onnxscript', 'onnxruntime'),
     'openvino': ('onnx', 'onnxscript', 'openvino'),

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from segkd_mm.formats import is_exported_model
 from segkd_mm.libraries import import_library
 
 METADATA = 'segkd_mm'  # key of the JSON metadata in a file of any format
@@ -152,11 +153,6 @@ def load_runtime(path: str | os.PathLike, threads: int | None = None) -> Runtime
     if path.suffix == '.pt2':
         return TorchExport(path, threads)
     return _RUNTIMES[path.suffix](path, threads or 1)
-
-
-def is_exported_model(path: str | os.PathLike) -> bool:
-    """Whether a file name has the ending of an exported model."""
-    return Path(path).suffix in _RUNTIMES
 
 
 _RUNTIMES = {'.onnx': ONNXRuntime, '.xml': OpenVINO, '.pt2': TorchExport}
