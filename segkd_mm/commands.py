@@ -42,7 +42,7 @@ def command(name: str) -> str:
     started, script = Path(sys.argv[0]), TOOLS / f'{COMMANDS[name]}.py'
     if started.stem == 'segkd' or not TOOLS.is_dir():
         return f'segkd {name}'
-    if started.name == '__main__.py' or not script.is_file():
+    if started.parts[-2:] == ('segkd_mm', '__main__.py') or not script.is_file():
         return f'python -m segkd_mm {name}'
     below = script.is_relative_to(Path.cwd())
     return f'python {script.relative_to(Path.cwd()) if below else script}'

@@ -33,7 +33,10 @@ loaded = cache(load_config)
 def run_module(monkeypatch, *args):
     """``python -m segkd_mm``, in this process."""
     monkeypatch.setattr(sys, 'argv', ['segkd_mm', *args])
-    runpy.run_module('segkd_mm', run_name='__main__')
+    with pytest.raises(SystemExit) as done:
+        runpy.run_module('segkd_mm', run_name='__main__')
+    if done.value.code:
+        raise done.value
 
 
 def data_sets(config):

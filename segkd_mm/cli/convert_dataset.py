@@ -1,6 +1,5 @@
 """Convert annotations (COCO, labelme, YOLO, VOC, Cityscapes) to folders of images and masks."""
 
-import sys
 from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
@@ -30,7 +29,7 @@ def read(args: Namespace) -> AnnotatedImages:
     return read_cityscapes(*places, args.all_labels)
 
 
-def convert(args: Namespace) -> None:
+def run(args: Namespace) -> None:
     """Read, write, and report what was written."""
     check_empty(args.out)
     found = read(args)
@@ -81,11 +80,3 @@ def config_lines(out: Path, classes: Sequence[str]) -> str:
         *(['    shares=(0.8, 0.2),'] if not by_folder else []),
         ')',
     ])  # fmt: skip
-
-
-def run(args: Namespace) -> None:
-    """Run the command."""
-    try:
-        convert(args)
-    except (ValueError, OSError) as error:
-        sys.exit(f'Error: {error}')

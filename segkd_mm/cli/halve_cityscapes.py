@@ -1,6 +1,5 @@
 """Resize Cityscapes to 1024 x 512 once, so that trainings do not read full-size images."""
 
-import sys
 from argparse import Namespace
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -90,8 +89,11 @@ def run_jobs(jobs: list[Job]) -> None:
     """Run the jobs in one process per core; the first error stops all."""
     with ProcessPoolExecutor() as pool:
         done = pool.map(_run_job, jobs)
-        for _ in track(done, 'Halving Cityscapes', total=len(jobs)):
-            pass
+        try:
+            for _ in track(done, 'Halving Cityscapes', total=len(jobs)):
+                pass
+        except ValueError as error:  # of another process, with its traceback as the cause
+            raise ValueError(str(error)) from None
 
 
 def _run_job(job: Job) -> None:
@@ -101,14 +103,10 @@ def _run_job(job: Job) -> None:
 
 def run(args: Namespace) -> None:
     """Run the command."""
-    try:
-        jobs = list_jobs(args.src, args.dst)
-        todo = [job for job in jobs if not job[2].exists()]
-        if todo:
-            run_jobs(todo)
-    except ValueError as error:
-        # The rest of what an error of another process shows is of no use to anybody.
-        sys.exit(f'Error: {error}')
+    jobs = list_jobs(args.src, args.dst)
+    todo = [job for job in jobs if not job[2].exists()]
+    if todo:
+        run_jobs(todo)
     report(args.dst, jobs, todo)
 
 

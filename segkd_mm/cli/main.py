@@ -7,7 +7,9 @@ A command is a line in :data:`segkd_mm.commands.COMMANDS`, a module of arguments
 
 from argparse import Action, ArgumentParser, Namespace, RawDescriptionHelpFormatter
 from collections.abc import Sequence
+from contextlib import redirect_stdout
 from importlib import import_module
+from io import StringIO
 from types import ModuleType
 
 from segkd_mm.cli.errors import user_errors
@@ -29,6 +31,15 @@ def main(words: Sequence[str] | None = None) -> int:
 def tool(name: str) -> int:
     """Run one command as the script in tools/ that is named after it; gives the exit code."""
     return _run(_with_arguments(ArgumentParser(**_texts(_options(name))), name).parse_args())
+
+
+def run(args: Namespace) -> int:
+    """Run a command with its arguments as :func:`main_parser` reads them; gives the exit code."""
+    if 'finish' in args:
+        args.finish(args, args.error)
+    with redirect_stdout(StringIO()):  # some libraries print as they are imported
+        module = import_module(f'segkd_mm.cli.{COMMANDS[args.command]}')
+    return module.run(args) or 0
 
 
 def main_parser() -> ArgumentParser:
@@ -69,7 +80,5 @@ def _with_arguments(parser: ArgumentParser, name: str) -> ArgumentParser:
 
 
 def _run(args: Namespace) -> int:
-    if 'finish' in args:
-        args.finish(args, args.error)
     with user_errors(args.traceback):
-        return import_module(f'segkd_mm.cli.{COMMANDS[args.command]}').run(args) or 0
+        return run(args)

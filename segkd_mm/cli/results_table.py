@@ -33,7 +33,7 @@ def find(patterns: str) -> list[tuple[str, dict]]:
     results = read_results(distinct)
     if odd := [str(f) for f, r in zip(distinct, results, strict=True) if 'parameters' not in r]:
         raise ValueError(
-            f'{", ".join(odd)}: no result of {command("test")}, but {patterns!r} fits. '
+            f'{", ".join(odd)}: no result of `{command("test")}`, but {patterns!r} fits. '
             "Name the configs' folders in the pattern."
         )
     named = zip([file.parent.name for file in distinct], results, strict=True)

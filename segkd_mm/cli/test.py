@@ -91,11 +91,8 @@ def run(args: Namespace) -> None:
         check_outputs(model, runner.test_dataloader.dataset.metainfo['classes'])
     if args.tta:
         check_averaged(model)
-    with (
-        nullcontext() if args.tta else without_logits(model),
-        windows(args, model),
-        bar(runner, args),
-    ):
+    labels_alone = nullcontext() if args.tta else without_logits(model)
+    with labels_alone, windows(args, model), bar(runner, args):
         metrics = runner.test()
     if is_main_process():
         about = about_runtime(model.runtime) if exported else about_checkpoint(args, model)

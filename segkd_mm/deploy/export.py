@@ -15,6 +15,7 @@ import torch
 from mmengine.config import Config
 from torch import Tensor, nn
 
+from segkd_mm.commands import command
 from segkd_mm.deploy.graph import DeployedGraph
 from segkd_mm.deploy.layers import name_nodes
 from segkd_mm.deploy.loading import class_names
@@ -89,7 +90,7 @@ def to_onnx(program: torch.export.ExportedProgram, labels_out: bool = False) -> 
         raise RuntimeError(
             f'torch {torch.__version__} cannot write this model as ONNX, which OpenVINO needs too. '
             'For the models of this project torch 2.15 can, 2.6 cannot: install a newer torch, or '
-            'use tools/export.py --to torch-export.'
+            f'use `{command("export")} --to torch-export`.'
         ) from error
     return name_nodes(exported.model_proto)
 

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from segkd_mm.commands import command
 from segkd_mm.formats import is_exported_model
 from segkd_mm.libraries import import_library
 
@@ -160,5 +161,7 @@ _RUNTIMES = {'.onnx': ONNXRuntime, '.xml': OpenVINO, '.pt2': TorchExport}
 
 def _metadata(path: Path, text: str | None) -> dict:
     if not text:
-        raise ValueError(f'{path} has no metadata of segkd_mm; export it with tools/export.py.')
+        raise ValueError(
+            f'{path} has no metadata of segkd_mm; export it with `{command("export")}`.'
+        )
     return json.loads(text)

@@ -65,7 +65,7 @@ def test_a_student_is_trained_resumed_and_tested(run, shapes, tmp_path):
     config, work = 'configs/student/mnv3s_slim_shapes.py', tmp_path / 'work'
     options = ['--cfg-options', f'data_root={shapes}', *TINY]
     said = process('tools/train.py', config, '--work-dir', work, *options)
-    assert f'python tools/test.py {config} {work}/best.pth' in said
+    assert f'tools/test.py {config} {work}/best.pth' in said
     assert json.loads((work / 'train.json').read_text())['seed'] == 0
 
     options[options.index('train_cfg.max_epochs=1')] = 'train_cfg.max_epochs=2'
