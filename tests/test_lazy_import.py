@@ -39,13 +39,13 @@ def test_the_package_alone_makes_components_known_to_registries(before):
         f'import mmseg.registry as mmseg\n{before}'
         'import segkd_mm\n'
         'for registry, name in [(mmseg.HOOKS, "BestLinkHook"), (mmseg.MODELS, "SegDistiller"),\n'
-        '                       (mmseg.TRANSFORMS, "ResizeCropFlip"),\n'
+        '                       (mmseg.TRANSFORMS, "RandomResizeCropFlip"),\n'
         '                       (mmseg.DATASETS, "FolderDataset"),\n'
         '                       (mmseg.OPTIM_WRAPPERS, "CPUAmpOptimWrapper")]:\n'
         '    print(registry.get(name).__name__)\n'
         'print(segkd_mm.load.__name__, segkd_mm.hooks.__name__)\n'
     )
     assert process(program) == [
-        'BestLinkHook', 'SegDistiller', 'ResizeCropFlip', 'FolderDataset', 'CPUAmpOptimWrapper',
+        'BestLinkHook', 'SegDistiller', 'RandomResizeCropFlip', 'FolderDataset', 'CPUAmpOptimWrapper',
         'load', 'segkd_mm.hooks',
     ]  # fmt: skip

@@ -97,7 +97,7 @@ class LabelCheckHook(Hook):
             runner.logger.warning(
                 f'No pixel of {", ".join(unseen)} in {self.iterations} batches, which is once '
                 'through the training data: these classes cannot be learned. Check the masks, or '
-                f'remove them from the classes; `{command("doctor")}` shows the share of each class.'
+                f'remove them from the classes; `{command("doctor")}` shows the share of each.'
             )
 
 
