@@ -46,6 +46,6 @@ def test_the_package_alone_makes_components_known_to_registries(before):
         'print(segkd_mm.load.__name__, segkd_mm.hooks.__name__)\n'
     )
     assert process(program) == [
-        'BestLinkHook', 'SegDistiller', 'RandomResizeCropFlip', 'FolderDataset', 'CPUAmpOptimWrapper',
-        'load', 'segkd_mm.hooks',
+        'BestLinkHook', 'SegDistiller', 'RandomResizeCropFlip', 'FolderDataset',
+        'CPUAmpOptimWrapper', 'load', 'segkd_mm.hooks',
     ]  # fmt: skip

@@ -28,6 +28,8 @@ def user_errors(with_traceback: bool = False) -> Iterator[None]:
     try:
         with build_hints():
             yield
+    except BrokenPipeError:  # such as of `segkd configs | head`
+        sys.stdout = None
     except Exception as error:
         _log_traceback(error)
         if not is_of_user(error):
