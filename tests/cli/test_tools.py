@@ -16,6 +16,7 @@ from ink import ink
 from torchvision.models.segmentation import fcn_resnet50
 
 from segkd_mm.cli import quickstart
+from segkd_mm.commands import with_commands
 from segkd_mm.config import list_configs, load_config
 from segkd_mm.results.files import checkpoint_digest
 
@@ -53,8 +54,8 @@ def process(*words: object, cwd: Path = REPO) -> str:
 @pytest.mark.parametrize('tool', sorted(p.stem for p in (REPO / 'tools').glob('[a-z]*.py')))
 def test_help_shows_what_the_tool_does_and_each_option(run, tool):
     text = ' '.join(run(f'tools/{tool}.py', '--help').split())
-    module = import_module(f'segkd_mm.cli.{tool}')
-    about = module.__doc__.split('{')[0]  # before what is filled in
+    module = import_module(f'segkd_mm.cli.options.{tool}')
+    about = with_commands(module.__doc__.split('{')[0])  # before what is filled in
     assert ' '.join(about.split()) in text
     options = re.findall(r"'(--[a-z][a-z-]+)'", getsource(module))
     assert [option for option in options if option not in text] == []
@@ -180,5 +181,8 @@ def test_the_wheel_has_the_configs_and_the_tools(tmp_path):
     for config in list_configs():
         assert f'segkd_mm/.mim/configs/{config}' in names
     packaged = {'.mim/model-index.yml', '.mim/configs/_base_/runtime.py', 'tools/train.py'}
+    packaged.add('cli/options/train.py')
     assert {f'segkd_mm/{name}' for name in packaged} <= set(names)
     assert 'segkd_mm/datasets/splits/msrc_v2/train.txt' in names
+    (points,) = (name for name in names if name.endswith('entry_points.txt'))
+    assert 'segkd = segkd_mm.cli.main:main' in ZipFile(wheel).read(points).decode()
