@@ -66,10 +66,10 @@ def load_config(path: str | Path, options: dict[str, Any] | None = None) -> Conf
 
     Raises:
         FileNotFoundError: No such config; close matches are shown.
-        ValueError: ``download`` among the options, but the data cannot be downloaded; or an option
-            whose key the config does not have.
+        ValueError: The file or a base of it is not Python; ``download`` among the options, but the
+            data cannot be downloaded; or an option whose key the config does not have.
     """
-    config = Config.fromfile(_find(Path(path)))
+    config = _read(_find(Path(path)))
     options = dict(options or {})
     if 'download' in options and 'download' not in config:
         raise ValueError(
@@ -117,6 +117,16 @@ def inference_config(config: Config) -> Config:
     values.setdefault('visualizer', dict(type='SegLocalVisualizer', name='visualizer'))
     values['test_pipeline'] = image_pipeline(student)
     return Config(values, filename=config.filename)
+
+
+def _read(path: Path) -> Config:
+    try:
+        return Config.fromfile(path)
+    except SyntaxError as error:  # without the name of the file
+        line = (error.text or '').strip()
+        raise ValueError(
+            f'{path}, or a base of it, is not Python: line {error.lineno}, {line!r}: {error.msg}'
+        ) from error
 
 
 def _find(path: Path) -> Path:
