@@ -11,6 +11,7 @@ TRANSFORMERS = ['transformers>=5']
 SMP = ['segmentation_models_pytorch>=0.6']
 DEPLOY = ['onnx>=1.17', 'onnxscript>=0.5', 'onnxruntime>=1.20', 'openvino>=2025.0', 'nncf>=2.14']
 LARGE = ['rasterio>=1.3']
+COMPLETION = ['shtab>=1.7']
 
 setup(
     name='segkd_mm',
@@ -30,7 +31,6 @@ setup(
     ],
     keywords='semantic segmentation, knowledge distillation, mmsegmentation, MobileNetV3',
     # The configs and tools live at the top level of the repository and travel in the wheel as
-    # segkd_mm/.mim/configs, where mmengine looks for configs of packages, and segkd_mm.tools.
     packages=[*find_packages(include=['segkd_mm', 'segkd_mm.*']), 'segkd_mm.tools'],
     package_dir={'segkd_mm.tools': 'tools'},
     package_data={
@@ -57,7 +57,9 @@ setup(
         'rich>=13',
         'scipy>=1.10',
     ],
+    entry_points={'console_scripts': ['segkd = segkd_mm.cli.main:main']},
     extras_require={
+        'completion': COMPLETION,
         'transformers': TRANSFORMERS,
         'smp': SMP,
         'deploy': DEPLOY,
@@ -67,6 +69,7 @@ setup(
             *SMP,
             *DEPLOY,
             *LARGE,
+            *COMPLETION,
             'pytest>=8',
             'pytest-xdist>=3.6',
             'ruff>=0.9',

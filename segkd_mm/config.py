@@ -7,6 +7,7 @@ from typing import Any
 from mmengine.config import Config, ConfigDict
 from mmengine.config.config import DELETE_KEY
 
+from segkd_mm.commands import command
 from segkd_mm.hints import did_you_mean
 
 # Before the key of an option: a key that the config does not have.
@@ -65,10 +66,10 @@ def load_config(path: str | Path, options: dict[str, Any] | None = None) -> Conf
 
     Raises:
         FileNotFoundError: No such config; close matches are shown.
-        ValueError: ``download`` among the options, but the data cannot be downloaded; or an option
-            whose key the config does not have.
+        ValueError: The file or a base of it is not Python; ``download`` among the options, but the
+            data cannot be downloaded; or an option whose key the config does not have.
     """
-    config = Config.fromfile(_find(Path(path)))
+    config = _read(_find(Path(path)))
     options = dict(options or {})
     if 'download' in options and 'download' not in config:
         raise ValueError(
@@ -118,6 +119,16 @@ def inference_config(config: Config) -> Config:
     return Config(values, filename=config.filename)
 
 
+def _read(path: Path) -> Config:
+    try:
+        return Config.fromfile(path)
+    except SyntaxError as error:  # without the name of the file
+        line = (error.text or '').strip()
+        raise ValueError(
+            f'{path}, or a base of it, is not Python: line {error.lineno}, {line!r}: {error.msg}'
+        ) from error
+
+
 def _find(path: Path) -> Path:
     for candidate in (path, config_dir() / path, config_dir().parent / path):
         if candidate.is_file():
@@ -125,7 +136,7 @@ def _find(path: Path) -> Path:
     name = '/'.join(path.parts[-2:])
     raise FileNotFoundError(
         f'No config {path}{did_you_mean(name, list_configs(), cutoff=0.5)}, neither here '
-        f'({Path.cwd()}) nor in {config_dir()}. `python -m segkd_mm configs` lists all.'
+        f'({Path.cwd()}) nor in {config_dir()}. `{command("configs")}` lists all.'
     )
 
 

@@ -33,7 +33,10 @@ loaded = cache(load_config)
 def run_module(monkeypatch, *args):
     """``python -m segkd_mm``, in this process."""
     monkeypatch.setattr(sys, 'argv', ['segkd_mm', *args])
-    runpy.run_module('segkd_mm', run_name='__main__')
+    with pytest.raises(SystemExit) as done:
+        runpy.run_module('segkd_mm', run_name='__main__')
+    if done.value.code:
+        raise done.value
 
 
 def data_sets(config):
@@ -439,3 +442,10 @@ def test_the_command_overwrites_nothing(monkeypatch, capsys, tmp_path):
     assert stopped.value.code == 2
     assert f'{tmp_path} exists already' in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_config_that_is_not_python_is_named(tmp_path):
+    (tmp_path / 'mine.py').write_text("a = 1\nb = dict(a='x'\n")
+    message = r"mine\.py, or a base of it, is not Python: line 2, .*: '\(' was never closed"
+    with pytest.raises(ValueError, match=message):
+        load_config(tmp_path / 'mine.py')

@@ -1,6 +1,8 @@
 """Compare models and runtimes: mIoU, latency, parameters, GMACs, memory."""
 
-from segkd_mm.cli.benchmark import main
+import sys
+
+from segkd_mm.cli.main import tool
 
 if __name__ == '__main__':
-    main()
+    sys.exit(tool('benchmark'))

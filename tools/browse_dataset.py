@@ -1,6 +1,8 @@
 """Draw samples of a data set as the pipeline of a config makes them, augmented and with masks."""
 
-from segkd_mm.cli.browse_dataset import main
+import sys
+
+from segkd_mm.cli.main import tool
 
 if __name__ == '__main__':
-    main()
+    sys.exit(tool('browse'))

@@ -1,6 +1,8 @@
 """Build a teacher cache: run the teacher once on each whole training image, store its logits."""
 
-from segkd_mm.cli.cache_teacher import main
+import sys
+
+from segkd_mm.cli.main import tool
 
 if __name__ == '__main__':
-    main()
+    sys.exit(tool('cache'))

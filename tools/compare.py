@@ -2,7 +2,7 @@
 
 import sys
 
-from segkd_mm.cli.compare import main
+from segkd_mm.cli.main import tool
 
 if __name__ == '__main__':
-    sys.exit(main())
+    sys.exit(tool('compare'))

@@ -1,6 +1,8 @@
 """Convert annotations (COCO, labelme, YOLO, VOC, Cityscapes) to folders of images and masks."""
 
-from segkd_mm.cli.convert_dataset import main
+import sys
+
+from segkd_mm.cli.main import tool
 
 if __name__ == '__main__':
-    main()
+    sys.exit(tool('convert'))

@@ -1,6 +1,8 @@
 """Draw training curves: losses, validation scores, learning rate and time."""
 
-from segkd_mm.cli.curves import main
+import sys
+
+from segkd_mm.cli.main import tool
 
 if __name__ == '__main__':
-    main()
+    sys.exit(tool('curves'))

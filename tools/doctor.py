@@ -1,6 +1,8 @@
 """Check an experiment before a run: faults, warnings and what to change."""
 
-from segkd_mm.cli.doctor import main
+import sys
+
+from segkd_mm.cli.main import tool
 
 if __name__ == '__main__':
-    main()
+    sys.exit(tool('doctor'))

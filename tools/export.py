@@ -1,6 +1,8 @@
 """Export a trained student to ONNX, OpenVINO or torch.export, and compare it with PyTorch."""
 
-from segkd_mm.cli.export import main
+import sys
+
+from segkd_mm.cli.main import tool
 
 if __name__ == '__main__':
-    main()
+    sys.exit(tool('export'))

@@ -1,6 +1,8 @@
 """Write the config of a new experiment from a folder of images and one of masks."""
 
-from segkd_mm.cli.new_experiment import main
+import sys
+
+from segkd_mm.cli.main import tool
 
 if __name__ == '__main__':
-    main()
+    sys.exit(tool('new'))

@@ -1,6 +1,8 @@
 """Predict images: for each a picture with the image, its label map and an overlay."""
 
-from segkd_mm.cli.predict import main
+import sys
+
+from segkd_mm.cli.main import tool
 
 if __name__ == '__main__':
-    main()
+    sys.exit(tool('predict'))

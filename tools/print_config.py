@@ -1,6 +1,8 @@
 """Print a config with its bases and options resolved: one file that is a config itself."""
 
-from segkd_mm.cli.print_config import main
+import sys
+
+from segkd_mm.cli.main import tool
 
 if __name__ == '__main__':
-    main()
+    sys.exit(tool('print-config'))

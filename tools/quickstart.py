@@ -1,6 +1,8 @@
 """Train and distil a first student in minutes, without a download."""
 
-from segkd_mm.cli.quickstart import main
+import sys
+
+from segkd_mm.cli.main import tool
 
 if __name__ == '__main__':
-    main()
+    sys.exit(tool('quickstart'))

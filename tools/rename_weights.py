@@ -1,6 +1,8 @@
 """Rename the keys of weights from another code base to those of a model here."""
 
-from segkd_mm.cli.rename_weights import main
+import sys
+
+from segkd_mm.cli.main import tool
 
 if __name__ == '__main__':
-    main()
+    sys.exit(tool('rename-weights'))

@@ -1,6 +1,8 @@
 """Write the tables of measured results in README.md and docs/ from the files in results/."""
 
-from segkd_mm.cli.results_table import main
+import sys
+
+from segkd_mm.cli.main import tool
 
 if __name__ == '__main__':
-    main()
+    sys.exit(tool('results-table'))

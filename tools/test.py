@@ -1,6 +1,8 @@
 """Test a checkpoint: mIoU, scores of each class, pixel accuracy."""
 
-from segkd_mm.cli.test import main
+import sys
+
+from segkd_mm.cli.main import tool
 
 if __name__ == '__main__':
-    main()
+    sys.exit(tool('test'))

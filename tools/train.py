@@ -1,6 +1,8 @@
 """Train a student, a teacher, or a student with its teacher."""
 
-from segkd_mm.cli.train import main
+import sys
+
+from segkd_mm.cli.main import tool
 
 if __name__ == '__main__':
-    main()
+    sys.exit(tool('train'))

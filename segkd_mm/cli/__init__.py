@@ -1,1 +1,1 @@
-"""The command line: one module a tool; tools/*.py call their ``main``."""
+"""The command ``segkd``: one module a command, whose ``run`` takes what ``options`` has read."""

@@ -1,18 +1,13 @@
 """Command-line arguments that several tools share."""
 
-from argparse import SUPPRESS, ArgumentParser, ArgumentTypeError, RawDescriptionHelpFormatter
+from argparse import SUPPRESS, ArgumentParser, ArgumentTypeError
 
 from mmengine.config import DictAction
 
 
-def parser(description: str) -> ArgumentParser:
-    """A parser whose help shows a module's docstring as it is."""
-    return ArgumentParser(description=description, formatter_class=RawDescriptionHelpFormatter)
-
-
 def add_config(parser: ArgumentParser) -> None:
     """The positional argument ``config``."""
-    parser.add_argument('config', help='config file, or a name of `python -m segkd_mm configs`')
+    parser.add_argument('config', help='config file, or a name of `segkd configs`')
 
 
 def add_checkpoint(parser: ArgumentParser, more: str = '') -> None:
@@ -21,9 +16,10 @@ def add_checkpoint(parser: ArgumentParser, more: str = '') -> None:
     parser.add_argument('checkpoint', help=sources + more)
 
 
-def add_device(parser: ArgumentParser, default: str = 'cpu') -> None:
-    """``--device``."""
-    text = 'cpu, cuda, cuda:1, ... (default: %(default)s)'
+def add_device(parser: ArgumentParser, default: str | None = 'cpu') -> None:
+    """``--device``; with a ``default`` of None the command takes the GPU where there is one."""
+    shown = default or 'cuda where there is a GPU'
+    text = f'cpu, cuda, cuda:1, ... (default: {shown})'
     parser.add_argument('--device', default=default, help=text)
 
 

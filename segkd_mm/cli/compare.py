@@ -1,25 +1,13 @@
-"""Train and test several configs over several seeds, and tabulate the gains with their spread.
+"""Train and test several configs over several seeds, and tabulate the gains with their spread."""
 
-Examples:
-  tools/compare.py configs/leaderboard/slim_*_camvid.py --results results/camvid
-  tools/compare.py CONFIG... --seeds 0 1 2 --results results/camvid --check
-
-What has no result in RESULTS/<config>/<seed>.json is trained (in work_dirs/compare), seed by seed;
-then the last weights, not those of the best validation, are tested on the test split, once.
-Stopped, it goes on where it was when started again; a run that fails does not stop the others. The
-table over all results goes to RESULTS/leaderboard.json, with two pictures beside it.
-"""
-
-import argparse
 import logging
 import signal
+from argparse import Namespace
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from statistics import mean
 
-from segkd_mm.build_hints import build_hints
-from segkd_mm.cli import arguments
 from segkd_mm.results.files import read_results, write_result
 from segkd_mm.results.runs.cells import Cell, Method, check_hashes, make_cells
 from segkd_mm.results.runs.progress import RunProgress, clock
@@ -34,42 +22,6 @@ from segkd_mm.visualize.leaderboard import draw_class_gains, draw_leaderboard
 WORK_DIRS = Path('work_dirs/compare')
 
 
-def parse_args() -> argparse.Namespace:
-    """Read the command line."""
-    parser = arguments.parser(__doc__)
-    parser.add_argument(
-        'configs', nargs='+', metavar='CONFIG',
-        help='config files, or names of `python -m segkd_mm configs`',
-    )  # fmt: skip
-    parser.add_argument(
-        '--results', type=Path, required=True, metavar='DIR',
-        help='results of this data set, such as results/camvid',
-    )  # fmt: skip
-    parser.add_argument('--seeds', type=int, nargs='+', default=[0, 1, 2], help='default: 0 1 2')
-    arguments.add_epochs(parser)
-    parser.add_argument(
-        '--baseline', metavar='CONFIG',
-        help='what gains are over (default: the first config without a teacher)',
-    )  # fmt: skip
-    parser.add_argument(
-        '--name', default='leaderboard', help="of the table's files in DIR (default: leaderboard)"
-    )
-    parser.add_argument(
-        '--jobs', type=int, default=max(len(cuda_devices()), 1), metavar='N',
-        help='trainings at once, which share the cores (default: one a GPU, else 1)',
-    )  # fmt: skip
-    parser.add_argument(
-        '--check', action='store_true',
-        help='run nothing; print what would be run, and make the table of the existing results',
-    )  # fmt: skip
-    parser.add_argument(
-        '--cfg-options', nargs='+', default=[], metavar='KEY=VALUE',
-        help='override the configs; data_root=DIR reaches every data set, and model.teacher.* '
-        'those configs that have a teacher',
-    )  # fmt: skip
-    return parser.parse_args()
-
-
 def stop_cleanly() -> None:
     """Make SIGTERM stop the trainings that this process started, as Ctrl-C does."""
     for number in (signal.SIGTERM, signal.SIGHUP):
@@ -77,7 +29,7 @@ def stop_cleanly() -> None:
             signal.signal(number, signal.default_int_handler)
 
 
-def baseline_of(args: argparse.Namespace, methods: Sequence[Method]) -> str:
+def baseline_of(args: Namespace, methods: Sequence[Method]) -> str:
     """The name of the method that the others are compared with.
 
     Raises:
@@ -154,12 +106,11 @@ def report(cells: Sequence[Cell], baseline: str, out: Path) -> None:
         print(f'Classes: {classes}')
 
 
-@build_hints()
-def main() -> int:
-    """Run the command line; gives out 1 where a run failed, 130 when it was stopped."""
-    args = parse_args()
+def run(args: Namespace) -> int:
+    """Run the command; gives out 1 where a run failed, 130 when it was stopped."""
     logging.disable(logging.WARNING)  # mmengine writes a page on how each weight was made
     stop_cleanly()
+    jobs = args.jobs or max(len(cuda_devices()), 1)
     methods = [Method.load(path, args.cfg_options, args.epochs) for path in args.configs]
     baseline = baseline_of(args, methods)
     cells = make_cells(methods, args.seeds, args.results, WORK_DIRS)
@@ -169,9 +120,9 @@ def main() -> int:
     outcome = Outcome()
     try:
         if args.check:
-            report_plan(cells, missing, args.jobs)
+            report_plan(cells, missing, jobs)
         elif missing:
-            outcome = run_missing(missing, args.jobs)
+            outcome = run_missing(missing, jobs)
     except KeyboardInterrupt:
         print('Stopped. It goes on where it was when it is started again.')
         return 130

@@ -1,30 +1,17 @@
-"""Check an experiment before a run: faults, warnings and what to change.
+"""Check an experiment before a run: faults, warnings and what to change."""
 
-Examples:
-  tools/doctor.py configs/kd/feature_kd_voc.py --cfg-options data_root=/data/VOC2012
-  tools/doctor.py configs/kd/cwd_camvid.py --student work_dirs/mnv3s_slim_camvid/best.pth
-  tools/doctor.py my_experiment.py --all
-
-Checks that the data are there, labels are in range and how the classes are balanced; the teacher's
-mIoU beside the student's; whether images without labels make the labels' loss smaller; what the
-terms compare, and how hard each pulls beside the labels; and what the run will cost in time and
-memory. It writes nothing but its result file. The exit status is
-1 if there is an error: something that makes the run fail or teach nothing.
-"""
-
-import argparse
 import logging
 import sys
 import warnings
+from argparse import Namespace
 from collections.abc import Callable
 from dataclasses import asdict
 from functools import partial
-from pathlib import Path
 
 from rich.markup import escape
 
 from segkd_mm.build_hints import build_hints
-from segkd_mm.cli import arguments
+from segkd_mm.commands import command
 from segkd_mm.config import load_config
 from segkd_mm.doctor import (
     Experiment,
@@ -43,33 +30,7 @@ from segkd_mm.results.tables import console_table, wide_console
 COLOURS = {'ok': 'green', 'note': 'cyan', 'warning': 'yellow', 'error': 'red'}
 
 
-def parse_args() -> argparse.Namespace:
-    """Read the command line."""
-    parser = arguments.parser(__doc__)
-    arguments.add_config(parser)
-    parser.add_argument(
-        '--student', metavar='CKPT', help='look at this student (default: as training starts)'
-    )
-    parser.add_argument(
-        '--images', type=int, default=20, help='validation images for the mIoU (default: 20)'
-    )
-    parser.add_argument(
-        '--masks', type=int, default=200, help='samples of each split to look at (default: 200)'
-    )
-    parser.add_argument(
-        '--all', action='store_true', help='look at all samples, and list each faulty file'
-    )
-    arguments.add_device(parser)
-    parser.add_argument(
-        '--out', metavar='JSON', help='result file (default: work_dirs/CONFIG_NAME/doctor.json)'
-    )
-    arguments.add_cfg_options(parser)
-    args = parser.parse_args()
-    args.out = args.out or f'work_dirs/{Path(args.config).stem}/doctor.json'
-    return args
-
-
-def checks(experiment: Experiment, args: argparse.Namespace) -> dict[str, Callable[[], Report]]:
+def checks(experiment: Experiment, args: Namespace) -> dict[str, Callable[[], Report]]:
     """The checks by title, in order; the last one trains a few steps."""
     found = {
         'Data': partial(check_data, experiment, None if args.all else args.masks),
@@ -84,7 +45,7 @@ def checks(experiment: Experiment, args: argparse.Namespace) -> dict[str, Callab
     return found
 
 
-def run(title: str, check: Callable[[], Report], failures: dict[str, str]) -> Report:
+def run_check(title: str, check: Callable[[], Report], failures: dict[str, str]) -> Report:
     """Run a check; an exception becomes an error in its report, once for all checks."""
     try:
         with build_hints():
@@ -121,15 +82,14 @@ def print_report(report: Report, with_files: bool) -> None:
             show(f'         {escape(finding.advice)}')
 
 
-def main() -> None:
-    """Run the command line."""
-    args = parse_args()
+def run(args: Namespace) -> None:
+    """Run the command."""
     warnings.filterwarnings('ignore')
     logging.disable(logging.WARNING)  # mmengine writes a page on how each weight was made
     experiment = Experiment(load_config(args.config, args.cfg_options), args.device, args.student)
     reports, failures = [], {}
     for title, check in checks(experiment, args).items():
-        reports.append(run(title, check, failures))
+        reports.append(run_check(title, check, failures))
         print_report(reports[-1], args.all)
     write_result(args.out, {'config': args.config, 'checks': [asdict(r) for r in reports]})
     levels = [finding.level for report in reports for finding in report.findings]
@@ -138,4 +98,4 @@ def main() -> None:
     )
     if 'error' in levels:
         sys.exit(1)
-    print(f'Next: python tools/train.py {args.config}')
+    print(f'Next: {command("train")} {args.config}')

@@ -1,16 +1,6 @@
-"""Resize Cityscapes to 1024 x 512 once, so that trainings do not read full-size images.
+"""Resize Cityscapes to 1024 x 512 once, so that trainings do not read full-size images."""
 
-Example:
-  tools/halve_cityscapes.py /data/cityscapes data/cityscapes_half
-
-SRC is the folder in which the official leftImg8bit_trainvaltest.zip and gtFine_trainvaltest.zip are
-unpacked. DST gets the images of all splits and, in the ids of the 19 classes, the labels of train
-and val (those of test are not public). All files are PNG, which keeps the images as they are; count
-on 4 GB. Stopped, it goes on where it was when started again.
-"""
-
-import argparse
-import sys
+from argparse import Namespace
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
@@ -20,7 +10,7 @@ import numpy as np
 from rich.filesize import decimal
 from rich.progress import track
 
-from segkd_mm.cli import arguments
+from segkd_mm.commands import command
 from segkd_mm.datasets.cityscapes_half import IMAGE_SUFFIX, LABEL_SUFFIX, halve_image, halve_mask
 from segkd_mm.files import written_aside
 
@@ -29,17 +19,6 @@ SIZE = (1024, 2048)
 LABELLED = ('train', 'val')
 
 Job = tuple[Callable[[Path, Path], None], Path, Path]
-
-
-def parse_args() -> argparse.Namespace:
-    """Read the command line."""
-    parser = arguments.parser(__doc__)
-    parser.add_argument('src', type=Path, metavar='SRC', help='Cityscapes at full size')
-    parser.add_argument('dst', type=Path, metavar='DST', help='the half-size set goes here')
-    args = parser.parse_args()
-    if args.src.resolve() == args.dst.resolve():
-        parser.error('SRC and DST are the same folder; choose another DST')
-    return args
 
 
 def list_jobs(src: Path, dst: Path) -> list[Job]:
@@ -110,8 +89,11 @@ def run_jobs(jobs: list[Job]) -> None:
     """Run the jobs in one process per core; the first error stops all."""
     with ProcessPoolExecutor() as pool:
         done = pool.map(_run_job, jobs)
-        for _ in track(done, 'Halving Cityscapes', total=len(jobs)):
-            pass
+        try:
+            for _ in track(done, 'Halving Cityscapes', total=len(jobs)):
+                pass
+        except ValueError as error:  # of another process, with its traceback as the cause
+            raise ValueError(str(error)) from None
 
 
 def _run_job(job: Job) -> None:
@@ -119,17 +101,12 @@ def _run_job(job: Job) -> None:
     halve(source, target)
 
 
-def main() -> None:
-    """Run the command line."""
-    args = parse_args()
-    try:
-        jobs = list_jobs(args.src, args.dst)
-        todo = [job for job in jobs if not job[2].exists()]
-        if todo:
-            run_jobs(todo)
-    except ValueError as error:
-        # The rest of what an error of another process shows is of no use to anybody.
-        sys.exit(f'Error: {error}')
+def run(args: Namespace) -> None:
+    """Run the command."""
+    jobs = list_jobs(args.src, args.dst)
+    todo = [job for job in jobs if not job[2].exists()]
+    if todo:
+        run_jobs(todo)
     report(args.dst, jobs, todo)
 
 
@@ -140,6 +117,6 @@ def report(dst: Path, jobs: list[Job], todo: list[Job]) -> None:
     print(
         f'{dst}: {images} images and {len(jobs) - images} labels, {decimal(size)}; {len(todo)} '
         f'files made, {len(jobs) - len(todo)} there already.\n'
-        'Train on them:  python tools/train.py configs/student/psp_r18_cityscapes.py '
+        f'Train on them:  {command("train")} configs/student/psp_r18_cityscapes.py '
         f'--cfg-options data_root={dst}'
     )

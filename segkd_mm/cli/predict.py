@@ -1,21 +1,7 @@
-"""Predict images: for each a picture with the image, its label map and an overlay.
+"""Predict images: for each a picture with the image, its label map and an overlay."""
 
-Examples:
-  tools/predict.py configs/student/mnv3s_slim_voc.py work_dirs/feature_kd_voc/best.pth cat.jpg
-  tools/predict.py configs/kd/feature_kd_voc.py work_dirs/feature_kd_voc/best.pth images/ more/ \\
-      --out predictions --masks
-  tools/predict.py configs/teacher/fcn_r50_voc.py torchvision://fcn_resnet50 images/
-  tools/predict.py configs/student/mnv3s_slim_voc.py work_dirs/feature_kd_voc/best.pth large.tif \\
-      --window 1024 --masks
-
-Of a distillation config the student predicts. A file of tools/export.py in place of the checkpoint
-predicts by its own runtime. The config's data need not be at hand: its test pipeline prepares the
-images, and its data set only names the classes. Where there is truth to compare with, use
-tools/test.py --pictures. In Python: segkd_mm.load(CONFIG, CHECKPOINT).predict('cat.jpg').
-"""
-
-import argparse
 import os
+from argparse import Namespace
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
@@ -34,8 +20,6 @@ from rich.progress import (
 )
 from rich.text import Text
 
-from segkd_mm.build_hints import build_hints
-from segkd_mm.cli import arguments
 from segkd_mm.config import load_config
 from segkd_mm.datasets import SampleError
 from segkd_mm.deploy import Predictor, in_windows, load
@@ -43,29 +27,6 @@ from segkd_mm.deploy.images import find_images
 from segkd_mm.files import written_aside
 from segkd_mm.visualize.band_pictures import read_picture
 from segkd_mm.visualize.overlays import picture_names, prediction_picture
-
-
-def parse_args() -> argparse.Namespace:
-    """Read the command line."""
-    parser = arguments.parser(__doc__)
-    arguments.add_config(parser)
-    arguments.add_checkpoint(parser, '; or .onnx, .xml, .pt2')
-    parser.add_argument('paths', nargs='+', metavar='PATH', help='image, or folder of images')
-    parser.add_argument(
-        '--out',
-        default='work_dirs/predictions',
-        metavar='DIR',
-        help='the pictures go here (default: %(default)s)',
-    )
-    parser.add_argument(
-        '--masks',
-        action='store_true',
-        help='write to DIR/masks the predictions alone, as grey PNGs of class ids',
-    )
-    arguments.add_windows(parser)
-    arguments.add_device(parser, get_device())
-    arguments.add_cfg_options(parser)
-    return parser.parse_args()
 
 
 class PerSecond(ProgressColumn):
@@ -100,9 +61,7 @@ def write(
             imwrite(labels, str(aside))
 
 
-def windows(
-    model: BaseSegmentor, args: argparse.Namespace, progress: Progress
-) -> AbstractContextManager:
+def windows(model: BaseSegmentor, args: Namespace, progress: Progress) -> AbstractContextManager:
     """Windows with a bar of their own, where they are asked for."""
     if not args.window:
         return nullcontext()
@@ -116,7 +75,7 @@ def windows(
 
 
 def predict_all(
-    predictor: Predictor, files: Mapping[Path, tuple[Path, Path]], args: argparse.Namespace
+    predictor: Predictor, files: Mapping[Path, tuple[Path, Path]], args: Namespace
 ) -> dict[Path, Exception]:
     """Predict all images; return those that could not be read, with the error."""
     unread = {}
@@ -133,14 +92,12 @@ def predict_all(
     return unread
 
 
-@build_hints()
-def main() -> None:
-    """Run the command line."""
-    args = parse_args()
+def run(args: Namespace) -> None:
+    """Run the command."""
     out = Path(os.path.abspath(args.out))
     files = output_files(find_images(args.paths, out), out)
     config = load_config(args.config, args.cfg_options)
-    unread = predict_all(load(config, args.checkpoint, args.device), files, args)
+    unread = predict_all(load(config, args.checkpoint, args.device or get_device()), files, args)
     print(f'Pictures of {len(files) - len(unread)} images: {args.out}')
     if args.masks:
         print(f'Masks: {args.out}/masks')

@@ -1,17 +1,9 @@
-"""Print a config with its bases and options resolved: one file that is a config itself.
+"""Print a config with its bases and options resolved: one file that is a config itself."""
 
-Examples:
-  tools/print_config.py kd/cwd_camvid.py
-  tools/print_config.py kd/cwd_camvid.py --cfg-options optim_wrapper.optimizer.lr=5e-4 > mine.py
-
-The same as `python -m segkd_mm configs --show CONFIG`.
-"""
-
-import argparse
+from argparse import Namespace
 
 from mmengine.config import Config
 
-from segkd_mm.cli import arguments
 from segkd_mm.config import RUNNER_KEYS, load_config
 from segkd_mm.config_source import to_source
 
@@ -28,15 +20,6 @@ def resolved(config: Config) -> str:
     return '\n'.join([f'"""{config.filename}, resolved."""', '', *lines])
 
 
-def parse_args() -> argparse.Namespace:
-    """Read the command line."""
-    parser = arguments.parser(__doc__)
-    arguments.add_config(parser)
-    arguments.add_cfg_options(parser)
-    return parser.parse_args()
-
-
-def main() -> None:
-    """Run the command line."""
-    args = parse_args()
+def run(args: Namespace) -> None:
+    """Run the command."""
     print(resolved(load_config(args.config, args.cfg_options)))

@@ -1,14 +1,8 @@
-"""Train and distil a first student in minutes, without a download.
+"""Train and distil a first student in minutes, without a download."""
 
-Trains a small teacher, the plain student, and the student distilled from that teacher, on drawn
-scenes (the data set `shapes`, which makes itself). Then prints what each reaches and costs, and
-writes a picture of their predictions side by side. Stopped, it goes on where it was when started
-again.
-"""
-
-import argparse
 import logging
 import warnings
+from argparse import Namespace
 from copy import deepcopy
 from itertools import islice
 from pathlib import Path
@@ -23,8 +17,7 @@ from mmseg.registry import MODELS
 from rich import print as show
 from torch import nn
 
-from segkd_mm.build_hints import build_hints
-from segkd_mm.cli import arguments
+from segkd_mm.commands import command
 from segkd_mm.config import load_config, plain_student
 from segkd_mm.deploy import FastLabelMap
 from segkd_mm.measure.latency import measure_latency
@@ -44,18 +37,7 @@ SIZE = (160, 160)
 SAMPLES = 4
 
 
-def parse_args() -> argparse.Namespace:
-    """Read the command line."""
-    parser = arguments.parser(__doc__)
-    parser.add_argument(
-        '--work-dir', type=Path, default='work_dirs/quickstart', help='default: %(default)s'
-    )
-    parser.add_argument('--seed', type=int, default=0, help='of the trainings (default: 0)')
-    arguments.add_epochs(parser)
-    return parser.parse_args()
-
-
-def experiment(name: str, args: argparse.Namespace) -> Config:
+def experiment(name: str, args: Namespace) -> Config:
     """The config of one of the three trainings, below the common work directory."""
     options = {
         'data_root': str(args.work_dir / 'shapes'),
@@ -127,10 +109,8 @@ def pictures_of(batch: dict, models: dict[str, nn.Module]) -> list[np.ndarray]:
     return [image, *(mask.data[0].numpy() for mask in masks)]
 
 
-@build_hints()
-def main() -> None:
-    """Run the command line."""
-    args = parse_args()
+def run(args: Namespace) -> None:
+    """Run the command."""
     warnings.filterwarnings('ignore')
     # On so small images a second thread waits more than it works, and the data loaders want a core.
     torch.set_num_threads(1)
@@ -146,5 +126,5 @@ def main() -> None:
         f'Picture: {args.work_dir / "comparison.png"}\n'
         f'Numbers: {args.work_dir / "quickstart.json"}\n'
         'Next: your own data and teacher, see "Distil on real images" in README.md, such as\n'
-        '  python tools/train.py configs/kd/feature_kd_voc.py --cfg-options data_root=DIR'
+        f'  {command("train")} configs/kd/feature_kd_voc.py --cfg-options data_root=DIR'
     )

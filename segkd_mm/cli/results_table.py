@@ -1,34 +1,15 @@
-"""Write the tables of measured results in README.md and docs/ from the files in results/.
+"""Write the tables of measured results in README.md and docs/ from the files in results/."""
 
-Run it from the top of a checkout after adding a result, which is a file
-results/DATASET/CONFIG/SEED.json as `tools/test.py --out` writes it. A table goes between the lines
-`<!-- table: PATTERNS -->` and `<!-- /table -->`; PATTERNS name folders below results/, such as
-`camvid/*_kd_camvid camvid/mnv3s_slim_camvid`, or one file of `tools/benchmark.py --out` or of a
-script in benchmarks/.
-"""
-
-import argparse
+from argparse import Namespace
 from pathlib import Path
 
-from segkd_mm.cli import arguments
+from segkd_mm.commands import command
 from segkd_mm.results.files import read_results
 from segkd_mm.results.speed_accuracy import table_rows
 from segkd_mm.results.tables import markdown_table, replace_table, table_names
 
 RESULTS = Path('results')
 COMMON = 1.0  # percent of the pixels
-
-
-def parse_args() -> argparse.Namespace:
-    """Read the command line."""
-    parser = arguments.parser(__doc__)
-    parser.add_argument(
-        'files',
-        nargs='*',
-        default=['README.md', *map(str, sorted(Path('docs').glob('*.md')))],
-        help='the files to write (default: README.md docs/*.md)',
-    )
-    return parser.parse_args()
 
 
 def rows(name: str) -> list[dict]:
@@ -52,7 +33,7 @@ def find(patterns: str) -> list[tuple[str, dict]]:
     results = read_results(distinct)
     if odd := [str(f) for f, r in zip(distinct, results, strict=True) if 'parameters' not in r]:
         raise ValueError(
-            f'{", ".join(odd)}: no result of tools/test.py, but {patterns!r} fits. '
+            f'{", ".join(odd)}: no result of `{command("test")}`, but {patterns!r} fits. '
             "Name the configs' folders in the pattern."
         )
     named = zip([file.parent.name for file in distinct], results, strict=True)
@@ -78,9 +59,9 @@ def common_miou(result: dict) -> float | None:
     return sum(common) / len(common) if common else None
 
 
-def main() -> None:
-    """Run the command line."""
-    for file in parse_args().files:
+def run(args: Namespace) -> None:
+    """Run the command."""
+    for file in args.files:
         for name in table_names(file):
             table = rows(name)
             replace_table(file, name, markdown_table(table))

@@ -1,21 +1,9 @@
-"""Test a checkpoint: mIoU, scores of each class, pixel accuracy.
+"""Test a checkpoint: mIoU, scores of each class, pixel accuracy."""
 
-Examples:
-  tools/test.py configs/student/mnv3s_slim_voc.py work_dirs/feature_kd_voc/best.pth
-  tools/test.py configs/kd/feature_kd_voc.py work_dirs/feature_kd_voc/best.pth --pictures pictures
-  tools/test.py configs/teacher/fcn_r50_voc.py torchvision://fcn_resnet50
-  tools/test.py configs/student/mnv3s_slim_voc.py work_dirs/feature_kd_voc/best_int8.xml
-  tools/test.py configs/student/mnv3s_slim_voc.py work_dirs/feature_kd_voc/best.pth --tta
-
-Students, distilled students and teachers alike; of a distillation config the student is tested,
-and its teacher need not be at hand. The checkpoint must fit exactly, adapters of terms aside. In
-its place a file from tools/export.py is tested itself, by its own runtime.
-Images without truth: tools/predict.py.
-"""
-
-import argparse
 import sys
-from contextlib import AbstractContextManager, nullcontext
+from argparse import Namespace
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
 
@@ -28,15 +16,14 @@ from rich import print as show
 from rich.progress import track
 from torch import nn
 
-from segkd_mm.build_hints import build_hints
-from segkd_mm.cli import arguments
+from segkd_mm.cli.console import QuietRunner
 from segkd_mm.config import load_config, plain_student
 from segkd_mm.deploy import Runtime, in_windows, is_exported_model, without_logits
 from segkd_mm.deploy.loading import check_classes, without_auxiliary_heads
 from segkd_mm.deploy.windows import default_overlap
 from segkd_mm.evaluation.metric import ClassIoUMetric
 from segkd_mm.evaluation.test_time_augmentation import check_averaged, with_augmentation
-from segkd_mm.hooks import check_outputs
+from segkd_mm.hooks import TestBarHook, check_outputs
 from segkd_mm.measure.model_cost import count_parameters
 from segkd_mm.results.files import checkpoint_digest, read_results, write_result
 from segkd_mm.results.tables import console_table
@@ -47,54 +34,7 @@ from segkd_mm.weights import load_strictly, read_state_dict
 EXTRA_SCORES = ('recall', 'precision', 'share')
 
 
-def parse_args() -> argparse.Namespace:
-    """Read the command line."""
-    parser = arguments.parser(__doc__)
-    arguments.add_config(parser)
-    arguments.add_checkpoint(parser, '; or .onnx, .xml, .pt2')
-    parser.add_argument('--split', choices=['test', 'val'], default='test', help='default: test')
-    parser.add_argument(
-        '--tta',
-        action='store_true',
-        help='average the predictions of each image at 0.75, 1 and 1.25 of its size and flipped '
-        '(or by tta_pipeline and tta_model of the config)',
-    )
-    arguments.add_windows(parser)
-    parser.add_argument(
-        '--pictures',
-        metavar='DIR',
-        help='write each image, truth and prediction; to DIR/analysis, charts of the classes and '
-        'of what they are taken for',
-    )
-    parser.add_argument(
-        '--out',
-        metavar='JSON',
-        help='result file (default: test_SPLIT.json beside the checkpoint, or in work_dirs/CONFIG; '
-        'with --tta or --window, test_SPLIT_tta.json or test_SPLIT_window.json; of an exported '
-        'file, FILE.test_SPLIT.json)',
-    )
-    arguments.add_launcher(parser)
-    arguments.add_cfg_options(parser)
-    args = parser.parse_args()
-    if args.tta and args.window:
-        parser.error('--tta resizes images, and --window needs them as they are; leave one out')
-    if is_exported_model(args.checkpoint):
-        check_runtime_options(parser, args)
-    return args
-
-
-def check_runtime_options(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
-    """Refuse options that an exported file cannot have."""
-    if args.launcher != 'none':
-        parser.error(f'{args.checkpoint} runs in one process; leave --launcher out')
-    if args.tta:
-        parser.error(
-            f'--tta averages logits at several image sizes; {args.checkpoint} may give labels '
-            'alone. Test the checkpoint that it was exported from'
-        )
-
-
-def testing_config(args: argparse.Namespace) -> Config:
+def testing_config(args: Namespace) -> Config:
     """The plain student's config, to be tested on the chosen split."""
     config = plain_student(load_config(args.config, args.cfg_options))
     if is_exported_model(args.checkpoint):
@@ -118,13 +58,13 @@ def scores_of(evaluator: dict | list[dict]) -> list[str]:
     return [score for metric in metrics for score in metric.get('iou_metrics', [])]
 
 
-def home(args: argparse.Namespace) -> Path:
+def home(args: Namespace) -> Path:
     """The folder of the checkpoint; for one from the net, that of the config's runs."""
     checkpoint = Path(args.checkpoint)
     return checkpoint.parent if checkpoint.is_file() else Path('work_dirs', Path(args.config).stem)
 
 
-def result_file(args: argparse.Namespace) -> Path:
+def result_file(args: Namespace) -> Path:
     """Where the result goes."""
     of = f'{Path(args.checkpoint).name}.' if is_exported_model(args.checkpoint) else ''
     how = '_tta' if args.tta else '_window' if args.window else ''
@@ -137,14 +77,12 @@ def segmentor_of(runner: Runner) -> nn.Module:
     return model.module if isinstance(model, BaseTTAModel) else model
 
 
-@build_hints()
-def main() -> None:
-    """Run the command line."""
-    args = parse_args()
+def run(args: Namespace) -> None:
+    """Run the command."""
     config = testing_config(args)
     exported = is_exported_model(args.checkpoint)
     state = None if exported else read_state_dict(args.checkpoint)
-    runner = Runner.from_cfg(config)
+    runner = QuietRunner.from_cfg(config)
     model = segmentor_of(runner)
     if exported:
         check_classes(model.runtime, runner.test_dataloader.dataset.metainfo['classes'])
@@ -153,14 +91,27 @@ def main() -> None:
         check_outputs(model, runner.test_dataloader.dataset.metainfo.get('classes'))
     if args.tta:
         check_averaged(model)
-    with nullcontext() if args.tta else without_logits(model), windows(args, model):
+    labels_alone = nullcontext() if args.tta else without_logits(model)
+    with labels_alone, windows(args, model), bar(runner, args):
         metrics = runner.test()
     if is_main_process():
         about = about_runtime(model.runtime) if exported else about_checkpoint(args, model)
         report(args, runner, metrics, about)
 
 
-def windows(args: argparse.Namespace, model: BaseSegmentor) -> AbstractContextManager:
+@contextmanager
+def bar(runner: Runner, args: Namespace) -> Iterator[None]:
+    """A progress bar over the images; windows have one of their own."""
+    hook = TestBarHook()
+    if not args.window:
+        runner.register_hook(hook)
+    try:
+        yield
+    finally:
+        hook.stop()
+
+
+def windows(args: Namespace, model: BaseSegmentor) -> AbstractContextManager:
     """Windows with a progress bar for each image, where they are asked for."""
     if not args.window:
         return nullcontext()
@@ -168,13 +119,13 @@ def windows(args: argparse.Namespace, model: BaseSegmentor) -> AbstractContextMa
     return in_windows(model, args.window, args.overlap, bar)
 
 
-def about_windows(args: argparse.Namespace) -> dict:
+def about_windows(args: Namespace) -> dict:
     """Facts about the windows for the result file."""
     overlap = default_overlap(args.window) if args.overlap is None else args.overlap
     return {'window': args.window, 'overlap': overlap}
 
 
-def about_checkpoint(args: argparse.Namespace, model: nn.Module) -> dict:
+def about_checkpoint(args: Namespace, model: nn.Module) -> dict:
     """Facts about the checkpoint for the result file."""
     record = training_record(args.checkpoint)
     return {'parameters': count_parameters(without_auxiliary_heads(model)), 'training': record}
@@ -206,9 +157,7 @@ def write_charts(folder: Path, metric: ClassIoUMetric) -> None:
     confusion_chart(folder / 'confusion.png', metric.confusion, list(metric.per_class))
 
 
-def report(
-    args: argparse.Namespace, runner: Runner, metrics: dict[str, float], about: dict
-) -> None:
+def report(args: Namespace, runner: Runner, metrics: dict[str, float], about: dict) -> None:
     """Print the table, write the result file and the charts; print where they are."""
     metric = runner.test_evaluator.metrics[0]
     payload = {

@@ -1,20 +1,6 @@
-"""Train a student, a teacher, or a student with its teacher.
+"""Train a student, a teacher, or a student with its teacher."""
 
-Examples:
-  tools/train.py configs/student/mnv3s_slim_voc.py
-  tools/train.py configs/kd/feature_kd_voc.py \\
-      --cfg-options data_root=/data/VOC2012 model.teacher.checkpoint=fcn_r50.pth
-  tools/train.py configs/kd/feature_kd_voc.py --epochs 2
-  torchrun --nproc_per_node 4 tools/train.py CONFIG --launcher pytorch
-
-Progress with the time left goes to the console and to WORK_DIR/<time>/; checkpoints to WORK_DIR,
-with best.pth pointing at the one of the best validation score, train.json to say how it was made,
-and curves.png of losses, scores, learning rate and time. model.py is the config of the trained
-model, without a teacher, for mmseg's init_model and inferencers. Without --resume, what an earlier
-run left in WORK_DIR is moved to WORK_DIR/earlier_<time>.
-"""
-
-import argparse
+from argparse import Namespace
 from pathlib import Path
 from time import time
 
@@ -24,11 +10,12 @@ from mmengine.dist import is_main_process
 from mmengine.runner import Runner
 from torch.utils.data import DataLoader
 
-from segkd_mm.build_hints import build_hints
-from segkd_mm.cli import arguments
+from segkd_mm.cli.console import QuietRunner
 from segkd_mm.cli.print_config import resolved
+from segkd_mm.commands import command
 from segkd_mm.config import inference_config, load_config
 from segkd_mm.files import written_aside
+from segkd_mm.hooks import TrainingLinesHook
 from segkd_mm.measure.environment import environment
 from segkd_mm.optim import amp_wrapper
 from segkd_mm.results.files import write_result
@@ -43,37 +30,7 @@ from segkd_mm.schedule import set_epochs
 from segkd_mm.visualize.curves import draw_curves
 
 
-def parse_args() -> argparse.Namespace:
-    """Read the command line."""
-    parser = arguments.parser(__doc__)
-    arguments.add_config(parser)
-    parser.add_argument('--work-dir', help='results go here (default: work_dirs/CONFIG_NAME)')
-    parser.add_argument(
-        '--resume',
-        nargs='?',
-        const='auto',
-        metavar='CKPT',
-        help='go on from CKPT, or without it from the latest checkpoint in the work directory',
-    )
-    parser.add_argument(
-        '--allow-changes',
-        action='store_true',
-        help='with --resume: go on although model, data or schedule are not those of that run',
-    )
-    arguments.add_epochs(parser)
-    parser.add_argument(
-        '--amp',
-        action='store_true',
-        help='mixed precision: fp16 on a GPU; on a CPU bf16 and channels_last, which pays where '
-        '`lscpu` lists avx512_bf16 or amx_bf16',
-    )
-    parser.add_argument('--seed', type=int, help="of all randomness (default: the config's, 0)")
-    arguments.add_launcher(parser)
-    arguments.add_cfg_options(parser, ', and so does download=True (VOC)')
-    return parser.parse_args()
-
-
-def training_config(args: argparse.Namespace) -> Config:
+def training_config(args: Namespace) -> Config:
     """The config with the command line's options applied."""
     config = load_config(args.config, args.cfg_options)
     config.launcher = args.launcher
@@ -95,16 +52,14 @@ def default_work_dir(config: str) -> str:
     return f'work_dirs/{Path(config).stem}'
 
 
-@build_hints()
-def main() -> None:
-    """Run the command line."""
-    args = parse_args()
+def run(args: Namespace) -> None:
+    """Run the command."""
     config = training_config(args)
     earlier = [] if config.resume else earlier_files(config.work_dir)
     check_unused(config.to_dict(), earlier)
     if config.resume and not args.allow_changes:
         check_same_run(config.to_dict(), config.load_from)
-    runner = Runner.from_cfg(config)
+    runner = QuietRunner.from_cfg(config)
     if is_main_process():
         if earlier:
             print(set_aside(earlier))
@@ -113,7 +68,12 @@ def main() -> None:
     record = {'config': args.config, 'seed': runner.seed, 'environment': environment()}
     check_length(runner.train_dataloader)
     start = time()
-    runner.train()
+    lines = TrainingLinesHook()
+    runner.register_hook(lines)
+    try:
+        runner.train()
+    finally:
+        lines.stop()
     if is_main_process():
         report(runner, args.config, {**record, 'seconds': time() - start})
 
@@ -140,21 +100,34 @@ def write_model_config(config: Config) -> None:
 
 def report(runner: Runner, config: str, record: dict) -> None:
     """Write WORK_DIR/train.json; print where the results are and what to run next."""
-    best = Path(runner.work_dir) / 'best.pth'
-    curves = Path(runner.work_dir) / 'curves.png'
-    score = runner.message_hub.get_info('best_score')
+    work_dir = Path(runner.work_dir)
+    score = runner.message_hub.runtime_info.get('best_score')
     metric = runner.cfg.default_hooks.checkpoint.get('save_best', 'mIoU')
-    write_result(Path(runner.work_dir) / 'train.json', {**record, f'best_{metric}': score})
+    write_result(work_dir / 'train.json', {**record, f'best_{metric}': score})
+    curves = write_curves(work_dir)
+    print(f'Done. {best_line(runner, metric)}\n{curves}')
+    best = work_dir / 'best.pth'
+    if best.exists():
+        print(f'Test it:   {command("test")} {config} {best}')
+    print(f'Time it:   {command("benchmark")} {config}')
+
+
+def write_curves(work_dir: Path) -> str:
+    """Draw WORK_DIR/curves.png; say where it is, or why there is none."""
+    curves = work_dir / 'curves.png'
     try:
-        draw_curves([runner.work_dir], curves)
+        draw_curves([work_dir], curves)
     except (FileNotFoundError, ValueError) as error:  # such as a config that keeps no local log
-        print(f'No curves: {error}')
-    if score is None:
-        print(f'Done. Checkpoints are in {runner.work_dir}; no validation, so none is the best.')
-        return
-    print(
-        f'Done. Best validation {metric} {score:.2f}: {best} -> {best.readlink()}\n'
-        f'Curves:    {curves}\n'
-        f'Test it:   python tools/test.py {config} {best}\n'
-        f'Time it:   python tools/benchmark.py {config}'
-    )
+        return f'No curves: {error}'
+    return f'Curves:    {curves}'
+
+
+def best_line(runner: Runner, metric: str) -> str:
+    """The best validation score and its checkpoint, or why none is the best."""
+    info, checkpoints = runner.message_hub.runtime_info, f'Checkpoints are in {runner.work_dir}'
+    if 'best_ckpt' in info:
+        best = Path(info['best_ckpt']).name
+        return f'{checkpoints}. Best validation {metric}: {info["best_score"]:.2f}, by {best}.'
+    if runner.val_loop is None:
+        return f'{checkpoints}; no validation, so none is the best.'
+    return f'{checkpoints}; none is marked as the best (default_hooks.checkpoint.save_best).'

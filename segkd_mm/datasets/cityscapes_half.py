@@ -5,6 +5,7 @@ import numpy as np
 from mmseg.datasets import BaseSegDataset, CityscapesDataset
 from mmseg.registry import DATASETS
 
+from segkd_mm.commands import command
 from segkd_mm.datasets.layout import CheckedLayout
 from segkd_mm.labels import VOID
 
@@ -39,7 +40,7 @@ cityscapes_half/
     SOURCE = (
         'unpack leftImg8bit_trainvaltest.zip and gtFine_trainvaltest.zip of '
         'https://www.cityscapes-dataset.com/downloads (an account is needed) in one folder, then '
-        'run: python tools/halve_cityscapes.py THAT_FOLDER data/cityscapes_half'
+        f'run: {command("halve-cityscapes")} THAT_FOLDER data/cityscapes_half'
     )
 
     def __init__(self, **kwargs) -> None:

@@ -15,20 +15,13 @@ import torch
 from mmengine.config import Config
 from torch import nn
 
+from segkd_mm.commands import command
 from segkd_mm.deploy.graph import DeployedGraph
 from segkd_mm.deploy.layers import name_nodes
 from segkd_mm.deploy.loading import class_names, image_loader
 from segkd_mm.deploy.runtime import EXTRA, METADATA, openvino_core
 from segkd_mm.libraries import import_library
 from segkd_mm.normalisation import CHANNELS
-
-SUFFIXES = {'onnx': '.onnx', 'openvino': '.xml', 'torch-export': '.pt2'}
-PRECISIONS = {
-    'onnx': ('fp32', 'int8'),
-    'openvino': ('fp32', 'bf16', 'int8'),
-    'torch-export': ('fp32', 'bf16'),
-}
-"""Precisions of each format: ONNX Runtime has no fast bf16 on CPUs, torch.export no int8."""
 
 LIBRARIES = {
     'onnx': ('onnx', 'onnxscript', 'onnxruntime'),
@@ -106,7 +99,7 @@ def to_onnx(program: torch.export.ExportedProgram, labels_out: bool = False) -> 
         raise RuntimeError(
             f'torch {torch.__version__} cannot write this model as ONNX, which OpenVINO needs too. '
             'For the models of this project torch 2.15 can, 2.6 cannot: install a newer torch, or '
-            'use tools/export.py --to torch-export.'
+            f'use `{command("export")} --to torch-export`.'
         ) from error
     return name_nodes(exported.model_proto)
 

@@ -13,40 +13,8 @@ from segkd_mm.deploy.images import model_input
 from segkd_mm.deploy.label_map import upsampled_label_map
 from segkd_mm.deploy.runtime import Runtime
 from segkd_mm.evaluation import confusion_matrix, mean_iou
+from segkd_mm.formats import Bounds
 from segkd_mm.one_logit import label_logits
-
-
-@dataclass(frozen=True)
-class Bounds:
-    """Largest allowed differences of an exported model from PyTorch; None is not checked.
-
-    Attributes:
-        labels: Share of the pixels whose labels differ.
-        logits: Largest difference of a logit, relative to the largest logit.
-        drop: Loss of mIoU in percentage points.
-    """
-
-    labels: float | None = None
-    logits: float | None = None
-    drop: float | None = None
-
-    def __str__(self) -> str:
-        parts = []
-        if self.labels is not None:
-            parts.append(f'at most {100 * self.labels:g} % of the labels differ')
-        if self.logits is not None:
-            parts.append(f'no logit by more than {self.logits:g} of the largest')
-        if self.drop is not None:
-            parts.append(f'mIoU at most {self.drop:g} points lower')
-        return ', '.join(parts)
-
-
-BOUNDS = {
-    'fp32': Bounds(labels=1e-4, logits=1e-3),
-    'bf16': Bounds(labels=5e-3),
-    'int8': Bounds(drop=1.0),
-}
-INT8_WITHOUT_MASKS = Bounds(labels=0.05)
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,8 @@ from segkd_mm.config import image_pipeline, load_config, plain_student
 from segkd_mm.datasets.sample_error import named_image_errors
 from segkd_mm.deploy.loading import check_classes, class_names, known_loader, load_model
 from segkd_mm.deploy.prediction import without_logits
-from segkd_mm.deploy.runtime import is_exported_model
 from segkd_mm.deploy.runtime_segmentor import RuntimeSegmentor
+from segkd_mm.formats import is_exported_model
 
 Image = str | os.PathLike | np.ndarray
 

@@ -9,6 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from segkd_mm.commands import command
+from segkd_mm.formats import is_exported_model
 from segkd_mm.libraries import import_library
 from segkd_mm.normalisation import CHANNELS
 
@@ -184,15 +186,12 @@ def load_runtime(path: str | os.PathLike, threads: int | None = None) -> Runtime
     return _RUNTIMES[path.suffix](path, threads or 1)
 
 
-def is_exported_model(path: str | os.PathLike) -> bool:
-    """Whether a file name has the ending of an exported model."""
-    return Path(path).suffix in _RUNTIMES
-
-
 _RUNTIMES = {'.onnx': ONNXRuntime, '.xml': OpenVINO, '.pt2': TorchExport}
 
 
 def _metadata(path: Path, text: str | None) -> dict:
     if not text:
-        raise ValueError(f'{path} has no metadata of segkd_mm; export it with tools/export.py.')
+        raise ValueError(
+            f'{path} has no metadata of segkd_mm; export it with `{command("export")}`.'
+        )
     return json.loads(text)

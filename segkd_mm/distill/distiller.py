@@ -1,11 +1,10 @@
 """The model of a distillation: a student trained by labels and by terms against a teacher."""
 
-import logging
 from collections.abc import Callable, Iterable
 from typing import Any
 
 import torch
-from mmengine.logging import print_log
+from mmengine.logging import MMLogger
 from mmengine.model import BaseModel
 from mmseg.registry import MODELS
 from mmseg.utils import OptSampleList, SampleList
@@ -150,10 +149,8 @@ def _checked_terms(terms: dict[str, dict]) -> dict[str, dict]:
     for name, term in terms.items():
         check_options(name, term)
     if not terms:
-        print_log(
-            'SegDistiller has no terms: it trains the plain student, without distillation.',
-            'current',
-            logging.WARNING,
+        MMLogger.get_current_instance().warning(
+            'SegDistiller has no terms: it trains the plain student, without distillation.'
         )
     return terms
 

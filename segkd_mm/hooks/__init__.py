@@ -6,7 +6,7 @@ from segkd_mm.hooks.finite_loss import FiniteLossHook, NonFiniteLossError
 from segkd_mm.hooks.freeze import FreezeHook
 from segkd_mm.hooks.iteration_seed import IterationSeedHook
 from segkd_mm.hooks.label_check import LabelCheckHook, LabelError, check_outputs
-from segkd_mm.hooks.progress import ProgressHook
+from segkd_mm.hooks.progress import ProgressHook, TestBarHook, TrainingLinesHook
 from segkd_mm.hooks.term_schedule import TermScheduleHook
 
 __all__ = [
@@ -20,5 +20,7 @@ __all__ = [
     'NonFiniteLossError',
     'ProgressHook',
     'TermScheduleHook',
+    'TestBarHook',
+    'TrainingLinesHook',
     'check_outputs',
 ]

@@ -12,6 +12,7 @@ from mmseg.registry import HOOKS
 from mmseg.structures import SegDataSample
 from torch import nn
 
+from segkd_mm.commands import command
 from segkd_mm.hooks.unwrap import unwrapped_model
 from segkd_mm.labels import UNLABELLED, VOID
 from segkd_mm.one_logit import has_label_logits
@@ -134,7 +135,7 @@ class LabelCheckHook(Hook):
             runner.logger.warning(
                 f'No pixel of {", ".join(unseen)} in {self.iterations} batches, which is once '
                 'through the training data: these classes cannot be learned. Check the masks, or '
-                'remove them from the classes; tools/doctor.py shows the share of each class.'
+                f'remove them from the classes; `{command("doctor")}` shows the share of each.'
             )
 
 

@@ -100,6 +100,8 @@ def is_of_its_checkpoint(path: Path, result: Mapping) -> bool:
 def command_line() -> str:
     """The command that started this process; paths below the working folder are relative."""
     _, *arguments = sys.orig_argv
+    if Path(arguments[0]).stem == 'segkd':  # the script that pip makes of the entry point
+        return shlex.join(['segkd', *map(_relative, arguments[1:])])
     return shlex.join(['python', *map(_relative, arguments)])
 
 

@@ -11,17 +11,16 @@ from torch import Tensor, nn
 
 from segkd_mm.config import config_dir
 from segkd_mm.deploy import FastLabelMap, load_runtime
-from segkd_mm.deploy.export import SAVERS, SUFFIXES, export_libraries, to_format
+from segkd_mm.deploy.export import SAVERS, export_libraries, to_format
 from segkd_mm.deploy.graph import DeployedGraph
 from segkd_mm.deploy.images import benchmark_batch
+from segkd_mm.formats import SUFFIXES, TORCH
 from segkd_mm.measure.candidate import build_deployed
 from segkd_mm.measure.latency import measure_latency
 from segkd_mm.measure.model_cost import count_parameters
 from segkd_mm.scaffold.accuracy import ALIKE, REFERENCE, Accuracy, read_accuracies
 from segkd_mm.scaffold.students import list_students, read_student
 
-TORCH = 'torch'
-RUNTIMES = (TORCH, *SUFFIXES)
 NOT_MEASURED = 'not measured'
 # Above so many times the limit in its first calls, a student is not measured on.
 FAR = 2.0
@@ -55,7 +54,7 @@ def measure_students(
         size: Height and width of the image.
         num_classes: Of the heads.
         device: That of the PyTorch models.
-        runtime: One of :data:`RUNTIMES`.
+        runtime: One of :data:`segkd_mm.formats.RUNTIMES`.
 
     Raises:
         ImportError: The runtime is not installed.

@@ -1,7 +1,8 @@
 """Segmentation models of Hugging Face transformers as mmseg segmentors."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -86,14 +87,15 @@ class TransformersSegmentor(ForeignSegmentor):
         Missing keys stay missing and unexpected ones stay in the result, so that
         :func:`segkd_mm.weights.check_fit` reports them.
         """
-        net, found = type(self.net).from_pretrained(
-            None,
-            config=self.net.config,
-            state_dict=dict(state),
-            dtype=torch.float32,
-            ignore_mismatched_sizes=True,
-            output_loading_info=True,
-        )
+        with _without_bar():
+            net, found = type(self.net).from_pretrained(
+                None,
+                config=self.net.config,
+                state_dict=dict(state),
+                dtype=torch.float32,
+                ignore_mismatched_sizes=True,
+                output_loading_info=True,
+            )
         missing = _without_ignored(net, found['missing_keys'], '_keys_to_ignore_on_load_missing')
         unexpected = _without_ignored(
             net, found['unexpected_keys'], '_keys_to_ignore_on_load_unexpected'
@@ -104,6 +106,19 @@ class TransformersSegmentor(ForeignSegmentor):
             **{key: value for key, value in net.state_dict().items() if key not in missing},
             **{key: torch.empty(shape, device='meta') for key, shape in shapes.items()},
         }
+
+
+@contextmanager
+def _without_bar() -> Iterator[None]:
+    """Context without the progress bar of transformers: weights in memory take no time."""
+    bars = import_library('transformers.utils.logging', 'transformers')
+    shown = bars.is_progress_bar_enabled()
+    bars.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if shown:
+            bars.enable_progress_bar()
 
 
 def _without_ignored(net: nn.Module, keys: set[str], attribute: str) -> set[str]:

@@ -12,6 +12,7 @@ from matplotlib.text import Annotation
 from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 from matplotlib.transforms import Bbox
 
+from segkd_mm.commands import command
 from segkd_mm.results.speed_accuracy import group_by_dataset, latency_and_miou, short_name
 from segkd_mm.visualize.overlays import FAINT_INK, INK
 from segkd_mm.visualize.style import COLOURS, MUTED, chart
@@ -36,7 +37,9 @@ def draw_speed_accuracy(path: str | os.PathLike, rows: Sequence[Mapping], title:
     """
     groups = group_by_dataset(rows)
     if not groups:
-        raise ValueError(f'{path}: no model has an mIoU to draw; test one with tools/test.py.')
+        raise ValueError(
+            f'{path}: no model has an mIoU to draw; test one with `{command("test")}`.'
+        )
     with chart(path, WIDTH, HEIGHT * len(groups)) as figure:
         panels = figure.subplots(len(groups), squeeze=False)[:, 0]
         for axes, (data, group) in zip(panels, groups.items(), strict=True):

@@ -15,12 +15,13 @@ from typing import Any
 from safetensors import safe_open
 from torch import Tensor
 
+from segkd_mm.commands import command
 from segkd_mm.whole_image.packing import IDS, TOP, unpack
 
 VERSION = 2  # of the format; 2: maps are resized by torch's antialiased interpolation
 INDEX = 'index.json'
 SHOWN = 5  # differences in a message
-MAKE = 'Make it (again) with: python tools/cache_teacher.py CONFIG'
+MAKE = f'Make it (again) with: {command("cache")} CONFIG'
 
 
 class CacheError(ValueError):

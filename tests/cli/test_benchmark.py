@@ -1,14 +1,13 @@
 """tools/benchmark.py, run in this process."""
 
 import json
-import runpy
-import sys
 from pathlib import Path
 
 import pytest
 from ink import ink
 from mmengine.config import Config
 from mmseg.registry import MODELS
+from run_command import run_command
 from tiny_student import MODEL, tiny_student
 
 from segkd_mm.deploy.export import save_program, to_program
@@ -67,8 +66,7 @@ def benchmark(home, monkeypatch, capsys):
             '--out',
             out,
         ]
-        monkeypatch.setattr(sys, 'argv', ['benchmark.py', *words])
-        runpy.run_path(str(TOOL), run_name='__main__')
+        run_command('benchmark', *words)
         return capsys.readouterr().out, json.loads((home / out).read_text())
 
     return run
@@ -122,7 +120,7 @@ def test_accuracy_stands_beside_speed(home, benchmark):
     assert ocr['parameters'] == parameters('ocr.py')
     assert ocr['mIoU'] is None
     assert 'CamVid test, 233 images; 1 x 32x48 on cpu, threads: 1' in said
-    assert 'python tools/test.py ocr.py work_dirs/ocr/best.pth' in said
+    assert 'tools/test.py ocr.py work_dirs/ocr/best.pth' in said
     assert 'test.py psp.py' not in said
     assert f'{psp["parameters"]:,}' in said
     assert 0.01 < ink(home / 'out/speed.png') < 0.5
@@ -161,7 +159,7 @@ def test_exported_files_are_measured_beside_their_config(home, benchmark):
     assert tested['logits']['median_ms'] > 0
     assert (tested['mIoU']['mean'], untested['mIoU'], tiny['mIoU']) == (55.0, None, None)
     assert set(result['ratios']) == set(models)
-    assert 'python tools/test.py elsewhere.py untested.pt2' in said
+    assert 'tools/test.py elsewhere.py untested.pt2' in said
 
 
 def test_an_exported_file_is_compared_with_a_config(benchmark, capsys):

@@ -19,7 +19,7 @@ def test_a_cache_is_made_once_and_trained_with(script, tiny, tmp_path):
 
     first, second = run(), run()
     for said in ('Stored: ', 'nats', 'images a second', '16 images, ', 'MiB', 'in this view;',
-                 'Next: python tools/train.py mine.py'):  # fmt: skip
+                 'tools/train.py mine.py'):  # fmt: skip
         assert said in first
     assert '16 of 16 images are there already.' in second
     assert 'images a second' not in second

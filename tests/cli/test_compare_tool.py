@@ -1,13 +1,13 @@
 """tools/compare.py, run as a user runs it."""
 
 import json
-import sys
 from argparse import Namespace
 from pathlib import Path
 
 import pytest
 from ink import ink
 from mmengine.config import Config
+from run_command import run_command
 
 from segkd_mm.cli import compare
 from segkd_mm.results.runs.cells import Cell, Method, make_cells
@@ -126,8 +126,7 @@ def test_a_check_runs_nothing_and_makes_the_table_of_what_there_is(
     (tmp_path / 'results/plain/0.json').write_text(json.dumps(result))
     monkeypatch.setattr(tool, 'run_missing', lambda *_: pytest.fail('something ran'))
     words = ['plain.py', '--seeds', '0', '1', '--results', 'results', '--check']
-    monkeypatch.setattr(sys, 'argv', ['compare.py', *words])
-    assert tool.main() == 0
+    assert run_command('compare', *words) == 0
     assert 'To run: plain/1' in capsys.readouterr().out
     (row,) = json.loads((tmp_path / 'results/leaderboard.json').read_text())['table']
     assert (row['method'], row['mIoU']) == ('plain', 50.0)

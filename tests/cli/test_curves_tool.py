@@ -1,9 +1,7 @@
 import json
-import sys
 
 import pytest
-
-from segkd_mm.cli import curves
+from run_command import run_command
 
 
 @pytest.fixture
@@ -17,8 +15,7 @@ def call(tmp_path, monkeypatch, capsys):
         (folder / 'scalars.json').write_text(json.dumps(line) + '\n')
 
     def run_tool(*words):
-        monkeypatch.setattr(sys, 'argv', ['curves.py', *words])
-        curves.main()
+        run_command('curves', *words)
         return capsys.readouterr().out
 
     return run_tool

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 from mmengine.config import ConfigDict
+from run_command import run_command
 from tiny_student import MODEL, tiny_student
 
 from segkd_mm.cli import export, test
@@ -34,10 +35,9 @@ def call(config, student, tmp_path, monkeypatch, capsys):
     def run_tool(tool, *words, file='run/best.pth'):
         Path('run').mkdir(exist_ok=True)
         torch.save({'state_dict': student.state_dict()}, 'run/best.pth')
-        name = Path(tool.__file__).name
-        monkeypatch.setattr(sys, 'argv', [name, str(config), file, *map(str, words)])
-        monkeypatch.setattr(sys, 'orig_argv', ['python', f'tools/{name}', 'tiny.py', file])
-        tool.main()
+        name = Path(tool.__file__).stem
+        monkeypatch.setattr(sys, 'orig_argv', ['python', f'tools/{name}.py', 'tiny.py', file])
+        run_command(name, config, file, *words)
         return capsys.readouterr().out
 
     return run_tool

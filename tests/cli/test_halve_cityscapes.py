@@ -1,10 +1,9 @@
 """The tool on made images of the real size, in the layout of the official download."""
 
-import sys
-
 import cv2
 import numpy as np
 import pytest
+from run_command import run_command
 
 from segkd_mm.cli import halve_cityscapes
 from segkd_mm.datasets import CityscapesHalfDataset
@@ -38,9 +37,8 @@ def src(tmp_path):
     return tmp_path / 'src'
 
 
-def run(monkeypatch, *words):
-    monkeypatch.setattr(sys, 'argv', ['halve_cityscapes.py', *map(str, words)])
-    halve_cityscapes.main()
+def run(*words):
+    run_command('halve-cityscapes', *words)
 
 
 def files_in(folder):
@@ -49,7 +47,7 @@ def files_in(folder):
 
 def test_the_half_set_is_made_once_and_is_read_by_the_dataset(src, tmp_path, monkeypatch, capsys):
     dst = tmp_path / 'dst'
-    run(monkeypatch, src, dst)
+    run(src, dst)
     labels = [label_of(dst, split, 'labelTrainIds') for split in ('train', 'val')]
     images = [image_of(dst, split) for split in IMAGES]
     assert files_in(dst) == sorted(images + labels)
@@ -57,7 +55,7 @@ def test_the_half_set_is_made_once_and_is_read_by_the_dataset(src, tmp_path, mon
     said = capsys.readouterr().out
     size = sum(path.stat().st_size for path in files_in(dst)) / 1000
     assert f'3 images and 2 labels, {size:.1f} kB; 5 files made, 0 there already' in said
-    train = 'python tools/train.py configs/student/psp_r18_cityscapes.py --cfg-options'
+    train = 'tools/train.py configs/student/psp_r18_cityscapes.py --cfg-options'
     assert f'{train} data_root={dst}\n' in said
 
     prefix = {'img_path': 'leftImg8bit/val', 'seg_map_path': 'gtFine/val'}
@@ -73,12 +71,12 @@ def test_what_is_there_is_not_made_again(src, tmp_path, monkeypatch, capsys):
     kept = image_of(dst, 'train')
     write(kept, np.zeros((1, 1, 3), np.uint8))
     before = kept.read_bytes()
-    run(monkeypatch, src, dst)
+    run(src, dst)
     assert kept.read_bytes() == before
     assert '4 files made, 1 there already' in capsys.readouterr().out
 
     monkeypatch.setattr(halve_cityscapes, 'run_jobs', pytest.fail)
-    run(monkeypatch, src, dst)
+    run(src, dst)
     assert '0 files made, 5 there already' in capsys.readouterr().out
 
 
@@ -92,11 +90,11 @@ def test_a_file_of_another_size_is_named(src, tmp_path, kind):
     assert not (tmp_path / 'out.png').exists()
 
 
-def test_a_file_that_is_cut_short_stops_the_tool_with_its_name(src, tmp_path, monkeypatch):
+def test_a_file_that_is_cut_short_stops_the_tool_with_its_name(src, tmp_path):
     image = image_of(src, 'val')
     image.write_bytes(image.read_bytes()[:-500])
-    with pytest.raises(SystemExit, match=f'Error: {image} cannot be read'):
-        run(monkeypatch, src, tmp_path / 'dst')
+    with pytest.raises(ValueError, match=f'^{image} cannot be read'):
+        run(src, tmp_path / 'dst')
     assert not image_of(tmp_path / 'dst', 'val').exists()
     assert [path for path in files_in(tmp_path / 'dst') if path.name.startswith('.')] == []
 
@@ -107,17 +105,17 @@ def test_an_image_without_a_label_is_an_error_before_anything_is_made(
 ):
     label = label_of(src, split)
     label.unlink()
-    with pytest.raises(SystemExit, match=rf'{label} does not exist \(labels missing: 1\)'):
-        run(monkeypatch, src, tmp_path / 'dst')
+    with pytest.raises(ValueError, match=rf'{label} does not exist \(labels missing: 1\)'):
+        run(src, tmp_path / 'dst')
     assert not (tmp_path / 'dst').exists()
 
 
 def test_a_folder_without_images_is_an_error_that_says_what_to_unpack(tmp_path, monkeypatch):
-    with pytest.raises(SystemExit, match=r'train holds no <city>.*leftImg8bit_trainvaltest.zip'):
-        run(monkeypatch, tmp_path, tmp_path / 'dst')
+    with pytest.raises(ValueError, match=r'train holds no <city>.*leftImg8bit_trainvaltest.zip'):
+        run(tmp_path, tmp_path / 'dst')
 
 
-def test_source_and_target_must_differ(src, monkeypatch, capsys):
+def test_source_and_target_must_differ(src, capsys):
     with pytest.raises(SystemExit):
-        run(monkeypatch, src, src / '..' / 'src')
+        run(src, src / '..' / 'src')
     assert 'choose another DST' in capsys.readouterr().err

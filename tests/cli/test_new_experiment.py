@@ -34,7 +34,7 @@ def test_a_plain_student(script, folders):
     assert done.returncode == 0, done.stderr
     assert len(config.read_text().splitlines()) <= 45
     assert '10 training and 2 validation images' in done.stdout
-    assert 'python tools/train.py mine.py' in done.stdout
+    assert 'tools/train.py mine.py' in done.stdout
     assert load_config(config).model.decode_head.num_classes == 8
 
 

@@ -1,4 +1,3 @@
-import sys
 from pathlib import Path
 from shutil import copy
 
@@ -9,8 +8,8 @@ import torch
 import torch.nn.functional as F
 from mmengine.registry import init_default_scope
 from mmseg.registry import MODELS
+from run_command import run_command
 
-from segkd_mm.cli import predict
 from segkd_mm.config import load_config
 from segkd_mm.deploy.loading import class_names
 from segkd_mm.weights import WeightsError
@@ -52,8 +51,7 @@ def call(checkpoint, tmp_path, monkeypatch, capsys):
 
     def run_tool(*words, config=CONFIG, checkpoint=checkpoint):
         words = [config, checkpoint, *words, '--device', 'cpu']
-        monkeypatch.setattr(sys, 'argv', ['predict.py', *map(str, words)])
-        predict.main()
+        run_command('predict', *words)
         return capsys.readouterr().out
 
     return run_tool

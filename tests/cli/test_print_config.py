@@ -1,7 +1,7 @@
 import pytest
 from mmengine.config import Config
+from run_command import run_command
 
-from segkd_mm.cli import print_config
 from segkd_mm.cli.print_config import resolved
 from segkd_mm.config import load_config
 from segkd_mm.config_source import WIDTH, to_source
@@ -24,10 +24,8 @@ def test_what_is_printed_is_the_same_config_in_one_file(name):
     assert max(map(len, text.splitlines())) <= WIDTH
 
 
-def test_the_tool_prints_a_config_with_its_options(monkeypatch, capsys):
-    words = ['print_config.py', 'kd/cwd_camvid.py', '--cfg-options', 'train_cfg.max_epochs=3']
-    monkeypatch.setattr('sys.argv', words)
-    print_config.main()
+def test_the_tool_prints_a_config_with_its_options(capsys):
+    run_command('print-config', 'kd/cwd_camvid.py', '--cfg-options', 'train_cfg.max_epochs=3')
     assert "train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=3" in capsys.readouterr().out
 
 

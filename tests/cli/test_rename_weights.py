@@ -22,7 +22,7 @@ def test_a_teacher_of_another_code_base_comes_to_know_voc(script, real_data, tmp
     done = script('tools/rename_weights.py', CONFIG, theirs, ours, *NAMES)
     assert done.returncode == 0, done.stderr
     assert f'326 tensors in {ours}' in done.stdout
-    assert f'python tools/test.py {CONFIG} {ours}' in done.stdout
+    assert f'tools/test.py {CONFIG} {ours}' in done.stdout
     few = [f'data_root={real_data}/voc/VOC2012', 'test_dataloader.dataset.indices=20']
     out = tmp_path / 'result.json'
     done = script('tools/test.py', CONFIG, ours, '--out', out, '--cfg-options', *few)

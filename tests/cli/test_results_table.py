@@ -43,7 +43,7 @@ def test_a_pattern_that_fits_a_teachers_score_is_refused(run, checkout):
     score.write_text(json.dumps({'metrics': {'mIoU': None}}))
     done = run()
     assert done.returncode == 1
-    assert f'{score.relative_to(checkout)}: no result of tools/test.py' in done.stderr
+    assert f'{score.relative_to(checkout)}: no result of `' in done.stderr
     assert text_of(checkout) == README.splitlines()
 
 

@@ -17,7 +17,6 @@ from segkd_mm.config import load_config
 from segkd_mm.deploy import load_runtime
 from segkd_mm.deploy.export import (
     SAVERS,
-    SUFFIXES,
     export_libraries,
     to_onnx,
     to_program,
@@ -29,6 +28,7 @@ from segkd_mm.deploy.loading import without_auxiliary_heads
 from segkd_mm.deploy.parity import BOUNDS, measure_parity
 from segkd_mm.deploy.quantise import quantise
 from segkd_mm.deploy.runtime_segmentor import RuntimeSegmentor
+from segkd_mm.formats import SUFFIXES
 from segkd_mm.weights import read_state_dict, rename_keys
 
 pytestmark = pytest.mark.slow

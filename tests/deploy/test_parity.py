@@ -7,7 +7,8 @@ import torch
 from mmengine.structures import PixelData
 from mmseg.structures import SegDataSample
 
-from segkd_mm.deploy.parity import BOUNDS, Bounds, Parity, measure_parity
+from segkd_mm.deploy.parity import Parity, measure_parity
+from segkd_mm.formats import BOUNDS, Bounds
 
 # Two classes, two images of 2x2; the logits have the size of the images.
 LOGITS = torch.tensor([[[[4.0, 0], [0, 4]], [[0, 2], [2, 0]]]])  # labels 0 1 / 1 0

@@ -1,5 +1,4 @@
 import json
-import sys
 from contextlib import nullcontext
 from math import log
 
@@ -9,6 +8,7 @@ from mmengine.config import ConfigDict
 from mmseg.models.decode_heads import FCNHead
 from mmseg.registry import MODELS
 from mmseg.structures import SegDataSample
+from run_command import run_command
 from torch import nn
 
 from segkd_mm.cli import test as test_tool
@@ -166,9 +166,8 @@ def test_the_test_tool_gives_the_same_result(shapes, tmp_path, monkeypatch):
 
     def result(name):
         out = tmp_path / f'{name}.json'
-        words = ['test.py', CONFIG, tmp_path / 'model.pth', '--out', out, '--cfg-options', *options]
-        monkeypatch.setattr(sys, 'argv', [*map(str, words)])
-        test_tool.main()
+        words = [CONFIG, tmp_path / 'model.pth', '--out', out, '--cfg-options', *options]
+        run_command('test', *words)
         return {k: v for k, v in json.loads(out.read_text()).items() if k not in CHANGING}
 
     CHANGING = 'command', 'date', 'environment'

@@ -97,10 +97,11 @@ def test_the_file_of_an_older_version_is_loaded(kind, tmp_path, images):
     assert torch.equal(loaded(images), net(images))
 
 
-def test_weights_that_do_not_fit_are_an_error_and_nothing_is_loaded(tmp_path):
+def test_weights_that_do_not_fit_are_an_error_and_nothing_is_loaded(tmp_path, capfd):
     net = tiny('segformer')
     net.net.save_pretrained(tmp_path)
     state = read_state_dict(tmp_path)
+    capfd.readouterr()
     # Names of transformers' files, which are not those of the model in it.
     state['decode_head.clasifier.bias'] = state.pop('decode_head.classifier.bias')
     state['decode_head.linear_c.0.proj.bias'] = torch.zeros(3)
@@ -108,6 +109,7 @@ def test_weights_that_do_not_fit_are_an_error_and_nothing_is_loaded(tmp_path):
     before = {key: value.clone() for key, value in other.state_dict().items()}
     with pytest.raises(WeightsError, match=r'x\.pth does not fit Transf.* \(3 of \d+ ') as error:
         load_strictly(other, state, 'x.pth')
+    assert 'Loading weights' not in capfd.readouterr().err
     for fault in (
         "missing: decode_head.classifier.bias (did you mean 'decode_head.clasifier.bias'?)",
         "unexpected: decode_head.clasifier.bias (did you mean 'decode_head.classifier.bias'?)",

@@ -1,0 +1,18 @@
+"""List, show or copy the configs that came with the package."""
+
+import shutil
+from argparse import Namespace
+
+from segkd_mm.cli.print_config import resolved
+from segkd_mm.config import config_dir, list_configs, load_config
+
+
+def run(args: Namespace) -> None:
+    """Run the command."""
+    if args.show:
+        print(resolved(load_config(args.show, args.cfg_options)))
+    elif args.copy:
+        shutil.copytree(config_dir(), args.copy, ignore=shutil.ignore_patterns('__pycache__'))
+        print(f'Copied {config_dir()} to {args.copy}')
+    else:
+        print('\n'.join(list_configs()))

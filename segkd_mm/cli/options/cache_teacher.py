@@ -1,0 +1,29 @@
+"""Build a teacher cache: run the teacher once on each whole training image, store its logits.
+
+Examples:
+  segkd cache configs/kd/response_kd_cached_camvid.py --device cuda
+  segkd cache my_config.py --cfg-options model.teacher.view.flip=True
+
+The config has a CachedTeacher and, around its training data, a WithTeacherCache (docs:
+teacher_cache.md). Finished shards are kept, so that a run that was stopped continues when it is
+started again. At the end it prints the teacher's mIoU on whole images and on training crops.
+"""
+
+from argparse import ArgumentParser
+
+from segkd_mm.cli import arguments
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """The arguments of the command."""
+    arguments.add_config(parser)
+    arguments.add_device(parser)
+    parser.add_argument(
+        '--workers', type=int, default=2, help='processes that read images (default: 2)'
+    )
+    parser.add_argument(
+        '--max-kl', type=float, default=1e-3, metavar='NATS',
+        help='highest mean KL divergence of the stored distributions (the largest logits of a '
+        "pixel and the sum of the others) from the teacher's (default: 0.001)",
+    )  # fmt: skip
+    arguments.add_cfg_options(parser)

@@ -1,0 +1,40 @@
+"""Predict images: for each a picture with the image, its label map and an overlay.
+
+Examples:
+  segkd predict configs/student/mnv3s_slim_voc.py work_dirs/feature_kd_voc/best.pth cat.jpg
+  segkd predict configs/kd/feature_kd_voc.py work_dirs/feature_kd_voc/best.pth images/ more/ \\
+      --out predictions --masks
+  segkd predict configs/teacher/fcn_r50_voc.py torchvision://fcn_resnet50 images/
+  segkd predict configs/student/mnv3s_slim_voc.py work_dirs/feature_kd_voc/best.pth large.tif \\
+      --window 1024 --masks
+
+Of a distillation config the student predicts. A file of segkd export in place of the checkpoint
+predicts by its own runtime. The config's data need not be at hand: its test pipeline prepares the
+images, and its data set only names the classes. Where there is truth to compare with, use
+segkd test --pictures. In Python: segkd_mm.load(CONFIG, CHECKPOINT).predict('cat.jpg').
+"""
+
+from argparse import ArgumentParser
+
+from segkd_mm.cli import arguments
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """The arguments of the command."""
+    arguments.add_config(parser)
+    arguments.add_checkpoint(parser, '; or .onnx, .xml, .pt2')
+    parser.add_argument('paths', nargs='+', metavar='PATH', help='image, or folder of images')
+    parser.add_argument(
+        '--out',
+        default='work_dirs/predictions',
+        metavar='DIR',
+        help='the pictures go here (default: %(default)s)',
+    )
+    parser.add_argument(
+        '--masks',
+        action='store_true',
+        help='write to DIR/masks the predictions alone, as grey PNGs of class ids',
+    )
+    arguments.add_windows(parser)
+    arguments.add_device(parser, None)
+    arguments.add_cfg_options(parser)
