@@ -54,8 +54,8 @@ def test_a_folder_of_something_else_is_left_alone(tmp_path):
 def test_the_slower_of_two_processes_gives_way(tmp_path, monkeypatch):
     root, write = tmp_path / 'shapes', shapes._write_scenes
 
-    def write_too_late(folder, wanted):
-        write(folder, wanted)
+    def write_too_late(*arguments):
+        write(*arguments)
         monkeypatch.setattr(shapes, '_write_scenes', write)
         make_shapes(root, 2, 1)
         (root / 'first').touch()
