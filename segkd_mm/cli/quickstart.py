@@ -11,7 +11,7 @@ import argparse
 import logging
 import os
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping
 from copy import deepcopy
 from itertools import islice
 from pathlib import Path
@@ -30,9 +30,10 @@ from segkd_mm.config import plain_student
 from segkd_mm.deploy.loading import load_model
 from segkd_mm.results.files import read_results, write_result
 from segkd_mm.results.runs.cells import Cell, Method, check_hashes
-from segkd_mm.results.runs.progress import RunProgress, clock
+from segkd_mm.results.runs.progress import clock
 from segkd_mm.results.runs.scheduler import run_cells
 from segkd_mm.results.runs.training import last_checkpoint, run_cell
+from segkd_mm.results.runs.training_progress import TrainingProgress
 from segkd_mm.results.tables import console_table
 from segkd_mm.visualize.overlays import image_grid
 
@@ -97,20 +98,20 @@ def result_file(folder: Path, method: Method, seed: int) -> Path:
     return folder / 'results' / method.name / f'{seed}.json'
 
 
-def train(cells: Sequence[Cell]) -> None:
+def train(cells: Mapping[str, Cell]) -> None:
     """Train and test models side by side, those that are not done yet.
 
     Raises:
-        RuntimeError: A training failed, or another process is running it.
+        SystemExit: A training failed, or another process is running it.
     """
-    missing = [cell for cell in cells if not cell.is_done]
+    missing = {name: cell for name, cell in cells.items() if not cell.is_done}
     if not missing:
         return
-    with RunProgress(len(missing), len(missing)) as progress:
-        outcome = run_cells(missing, len(missing), run_cell, progress)
+    with TrainingProgress(missing) as progress:
+        outcome = run_cells([*missing.values()], len(missing), run_cell, progress)
     if outcome.failed or outcome.already_running:
-        reasons = [*outcome.failed.values(), *outcome.already_running]
-        raise RuntimeError('\n'.join(reasons))
+        elsewhere = [f'another process runs {name}' for name in outcome.already_running]
+        raise SystemExit('\n'.join([*outcome.failed.values(), *elsewhere]))
 
 
 def table(results: dict[str, dict]) -> list[dict]:
@@ -151,9 +152,10 @@ def main() -> int:
     stop_cleanly()
     torch.set_num_threads(1)  # what is predicted here is small
     cells, start = plan(args), os.times()
+    students = {name: cell for name, cell in cells.items() if name != 'teacher'}
     try:
-        train([cells['teacher']])
-        train([cells['plain'], cells['distilled']])
+        train({'teacher': cells['teacher']})
+        train(students)
     except KeyboardInterrupt:
         print('Stopped. It goes on where it was when it is started again.')
         return 130

@@ -4,6 +4,7 @@ import json
 import runpy
 import sys
 from threading import Lock
+from uuid import uuid4
 
 import pytest
 from ink import ink
@@ -31,7 +32,8 @@ SMALL = [
 def small(path: str, options: list[str], epochs: int | None) -> Method:
     """The config on 8 training images, 2 of them labelled, and 5 test images."""
     data = [*DATA[path], 'val_dataloader.dataset', 'test_dataloader.dataset']
-    more = [f'{key}.{size}' for key in data for size in ('num_train=8', 'num_val=5')]
+    more = [f'visualizer.name={uuid4().hex}']  # mmengine keeps it, with its folder, by this name
+    more += [f'{key}.{size}' for key in data for size in ('num_train=8', 'num_val=5')]
     if path != quickstart.TEACHER:
         more.append(f'{data[0]}.indices=2')
     if path == quickstart.DISTILLED:
