@@ -13,7 +13,7 @@ _base_ = [
 _base_.student.data_preprocessor = _base_.preprocessor
 _base_.student.decode_head.num_classes = _base_.num_classes
 _base_.teacher.model.decode_head.num_classes = _base_.num_classes
-_base_.teacher.checkpoint = 'work_dirs/mnv3s_wide_shapes_1_10/best.pth'
+_base_.teacher.checkpoint = 'work_dirs/mnv3s_wide_shapes_1_10/epoch_28.pth'
 cache = 'work_dirs/mnv3s_kl_shapes_1_10/cache'
 cached = dict(type='CachedTeacher', cache=cache, stride=4, teacher=_base_.teacher)
 terms = dict(
