@@ -1,4 +1,4 @@
-"""Train and distil a first student in minutes, without a download."""
+"""Train a first student with few labels and a teacher, in minutes, without a download."""
 
 import sys
 

@@ -1,6 +1,8 @@
 """Synthetic data set that is generated on first use, for tests and demonstrations."""
 
 import json
+from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -11,14 +13,21 @@ from mmseg.registry import DATASETS
 from rich.progress import track
 
 from segkd_mm.datasets.layout import CheckedLayout, holds_files
-from segkd_mm.datasets.shapes_scene import OUTLINES, draw_scene
+from segkd_mm.datasets.shapes_scene import OUTLINES, SceneStyle, draw_scene
 
 MARKER = 'shapes.json'
 # Increase it with any change to the scenes, to detect folders with older ones.
 VERSION = 2
+STYLE = SceneStyle()
 
 
-def make_shapes(root: str | Path, num_train: int = 400, num_val: int = 100, seed: int = 0) -> None:
+def make_shapes(
+    root: str | Path,
+    num_train: int = 400,
+    num_val: int = 100,
+    seed: int = 0,
+    style: SceneStyle = STYLE,
+) -> None:
     """Generate scenes in ``root`` in the layout of PASCAL VOC, unless they are already there.
 
     The folder appears complete or not at all, also when several processes start together. An
@@ -29,22 +38,25 @@ def make_shapes(root: str | Path, num_train: int = 400, num_val: int = 100, seed
         num_train: Number of training images.
         num_val: Number of validation images.
         seed: Seed of the scenes, 0 or more.
+        style: How hard the scenes are.
 
     Raises:
         ValueError: The folder holds other files, or scenes made with other arguments.
     """
     root = Path(root).resolve()
     wanted = {'version': VERSION, 'num_train': num_train, 'num_val': num_val, 'seed': seed}
+    if style != STYLE:  # else as in the folders that were made before there were styles
+        wanted['style'] = json.loads(json.dumps(asdict(style)))  # tuples are lists
     if not holds_files(root):
-        _make_aside(root, wanted)
+        _make_aside(root, wanted, style)
     _check_marker(root, wanted)
 
 
-def _make_aside(root: Path, wanted: dict) -> None:
+def _make_aside(root: Path, wanted: dict, style: SceneStyle) -> None:
     root.parent.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(prefix=f'.{root.name}-', dir=root.parent) as aside:
         folder = Path(aside) / root.name
-        _write_scenes(folder, wanted)
+        _write_scenes(folder, wanted, style)
         (folder / MARKER).write_text(json.dumps(wanted))
         try:
             folder.rename(root)
@@ -54,7 +66,7 @@ def _make_aside(root: Path, wanted: dict) -> None:
                 raise
 
 
-def _write_scenes(folder: Path, wanted: dict) -> None:
+def _write_scenes(folder: Path, wanted: dict, style: SceneStyle) -> None:
     splits = folder / 'ImageSets' / 'Segmentation'
     for sub in (splits, folder / 'JPEGImages', folder / 'SegmentationClass'):
         sub.mkdir(parents=True)
@@ -64,7 +76,8 @@ def _write_scenes(folder: Path, wanted: dict) -> None:
         for number in range(wanted[f'num_{split}'])
     ]
     for split, number, name in track(scenes, f'Making the shapes in {folder.name}', transient=True):
-        image, mask = draw_scene(np.random.default_rng([wanted['seed'], split == 'val', number]))
+        rng = np.random.default_rng([wanted['seed'], split == 'val', number])
+        image, mask = draw_scene(rng, style)
         cv2.imwrite(str(folder / 'JPEGImages' / f'{name}.jpg'), image)
         cv2.imwrite(str(folder / 'SegmentationClass' / f'{name}.png'), mask)
     for split in ('train', 'val'):
@@ -84,13 +97,15 @@ def _check_marker(root: Path, wanted: dict) -> None:
 
 @DATASETS.register_module()
 class ShapesDataset(CheckedLayout, BaseSegDataset):
-    """Synthetic scenes of 160 x 160 pixels: seven shapes and background, void is 255.
+    """Synthetic scenes, by default of 160 x 160 pixels: seven shapes and background, void is 255.
 
     They are generated in ``data_root`` on first use, which takes a few seconds.
 
     Args:
         data_root: Folder of the scenes.
         num_train: See :func:`make_shapes`; also ``num_val`` and ``seed``. The same for all splits.
+        tint_share: See :class:`segkd_mm.datasets.shapes_scene.SceneStyle`; also ``radius``,
+            ``size`` and ``clutter``.
 
     Raises:
         ValueError: See :func:`make_shapes`.
@@ -114,11 +129,25 @@ shapes/
     SOURCE = 'delete the folder; it is then generated again.'
 
     def __init__(
-        self, data_root: str, num_train: int = 400, num_val: int = 100, seed: int = 0, **kwargs
+        self,
+        data_root: str,
+        num_train: int = 400,
+        num_val: int = 100,
+        seed: int = 0,
+        tint_share: float = STYLE.tint_share,
+        radius: Sequence[float] = STYLE.radius,
+        size: int = STYLE.size,
+        clutter: Sequence[int] = STYLE.clutter,
+        **kwargs,
     ) -> None:
-        self._sizes = {'num_train': num_train, 'num_val': num_val, 'seed': seed}
+        self._scenes = {
+            'num_train': num_train,
+            'num_val': num_val,
+            'seed': seed,
+            'style': SceneStyle(tint_share, tuple(radius), size, tuple(clutter)),
+        }
         super().__init__(data_root=data_root, **kwargs)
 
     def load_data_list(self) -> list[dict]:
-        make_shapes(self.data_root, **self._sizes)
+        make_shapes(self.data_root, **self._scenes)
         return super().load_data_list()

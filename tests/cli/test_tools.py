@@ -4,7 +4,6 @@ import json
 import re
 import subprocess
 import sys
-from functools import partial
 from importlib import import_module
 from inspect import getsource
 from pathlib import Path
@@ -12,12 +11,10 @@ from zipfile import ZipFile
 
 import pytest
 import torch
-from ink import ink
 from torchvision.models.segmentation import fcn_resnet50
 
-from segkd_mm.cli import quickstart
 from segkd_mm.commands import with_commands
-from segkd_mm.config import list_configs, load_config
+from segkd_mm.config import list_configs
 from segkd_mm.results.files import checkpoint_digest
 
 REPO = Path(__file__).resolve().parents[2]
@@ -143,27 +140,6 @@ def test_real_images_distilled_tested_and_used_in_another_project(run, real_data
         "print('labels', tuple(result.pred_sem_seg.shape), len(model.dataset_meta['classes']))\n"
     )
     assert '21' in process('-c', program, cwd=tmp_path).split('labels')[-1]
-
-
-@pytest.mark.slow
-def test_quickstart_prints_its_table_and_draws_its_picture(run, tmp_path, monkeypatch):
-    def few(name, options):
-        config = load_config(name, options)
-        for loader in (config.train_dataloader, config.val_dataloader, config.test_dataloader):
-            loader.update(num_workers=0, persistent_workers=False)
-            loader.dataset.update(num_train=16, num_val=4)
-        return config
-
-    monkeypatch.setattr(quickstart, 'load_config', few)
-    short = partial(quickstart.measure_latency, warmup=1, repeats=3)
-    monkeypatch.setattr(quickstart, 'measure_latency', short)
-    said = run('tools/quickstart.py', '--work-dir', tmp_path / 'quick', '--epochs', 1)
-    for name in ('teacher', 'student', 'distilled student'):
-        assert name in said
-    rows = json.loads((tmp_path / 'quick/quickstart.json').read_text())['models']
-    assert [row['model'] for row in rows] == ['teacher', 'student', 'distilled student']
-    assert rows[1]['parameters'] == rows[2]['parameters']
-    assert ink(tmp_path / 'quick/comparison.png') > 0.6  # filled with images
 
 
 def test_a_missing_config_or_data_folder_is_a_clear_error(run, tmp_path):

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from segkd_mm.datasets import ShapesDataset, make_shapes, shapes
-from segkd_mm.datasets.shapes_scene import OUTLINES, VOID, draw_scene
+from segkd_mm.datasets.shapes_scene import OUTLINES, VOID, SceneStyle, draw_scene
 
 
 def digest(root):
@@ -44,6 +44,33 @@ def test_a_folder_made_otherwise_is_an_error(tmp_path):
         make_shapes(tmp_path, 2, 1, seed=7)
 
 
+def test_a_style_decides_the_scenes_and_is_checked(tmp_path):
+    easy = SceneStyle(tint_share=1.0, radius=(26, 52), size=96, clutter=(0, 3))
+    make_shapes(tmp_path, 1, 1, style=easy)
+    make_shapes(tmp_path, 1, 1, style=easy)
+    mask = cv2.imread(str(tmp_path / 'SegmentationClass/val_00000.png'), -1)
+    assert mask.shape == cv2.imread(str(tmp_path / 'JPEGImages/val_00000.jpg'), 0).shape == (96, 96)
+    assert set(np.unique(mask)) <= {*range(8), VOID}
+    with pytest.raises(ValueError, match=r"'radius': \[26, 52\].*Delete the folder"):
+        make_shapes(tmp_path, 1, 1)
+
+
+def test_a_style_sets_what_is_drawn():
+    """Over the same random numbers: larger objects, and colours that tell more of the class."""
+
+    def scenes(**style):
+        drawn = [draw_scene(np.random.default_rng(n), SceneStyle(**style)) for n in range(20)]
+        return [np.stack(part) for part in zip(*drawn, strict=True)]
+
+    (_, mask), (_, large) = scenes(clutter=(0, 1)), scenes(clutter=(0, 1), radius=(32, 88))
+    assert (large > 0).mean() > 1.5 * (mask > 0).mean()
+    image, mask = scenes(tint_share=1.0)
+    told, _ = scenes(tint_share=0.0)
+    discs = mask == 1  # of a red tint
+    assert image[discs][:, 2].mean() > image[discs][:, 1].mean() + 50
+    assert abs(told[discs][:, 2].mean() - told[discs][:, 1].mean()) < 25
+
+
 def test_a_folder_of_something_else_is_left_alone(tmp_path):
     (tmp_path / 'thesis.tex').write_text('years of work')
     with pytest.raises(ValueError, match='holds something else'):
@@ -54,8 +81,8 @@ def test_a_folder_of_something_else_is_left_alone(tmp_path):
 def test_the_slower_of_two_processes_gives_way(tmp_path, monkeypatch):
     root, write = tmp_path / 'shapes', shapes._write_scenes
 
-    def write_too_late(folder, wanted):
-        write(folder, wanted)
+    def write_too_late(*arguments):
+        write(*arguments)
         monkeypatch.setattr(shapes, '_write_scenes', write)
         make_shapes(root, 2, 1)
         (root / 'first').touch()

@@ -1,9 +1,10 @@
-"""Train and distil a first student in minutes, without a download.
+"""Train a first student with few labels and a teacher, in minutes, without a download.
 
-Trains a small teacher, the plain student, and the student distilled from that teacher, on drawn
-scenes (the data set `shapes`, which makes itself). Then prints what each reaches and costs, and
-writes a picture of their predictions side by side. Stopped, it goes on where it was when started
-again.
+Draws scenes (the data set `shapes`, which makes itself) and trains three models on them: a teacher
+on all labels; the plain student on one image in ten, with its label; and the distilled student on
+the same labels and, without labels, the rest of the images, with the teacher's predictions. Then
+prints what each reaches on test images, and writes a picture of what the students predict. Stopped,
+it goes on where it was when started again.
 """
 
 from argparse import ArgumentParser
