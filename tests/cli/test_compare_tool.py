@@ -52,7 +52,7 @@ def test_one_method_comes_to_a_result_and_one_fails(script, shapes, tmp_path, mo
     monkeypatch.setattr(Processes, 'run', run_here)
     write_config(tmp_path / 'plain.py')
     write_config(tmp_path / 'broken.py', "optim_wrapper = dict(optimizer=dict(type='Adamm'))\n")
-    words = ['broken.py', 'plain.py', '--seeds', 5, '--cfg-options', f'data_root={shapes}']
+    words = ['plain.py', 'broken.py', '--seeds', 5, '--cfg-options', f'data_root={shapes}']
     words = ['--results', 'results/shapes', *words, '--jobs', 1, '--name', 'both']
     done = script('tools/compare.py', *words, cwd=tmp_path)
     assert done.returncode == 1, done.stdout + done.stderr
