@@ -62,7 +62,7 @@ def test_channels_and_strides_beside_the_model_are_those_measured(arch, output_s
     with torch.device('meta'):  # shapes alone, without the work
         backbone = TorchvisionTapBackbone(arch, output_stride, list(NODES[arch])).eval()
         assert backbone.strides == tuple(min(STRIDES[tap], output_stride) for tap in NODES[arch])
-        for height, width in [(64, 64), (97, 63), (33, 130)]:
+        for height, width in [(64, 64), (97, 63)]:
             features = backbone(torch.zeros(2, 3, height, width))
             assert [tuple(feature.shape) for feature in features] == [
                 (2, channels, ceil(height / stride), ceil(width / stride))

@@ -114,7 +114,7 @@ def test_real_images_distilled_tested_and_used_in_another_project(run, real_data
     work, out = tmp_path / 'work', tmp_path / 'result.json'
     few = [
         f'data_root={real_data}/voc/VOC2012', 'train_dataloader.dataset.indices=2',
-        'val_dataloader.dataset.indices=3', 'test_dataloader.dataset.indices=3',
+        'val_dataloader.dataset.indices=1', 'test_dataloader.dataset.indices=1',
     ]  # fmt: skip
     brief = ['train_dataloader.batch_size=2', 'train_cfg.max_epochs=1']
     run('tools/train.py', 'configs/kd/feature_kd_voc.py', '--work-dir', work, '--cfg-options',

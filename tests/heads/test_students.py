@@ -59,7 +59,7 @@ def test_logits_have_their_stride_at_any_size(name):
     stride = STRIDES[name]
     with torch.device('meta'):  # shapes alone, without the work
         model = build(name).eval()
-        for height, width in [(256, 256), (384, 384), (512, 512), (640, 480), (257, 379), (33, 65)]:
+        for height, width in [(256, 256), (257, 379), (33, 65)]:
             logits = model(torch.zeros(2, 3, height, width), mode='tensor')
             assert logits.shape == (2, 21, ceil(height / stride), ceil(width / stride))
 

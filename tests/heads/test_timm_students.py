@@ -89,7 +89,7 @@ def test_images_are_normalised_as_timms_weights_expect(name):
 def test_logits_have_stride_4_at_any_size(name):
     with torch.device('meta'):
         model = student(name).eval()
-        for height, width in [(256, 256), (257, 379), (33, 65)]:
+        for height, width in [(256, 256), (33, 65)]:
             logits = model(torch.zeros(2, 3, height, width), mode='tensor')
             rounded = floor if name == 'edgenext' else ceil  # its first conv is 4x4 of stride 4
             assert logits.shape == (2, 21, rounded(height / 4), rounded(width / 4))
