@@ -1,6 +1,7 @@
 """Hooks for mmengine's runner."""
 
 from segkd_mm.hooks.best_link import BestLinkHook
+from segkd_mm.hooks.checkpoint import WholeCheckpointHook
 from segkd_mm.hooks.class_weights import ClassWeightHook
 from segkd_mm.hooks.finite_loss import FiniteLossHook, NonFiniteLossError
 from segkd_mm.hooks.freeze import FreezeHook
@@ -22,5 +23,6 @@ __all__ = [
     'TermScheduleHook',
     'TestBarHook',
     'TrainingLinesHook',
+    'WholeCheckpointHook',
     'check_outputs',
 ]
