@@ -15,7 +15,7 @@ from segkd_mm.cli.print_config import resolved
 from segkd_mm.commands import command
 from segkd_mm.config import inference_config, load_config
 from segkd_mm.files import written_aside
-from segkd_mm.hooks import TrainingLinesHook
+from segkd_mm.hooks import StopHook, Stopped, TrainingLinesHook
 from segkd_mm.measure.environment import environment
 from segkd_mm.optim import amp_wrapper
 from segkd_mm.results.files import write_result
@@ -55,11 +55,16 @@ def default_work_dir(config: str) -> str:
     return f'work_dirs/{Path(config).stem}'
 
 
-def run(args: Namespace) -> None:
-    """Run the command."""
+def run(args: Namespace) -> int:
+    """Run the command; the exit code is that of a process that a signal ended, where one did."""
     config = training_config(args)
     with locked(config.work_dir, config.launcher):
-        train(config, args)
+        try:
+            train(config, args)
+        except Stopped as stopped:
+            print(stopped)
+            return stopped.code
+    return 0
 
 
 def train(config: Config, args: Namespace) -> None:
@@ -79,11 +84,13 @@ def train(config: Config, args: Namespace) -> None:
     record = {'config': args.config, 'seed': runner.seed, 'environment': environment()}
     check_length(runner.train_dataloader)
     start = time()
-    lines = TrainingLinesHook()
+    lines, stop = TrainingLinesHook(), StopHook()
     runner.register_hook(lines)
+    runner.register_hook(stop)
     try:
         runner.train()
     finally:
+        stop.end()
         lines.stop()
     if is_main_process():
         report(runner, args.config, {**record, 'seconds': time() - start})

@@ -8,6 +8,7 @@ from segkd_mm.hooks.freeze import FreezeHook
 from segkd_mm.hooks.iteration_seed import IterationSeedHook
 from segkd_mm.hooks.label_check import LabelCheckHook, LabelError, check_outputs
 from segkd_mm.hooks.progress import ProgressHook, TestBarHook, TrainingLinesHook
+from segkd_mm.hooks.stop import StopHook, Stopped
 from segkd_mm.hooks.term_schedule import TermScheduleHook
 
 __all__ = [
@@ -20,6 +21,8 @@ __all__ = [
     'LabelError',
     'NonFiniteLossError',
     'ProgressHook',
+    'StopHook',
+    'Stopped',
     'TermScheduleHook',
     'TestBarHook',
     'TrainingLinesHook',

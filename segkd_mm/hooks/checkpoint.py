@@ -43,6 +43,17 @@ class WholeCheckpointHook(CheckpointHook):
         runner.message_hub.update_info(VALIDATED, _done(runner))
         super().after_val_epoch(runner, metrics)
 
+    def before_train_epoch(self, runner: Runner) -> None:
+        # A training that was stopped within an epoch has had its first batches.
+        loader = runner.train_dataloader
+        if _counts_epochs(runner) and hasattr(loader.sampler, 'start'):
+            batches = runner.iter - runner.epoch * len(loader)
+            loader.sampler.start = batches * loader.batch_size
+
+    def can_stop(self, runner: Runner) -> bool:
+        """Whether a training can go on exactly from where it is, within an epoch too."""
+        return not _counts_epochs(runner) or hasattr(runner.train_dataloader.sampler, 'start')
+
     def save_stopped(self, runner: Runner) -> Path:
         """Save a checkpoint after the current iteration, to resume from; gives its path."""
         name = STOPPED.format(runner.iter + 1)
@@ -115,9 +126,13 @@ class RemovesLater:
     rmtree = remove
 
 
+def _counts_epochs(runner: Runner) -> bool:
+    return isinstance(runner.train_loop, EpochBasedTrainLoop)
+
+
 def _done(runner: Runner) -> int:
     """Epochs that are done, or iterations in a training that counts them."""
-    return runner.epoch if isinstance(runner.train_loop, EpochBasedTrainLoop) else runner.iter
+    return runner.epoch if _counts_epochs(runner) else runner.iter
 
 
 def _lacks_validation(runner: Runner) -> bool:
@@ -127,7 +142,7 @@ def _lacks_validation(runner: Runner) -> bool:
         return False  # a checkpoint of an earlier version does not say
     loop = runner.train_loop
     loop._decide_current_val_interval()  # as mmengine's loop does before it looks
-    end = loop.max_epochs if isinstance(loop, EpochBasedTrainLoop) else loop.max_iters
+    end = loop.max_epochs if _counts_epochs(runner) else loop.max_iters
     return done >= loop.val_begin and (done % loop.val_interval == 0 or done == end)
 
 
