@@ -14,7 +14,7 @@ from segkd_mm.cli.console import QuietRunner
 from segkd_mm.cli.print_config import resolved
 from segkd_mm.commands import command
 from segkd_mm.config import inference_config, load_config
-from segkd_mm.files import written_aside
+from segkd_mm.files import remove_left_aside, written_aside
 from segkd_mm.hooks import StopHook, Stopped, TrainingLinesHook
 from segkd_mm.measure.environment import environment
 from segkd_mm.optim import amp_wrapper
@@ -69,6 +69,7 @@ def run(args: Namespace) -> int:
 
 def train(config: Config, args: Namespace) -> None:
     """Train in a work directory that nobody else uses."""
+    remove_left_aside(config.work_dir)
     earlier = [] if config.resume else earlier_files(config.work_dir)
     check_unused(config.to_dict(), earlier)
     if config.resume and (args.resume == 'auto' or not config.load_from):
