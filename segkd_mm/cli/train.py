@@ -72,10 +72,12 @@ def train(config: Config, args: Namespace) -> None:
     remove_left_aside(config.work_dir)
     earlier = [] if config.resume else earlier_files(config.work_dir)
     check_unused(config.to_dict(), earlier)
-    if config.resume and (args.resume == 'auto' or not config.load_from):
+    given = config.load_from
+    if config.resume and (args.resume == 'auto' or not given):
+        given = Path(config.work_dir, 'last_checkpoint')  # the checkpoint may be in another folder
         choose_checkpoint(config)
     if config.resume and not args.allow_changes:
-        check_same_run(config.to_dict(), config.load_from)
+        check_same_run(config.to_dict(), given)
     runner = QuietRunner.from_cfg(config)
     if is_main_process():
         if earlier:
