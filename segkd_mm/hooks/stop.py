@@ -50,7 +50,8 @@ class StopHook(Hook):
 
     def before_train(self, runner: Runner) -> None:
         for one in SIGNALS:
-            self.earlier[one] = signal.signal(one, self._note)
+            # None stands for a handler that is not Python's.
+            self.earlier[one] = signal.signal(one, self._note) or signal.SIG_DFL
 
     def after_train_iter(self, runner: Runner, *_unused: object, **_named: object) -> None:
         if self._is_asked(runner) and _ends_step(runner):
