@@ -1,6 +1,7 @@
 """Atomic writing: a file or a folder is whole or not there."""
 
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,6 +26,13 @@ def written_aside(path: str | os.PathLike) -> Iterator[Path]:
         _sync(path.parent)
     finally:
         aside.unlink(missing_ok=True)
+
+
+def remove_left_aside(folder: str | os.PathLike) -> None:
+    """Remove what killed processes left beside the files of a folder that nobody writes to."""
+    for path in Path(folder).glob('.*'):
+        if re.fullmatch(r'\..+\.\d+(\.\w+)?', path.name) and path.is_file():
+            path.unlink(missing_ok=True)  # another rank may have done it
 
 
 @contextmanager

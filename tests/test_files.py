@@ -1,6 +1,6 @@
 import pytest
 
-from segkd_mm.files import folder_aside, written_aside
+from segkd_mm.files import folder_aside, remove_left_aside, written_aside
 
 
 def test_file_appears_when_whole(tmp_path):
@@ -47,3 +47,13 @@ def test_after_an_error_the_new_folder_is_gone(tmp_path):
         (folder / 'a').touch()
         raise KeyError
     assert [*tmp_path.iterdir()] == []
+
+
+def test_what_killed_processes_left_is_removed_and_all_else_stays(tmp_path):
+    for name in ('.epoch_1.77.pth', '.last_checkpoint.77'):
+        (tmp_path / name).touch()
+    others = {'.in_use', '.in_use_by', '.notes.txt', 'a.77.pth'}
+    for name in others:
+        (tmp_path / name).touch()
+    remove_left_aside(tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == others

@@ -14,11 +14,12 @@ from segkd_mm.cli.console import QuietRunner
 from segkd_mm.cli.print_config import resolved
 from segkd_mm.commands import command
 from segkd_mm.config import inference_config, load_config
-from segkd_mm.files import written_aside
-from segkd_mm.hooks import TrainingLinesHook
+from segkd_mm.files import remove_left_aside, written_aside
+from segkd_mm.hooks import StopHook, Stopped, TrainingLinesHook
 from segkd_mm.measure.environment import environment
 from segkd_mm.optim import amp_wrapper
 from segkd_mm.results.files import write_result
+from segkd_mm.results.lock import locked
 from segkd_mm.results.work_dir import (
     check_same_run,
     check_unused,
@@ -28,6 +29,7 @@ from segkd_mm.results.work_dir import (
 )
 from segkd_mm.schedule import set_epochs
 from segkd_mm.visualize.curves import draw_curves
+from segkd_mm.weights.checkpoints import newest_whole
 
 
 def training_config(args: Namespace) -> Config:
@@ -43,7 +45,8 @@ def training_config(args: Namespace) -> Config:
         config.optim_wrapper.type = amp_wrapper(get_device())
     if args.resume:
         config.resume = True
-        config.load_from = None if args.resume == 'auto' else args.resume
+        if args.resume != 'auto':
+            config.load_from = args.resume
     return config
 
 
@@ -52,13 +55,29 @@ def default_work_dir(config: str) -> str:
     return f'work_dirs/{Path(config).stem}'
 
 
-def run(args: Namespace) -> None:
-    """Run the command."""
+def run(args: Namespace) -> int:
+    """Run the command; the exit code is that of a process that a signal ended, where one did."""
     config = training_config(args)
+    with locked(config.work_dir, config.launcher):
+        try:
+            train(config, args)
+        except Stopped as stopped:
+            print(stopped)
+            return stopped.code
+    return 0
+
+
+def train(config: Config, args: Namespace) -> None:
+    """Train in a work directory that nobody else uses."""
+    remove_left_aside(config.work_dir)
     earlier = [] if config.resume else earlier_files(config.work_dir)
     check_unused(config.to_dict(), earlier)
+    given = config.load_from
+    if config.resume and (args.resume == 'auto' or not given):
+        given = Path(config.work_dir, 'last_checkpoint')  # the checkpoint may be in another folder
+        choose_checkpoint(config)
     if config.resume and not args.allow_changes:
-        check_same_run(config.to_dict(), config.load_from)
+        check_same_run(config.to_dict(), given)
     runner = QuietRunner.from_cfg(config)
     if is_main_process():
         if earlier:
@@ -68,14 +87,28 @@ def run(args: Namespace) -> None:
     record = {'config': args.config, 'seed': runner.seed, 'environment': environment()}
     check_length(runner.train_dataloader)
     start = time()
-    lines = TrainingLinesHook()
+    lines, stop = TrainingLinesHook(), StopHook()
     runner.register_hook(lines)
+    runner.register_hook(stop)
     try:
         runner.train()
     finally:
+        stop.end()
         lines.stop()
     if is_main_process():
         report(runner, args.config, {**record, 'seconds': time() - start})
+
+
+def choose_checkpoint(config: Config) -> None:
+    """Let a config resume from the newest whole checkpoint; without one the training begins."""
+    checkpoint, faults = newest_whole(config.work_dir)
+    for fault in faults:
+        print(f'warning: {fault}')
+    if faults:
+        print(f'Resumes from {checkpoint or "the beginning, as no checkpoint is whole"}.')
+    config.resume = checkpoint is not None
+    if checkpoint:
+        config.load_from = str(checkpoint)
 
 
 def check_length(loader: DataLoader) -> None:

@@ -96,7 +96,7 @@ class FewLabelsEpochSampler(LabelledPerBatch, ReplayEpochSampler):
 
     def __iter__(self) -> Iterator[ReplayIndex]:
         first = self.epoch * self.num_samples
-        return map(self.draw, range(first, first + self.num_samples))
+        return map(self.draw, range(first + self.start, first + self.num_samples))
 
 
 def split_by_labels(dataset: Any) -> tuple[list[int], list[int]]:

@@ -9,6 +9,7 @@ import logging
 import random
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -95,8 +96,12 @@ class ReplayInfiniteSampler(Replaying, InfiniteSampler):
 class ReplayEpochSampler(Replaying, DefaultSampler):
     """mmengine's ``DefaultSampler``, for loops that count epochs; yields ReplayIndex."""
 
+    start = 0
+    """How many samples of the epoch to leave out: a training that was stopped has had them."""
+
     def __iter__(self) -> Iterator[ReplayIndex]:
-        for number, index in enumerate(super().__iter__(), self.epoch * self.num_samples):
+        indices = enumerate(super().__iter__(), self.epoch * self.num_samples)
+        for number, index in islice(indices, self.start, None):
             yield ReplayIndex(index, (self.seed, self.rank, number))
 
 

@@ -1,12 +1,14 @@
 """Hooks for mmengine's runner."""
 
 from segkd_mm.hooks.best_link import BestLinkHook
+from segkd_mm.hooks.checkpoint import WholeCheckpointHook
 from segkd_mm.hooks.class_weights import ClassWeightHook
 from segkd_mm.hooks.finite_loss import FiniteLossHook, NonFiniteLossError
 from segkd_mm.hooks.freeze import FreezeHook
 from segkd_mm.hooks.iteration_seed import IterationSeedHook
 from segkd_mm.hooks.label_check import LabelCheckHook, LabelError, check_outputs
 from segkd_mm.hooks.progress import ProgressHook, TestBarHook, TrainingLinesHook
+from segkd_mm.hooks.stop import StopHook, Stopped
 from segkd_mm.hooks.term_schedule import TermScheduleHook
 
 __all__ = [
@@ -19,8 +21,11 @@ __all__ = [
     'LabelError',
     'NonFiniteLossError',
     'ProgressHook',
+    'StopHook',
+    'Stopped',
     'TermScheduleHook',
     'TestBarHook',
     'TrainingLinesHook',
+    'WholeCheckpointHook',
     'check_outputs',
 ]

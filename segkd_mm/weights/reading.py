@@ -2,9 +2,11 @@
 
 import json
 import pickle
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 from zipfile import is_zipfile
 
 import numpy as np
@@ -36,20 +38,34 @@ def read_state_dict(source: str | Path, trusted: bool = False) -> dict[str, Tens
             tensors and is not ``trusted``.
     """
     source = str(source)
+    with safe_reading(source, 'set trusted=True beside it in the config.'):
+        checkpoint = _read(source, weights_only=not trusted)
+    return _state_dict_in(checkpoint, source)
+
+
+@contextmanager
+def safe_reading(source: str, if_trusted: str) -> Iterator[None]:
+    """Context in which ``torch.load(..., weights_only=True)`` reads what mm projects write.
+
+    Args:
+        source: Name of what is read, for messages.
+        if_trusted: What to do with a file that holds more but is trusted, for the message.
+
+    Raises:
+        WeightsError: The file holds more than tensors, or is damaged.
+    """
     try:
         with torch.serialization.safe_globals(_safe_globals()):
-            checkpoint = _read(source, weights_only=not trusted)
+            yield
     except pickle.UnpicklingError as error:
         raise WeightsError(
             f'{source} holds more than tensors, so that reading it could run code '
-            f'({_unsafe_content(error)}). If you trust the source of the file, set trusted=True '
-            'beside it in the config.'
+            f'({_unsafe_content(error)}). If you trust the source of the file, {if_trusted}'
         ) from error
     except (EOFError, RuntimeError, SafetensorError, json.JSONDecodeError) as error:
         raise WeightsError(
             f'{source} is damaged or cut short ({error}); download or copy it again.'
         ) from error
-    return _state_dict_in(checkpoint, source)
 
 
 def _safe_globals() -> list[type | Callable | tuple[Callable, str]]:
@@ -70,7 +86,7 @@ def _read(source: str, weights_only: bool) -> object:
     path = local_path(source)
     if path.is_dir():
         return _read_folder(path, weights_only)
-    return _read_file(path, weights_only)
+    return read_file(path, weights_only)
 
 
 def _read_folder(folder: Path, weights_only: bool) -> dict[str, Tensor]:
@@ -80,18 +96,23 @@ def _read_folder(folder: Path, weights_only: bool) -> dict[str, Tensor]:
             f'The folder {folder} has no weights: none of {", ".join(FOLDER_FILES)}.'
         )
     if path.suffix != '.json':
-        return _read_file(path, weights_only)
+        return read_file(path, weights_only)
     parts = sorted(set(json.loads(path.read_text())['weight_map'].values()))
-    return {k: v for part in parts for k, v in _read_file(folder / part, weights_only).items()}
+    return {k: v for part in parts for k, v in read_file(folder / part, weights_only).items()}
 
 
-def _read_file(path: Path, weights_only: bool) -> object:
+def read_file(path: Path, weights_only: bool = True, map_location: Any = 'cpu') -> object:
+    """Content of a file of weights or a checkpoint, inside :func:`safe_reading`.
+
+    Raises:
+        WeightsError: There is no such file, or it is of no such kind.
+    """
     if not path.is_file():
         raise WeightsError(f'No file of weights at {path} (looked in {Path.cwd()}).')
     if path.suffix == '.safetensors':
         return load_file(path)
     _check_is_checkpoint(path)
-    return torch.load(path, map_location='cpu', weights_only=weights_only)
+    return torch.load(path, map_location=map_location, weights_only=weights_only)
 
 
 def _check_is_checkpoint(path: Path) -> None:
@@ -106,7 +127,9 @@ def _check_is_checkpoint(path: Path) -> None:
 
 def _unsafe_content(error: pickle.UnpicklingError) -> str:
     # The rest of torch's message advises to read the file unsafely.
-    return str(error).split('WeightsUnpickler error:')[-1].strip().split('\n')[0]
+    text = str(error).split('WeightsUnpickler error:')[-1]
+    lines = [line.strip() for line in text.split('\n') if line.strip()]
+    return next(line for line in lines if not line.startswith('Weights only load failed'))
 
 
 def _state_dict_in(checkpoint: object, source: str) -> dict[str, Tensor]:

@@ -11,7 +11,8 @@ Progress with the time left goes to the console and to WORK_DIR/<time>/; checkpo
 with best.pth pointing at the one of the best validation score, train.json to say how it was made,
 and curves.png of losses, scores, learning rate and time. model.py is the config of the trained
 model, without a teacher, for mmseg's init_model and inferencers. Without --resume, what an earlier
-run left in WORK_DIR is moved to WORK_DIR/earlier_<time>.
+run left in WORK_DIR is moved to WORK_DIR/earlier_<time>. At SIGTERM or Ctrl-C the step is finished
+and a checkpoint saved, from which --resume goes on; a second one ends at once.
 """
 
 from argparse import ArgumentParser
@@ -28,7 +29,8 @@ def add_arguments(parser: ArgumentParser) -> None:
         nargs='?',
         const='auto',
         metavar='CKPT',
-        help='go on from CKPT, or without it from the latest checkpoint in the work directory',
+        help='go on from CKPT, or without it from the newest whole checkpoint in the work '
+        'directory',
     )
     parser.add_argument(
         '--allow-changes',
