@@ -71,7 +71,7 @@ def test_a_student_is_chosen_by_its_latency(script, folders, monkeypatch):
     words = ['--classes', *CLASSES, '--size', 256, 320, '--device', 'cpu']
     done, config = make(script, folders, *words, '--latency-ms', 5)
     assert done.returncode == 1 and not config.exists()
-    assert 'no student is as fast as 5 ms; the fastest is mnv3s_nano with 8.0 ms' in done.stderr
+    assert 'No student is as fast as 5 ms; the fastest is mnv3s_nano with 8.0 ms' in done.stderr
     done, config = make(script, folders, *words, '--latency-ms', 10)
     assert asked[-1] == (10.0, (256, 320), 8, 'cpu', 'torch')
     assert 'camvid/nano_pretrained_camvid' in done.stdout
