@@ -8,7 +8,7 @@ from torch import Tensor
 
 from segkd_mm.backbones.dilated import build_trunk
 from segkd_mm.backbones.tap_backbone import Tap, TapBackbone, checked_channels
-from segkd_mm.weights import TORCHVISION, load_strictly, read_state_dict
+from segkd_mm.weights import TORCHVISION, WeightsError, load_strictly, read_state_dict
 
 # For each tap: the stage of the trunk whose output it is, its channels, and its stride in the
 # classifier. `low` to `high` are the last features at strides 4, 8 and 16; `last` is the last
@@ -87,13 +87,24 @@ class TorchvisionTapBackbone(TapBackbone):
         if self.weights is None:
             return
         source = TORCHVISION + self.arch if self.weights == 'hub' else self.weights
-        state = _trunk_weights(read_state_dict(source))
+        state = _trunk_weights(self._read(source))
         excluded = ('classifier', 'fc', *self._unbuilt)
         state = {k: v for k, v in state.items() if k.split('.')[0] not in excluded}
         first = next(iter(self.body.state_dict()))
         if first in state and state[first].shape[1] == 3:
             state[first] = adapt_input_conv(self.in_channels, state[first])
         load_strictly(self.body, state, source)
+
+    def _read(self, source: str) -> dict[str, Tensor]:
+        try:
+            return read_state_dict(source)
+        except WeightsError as error:
+            if self.weights != 'hub':
+                raise
+            raise WeightsError(
+                f'{error} In the config of this backbone ({self.arch}) that is weights="/path" in '
+                'place of "hub"; weights=None starts from random weights.'
+            ) from error
 
 
 def _trunk_weights(state: dict[str, Tensor]) -> dict[str, Tensor]:

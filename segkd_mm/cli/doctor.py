@@ -17,6 +17,7 @@ from segkd_mm.doctor import (
     Experiment,
     Finding,
     Report,
+    accuracy_title,
     check_accuracy,
     check_cost,
     check_data,
@@ -34,7 +35,7 @@ def checks(experiment: Experiment, args: Namespace) -> dict[str, Callable[[], Re
     """The checks by title, in order; the last one trains a few steps."""
     found = {
         'Data': partial(check_data, experiment, None if args.all else args.masks),
-        'Accuracy of the teacher': partial(check_accuracy, experiment, args.images),
+        accuracy_title(experiment): partial(check_accuracy, experiment, args.images),
         'Gradient of the labels': partial(check_labels, experiment),
         'Terms': partial(check_taps, experiment),
         'Gradients of the terms': partial(check_gradients, experiment),

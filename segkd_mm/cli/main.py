@@ -14,6 +14,7 @@ from types import ModuleType
 
 from segkd_mm.cli.errors import user_errors
 from segkd_mm.commands import COMMANDS, with_commands
+from segkd_mm.hints import did_you_mean
 from segkd_mm.version import __version__
 
 ABOUT = 'Light segmentation students that learn from strong teachers. `segkd NAME --help` has more.'
@@ -25,12 +26,13 @@ def main(words: Sequence[str] | None = None) -> int:
     Args:
         words: The arguments; None for those of this process.
     """
-    return _run(main_parser().parse_args(words))
+    return _run(read_arguments(main_parser(), words))
 
 
 def tool(name: str) -> int:
     """Run one command as the script in tools/ that is named after it; gives the exit code."""
-    return _run(_with_arguments(ArgumentParser(**_texts(_options(name))), name).parse_args())
+    parser = _with_arguments(ArgumentParser(**_texts(_options(name))), name)
+    return _run(read_arguments(parser, None))
 
 
 def run(args: Namespace) -> int:
@@ -40,6 +42,15 @@ def run(args: Namespace) -> int:
     with redirect_stdout(StringIO()):  # some libraries print as they are imported
         module = import_module(f'segkd_mm.cli.{COMMANDS[args.command]}')
     return module.run(args) or 0
+
+
+def read_arguments(parser: ArgumentParser, words: Sequence[str] | None) -> Namespace:
+    """The arguments; an unknown option ends with the usage of its command and near names."""
+    args, unknown = parser.parse_known_args(words)
+    if unknown:
+        near = did_you_mean(unknown[0].partition('=')[0], args.known)
+        args.error(f'unrecognized arguments: {" ".join(unknown)}{near}')
+    return args
 
 
 def main_parser() -> ArgumentParser:
@@ -75,7 +86,8 @@ def _with_arguments(parser: ArgumentParser, name: str) -> ArgumentParser:
     parser.add_argument(
         '--traceback', action='store_true', help='show where an error in what was given was found'
     )
-    parser.set_defaults(command=name, error=parser.error)
+    known = [one for action in parser._actions for one in action.option_strings]
+    parser.set_defaults(command=name, error=parser.error, known=known)
     return parser
 
 

@@ -2,6 +2,7 @@
 
 from argparse import Namespace
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -47,14 +48,17 @@ def make_plan(args: Namespace, found: Survey, classes: MaskClasses) -> Plan:
     """All that the experiment consists of."""
     check_student(args.student)
     device = args.train_device or args.device or get_device()
+    taught = {}
+    if args.teacher:
+        teacher = choose_teacher(*args.teacher)
+        mapping = match_names(classes.names, teacher.classes, pairs(args.map))
+        taught = {'teacher': teacher, 'mapping': mapping, 'unlabelled': args.unlabelled}
+    else:  # whose labels alone teach
+        found = replace(found, num_unlabelled=0)
     recipe = choose_recipe(found, [*classes.pixels.values()], device, args.epochs)
+    # The last, as it may take minutes.
     student = fitting_student(args, len(classes.names)) if args.latency_ms else args.student
-    plan = Plan(args.out.stem, student, found, classes, recipe)
-    if not args.teacher:
-        return plan
-    teacher = choose_teacher(*args.teacher)
-    mapping = match_names(classes.names, teacher.classes, pairs(args.map))
-    return Plan(plan.name, plan.student, found, classes, recipe, teacher, mapping, args.unlabelled)
+    return Plan(args.out.stem, student, found, classes, recipe, **taught)
 
 
 def fitting_student(args: Namespace, num_classes: int) -> str:
@@ -107,6 +111,8 @@ def report(plan: Plan) -> None:
         f'{recipe.batch_size}, {recipe.epochs} epochs'
         f'{", class weights" if recipe.weighs_classes else ""}.'
     )
+    if found.is_mixed and not plan.teacher:
+        print('Images without a mask are left out, as there is no --teacher.')
     if empty := [name for name, pixels in plan.classes.pixels.items() if not pixels]:
         print(f'Without a pixel in the masks: {", ".join(empty)}. Nothing can learn them.')
     if plan.teacher and plan.mapping is not None:

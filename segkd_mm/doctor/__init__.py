@@ -1,6 +1,6 @@
 """Checks of an experiment before a run: data, accuracy, labels, terms, gradients and cost."""
 
-from segkd_mm.doctor.accuracy import check_accuracy
+from segkd_mm.doctor.accuracy import accuracy_title, check_accuracy
 from segkd_mm.doctor.cost import check_cost
 from segkd_mm.doctor.data import check_data
 from segkd_mm.doctor.experiment import Experiment
@@ -13,6 +13,7 @@ __all__ = [
     'Experiment',
     'Finding',
     'Report',
+    'accuracy_title',
     'check_accuracy',
     'check_cost',
     'check_data',

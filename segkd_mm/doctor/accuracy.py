@@ -24,13 +24,18 @@ CHANCE = 1.5
 CROP_LOSS = 10
 
 
+def accuracy_title(experiment: Experiment) -> str:
+    """The title of this check: a plain training has no teacher."""
+    return f'Accuracy of the {"teacher" if experiment.is_distilled else "initial weights"}'
+
+
 def check_accuracy(experiment: Experiment, images: int = 20) -> Report:
     """Measure the mIoU of student and teacher on validation images, and of the teacher on crops.
 
     The teacher's mIoU is that of the logits that terms use: its taps at their own stride, in the
     mapped classes. The crops are training batches, as the teacher sees them in training.
     """
-    model, report = experiment.model.eval(), Report('Accuracy of the teacher')
+    model, report = experiment.model.eval(), Report(accuracy_title(experiment))
     batches = experiment.batches('val', images)
     batches = track(batches, 'validation images', images, transient=True)
     matrices = _confusions(experiment, batches, training=False)

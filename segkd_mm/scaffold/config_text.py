@@ -77,7 +77,8 @@ def _data(plan: Plan) -> Iterator[str]:
 
 def _loaders(plan: Plan) -> Iterator[str]:
     size, mixed = plan.recipe.batch_size, plan.found.is_mixed
-    train, val = ("missing_masks='unlabelled', ", "missing_masks='skip', ") if mixed else ('', '')
+    skip = "missing_masks='skip', " if mixed else ''
+    train = "missing_masks='unlabelled', " if mixed and plan.teacher else skip
     yield f"train_set = dict(split='train', {train}pipeline=train_pipeline, **data)"
     if plan.unlabelled and not mixed:
         parts = {'labelled': Source('train_set'), 'images': plan.unlabelled}
@@ -90,7 +91,7 @@ def _loaders(plan: Plan) -> Iterator[str]:
         yield from call_lines('sampler', {'type': 'FewLabelsEpochSampler'}, batch)
     sampler = 'sampler=sampler, ' if plan.unlabelled else ''
     yield f'train_dataloader = dict(batch_size={size}, {sampler}dataset=train_set)'
-    yield f"val_set = dict(split='val', {val}pipeline=_base_.test_pipeline, **data)"
+    yield f"val_set = dict(split='val', {skip}pipeline=_base_.test_pipeline, **data)"
     yield 'val_dataloader = test_dataloader = dict(dataset=val_set)'
 
 

@@ -118,7 +118,7 @@ def _pairs(images: Path, masks: Path, is_mixed: bool) -> dict[str, tuple[Path, P
             f'{len(missing)} of {len(image_files)} images in {images} have no mask in {masks}, '
             f'such as {image_files[missing[0]].name}: an image and its mask have the same path '
             'inside their folders, but for the suffix. If they have none: --unlabelled '
-            f'{images}, which needs a --teacher.'
+            f'{images}; a --teacher then teaches on them, and without one they are left out.'
         )
     check_pairs([*image_files], image_files, mask_files, all_masked=not is_mixed)
     return {

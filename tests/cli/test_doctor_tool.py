@@ -31,5 +31,6 @@ def test_data_that_are_not_there_are_said_once(script, tmp_path):
                  'data_root=/nowhere', cwd=tmp_path)  # fmt: skip
     assert run.returncode == 1
     assert run.stdout.count('/nowhere does not exist') == 1
+    assert 'Accuracy of the initial weights' in run.stdout  # there is no teacher
     assert run.stdout.count('Not checked: see Data.') == 2
     assert '1 errors, 0 warnings' in run.stdout

@@ -31,6 +31,15 @@ def test_an_error_of_a_check_is_one_message_with_exit_code_1(capsys):
     assert 'Traceback' not in said
 
 
+def test_an_unknown_option_ends_with_the_usage_of_its_command_and_near_names(capsys):
+    with pytest.raises(SystemExit) as done:
+        main(['new', '--images', 'a', '--masks', 'b', '--out', 'c.py', '--clases', 'road'])
+    assert done.value.code == 2
+    said = capsys.readouterr().err
+    assert 'usage: segkd new' in said
+    assert "unrecognized arguments: --clases road (did you mean '--classes'?)" in said
+
+
 def test_with_traceback_it_is_shown_before_the_message(capsys):
     with pytest.raises(SystemExit):
         main(['train', 'nix.py', '--traceback'])

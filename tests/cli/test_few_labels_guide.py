@@ -19,7 +19,8 @@ SHORTER = {'batch_size=8': 'batch_size=4', 'per_batch=4': 'per_batch=2',
 
 def blocks(language):
     """The code of the guide's part "In ten minutes"."""
-    text = (REPO / 'docs/few_labels.md').read_text().split('\n## Which images')[0]
+    text = (REPO / 'docs/few_labels.md').read_text()
+    text = text.split('\n## In ten minutes')[1].split('\n## Which images')[0]
     return [part.split('\n```')[0] for part in text.split(f'```{language}\n')[1:]]
 
 

@@ -3,6 +3,7 @@
 import shutil
 
 import pytest
+from mmseg.registry import DATASETS
 from PIL import Image
 
 from segkd_mm.config import load_config
@@ -69,6 +70,8 @@ def test_a_student_is_chosen_by_its_latency(script, folders, monkeypatch):
         'segkd_mm.cli.new_experiment.measure_students', lambda *words: asked.append(words) or times
     )
     words = ['--classes', *CLASSES, '--size', 256, 320, '--device', 'cpu']
+    make(script, folders, *words, '--latency-ms', 5, '--teacher', 'torchvision://none')
+    assert not asked  # what is wrong is said before minutes of measuring
     done, config = make(script, folders, *words, '--latency-ms', 5)
     assert done.returncode == 1 and not config.exists()
     assert 'No student is as fast as 5 ms; the fastest is mnv3s_nano with 8.0 ms' in done.stderr
@@ -84,6 +87,21 @@ def test_what_is_missing_is_an_error_and_nothing_is_written(script, folders):
     done, config = make(script, folders, '--classes', *CLASSES)
     assert '1 of 12 images in images have no mask in masks, such as val_00000.jpg' in done.stderr
     assert not config.exists()
+    done, config = make(script, folders, '--classes', *CLASSES, '--unlabelled', 'more')
+    assert '--unlabelled images alone leaves out the images without a mask' in done.stderr
+    assert not config.exists()
+
+
+def test_without_a_teacher_the_images_without_a_mask_can_be_left_out(script, folders):
+    (folders / 'masks' / 'val_00000.png').unlink()
+    done, config = make(script, folders, '--classes', *CLASSES, '--unlabelled', 'images')
+    assert '9 training and 2 validation images' in done.stdout
+    assert 'Images without a mask are left out' in done.stdout
+    loaders = load_config(config)
+    for loader, count in ((loaders.train_dataloader, 9), (loaders.val_dataloader, 2)):
+        assert 'FewLabels' not in loader.sampler.type
+        loader.dataset.update(images=str(folders / 'images'), masks=str(folders / 'masks'))
+        assert len(DATASETS.build(loader.dataset)) == count
 
 
 def test_masks_of_smooth_colours_are_an_error(script, folders):

@@ -42,7 +42,11 @@ def add_arguments(parser: ArgumentParser) -> None:
         help='class names in the order of the ids in the masks; or each with its id or its colour '
         '(red,green,blue); void=VALUE counts nowhere',
     )
-    parser.add_argument('--unlabelled', metavar='DIR', help='more images, without masks')
+    parser.add_argument(
+        '--unlabelled',
+        metavar='DIR',
+        help='more images, without masks; the folder of --images where some of these have none',
+    )
     parser.add_argument(
         '--teacher',
         nargs='+',
@@ -88,14 +92,22 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.set_defaults(finish=finish)
 
 
+def is_same_folder(one: str, other: str) -> bool:
+    """Whether two paths are the same folder."""
+    return Path(one).resolve() == Path(other).resolve()
+
+
 def finish(args: Namespace, error: Callable[[str], None]) -> None:
     """Refuse what does not go together; fill in what depends on other arguments."""
     if args.out.suffix != '.py' or args.out.exists():
         error(f'--out {args.out}: expected a new file that ends in .py')
     if len(args.teacher) > 2:
         error(f'--teacher takes WHAT and a checkpoint, not {" ".join(args.teacher)}')
-    if args.unlabelled and not args.teacher:
-        error('--unlabelled needs a --teacher: without one, only labels can teach')
+    if args.unlabelled and not args.teacher and not is_same_folder(args.unlabelled, args.images):
+        error(
+            '--unlabelled needs a --teacher: without one, only labels can teach. '
+            f'--unlabelled {args.images} alone leaves out the images without a mask'
+        )
     if not args.latency_ms and (args.size or args.runtime):
         error('--size and --runtime go with --latency-ms')
     if args.latency_ms is not None and args.latency_ms <= 0:
