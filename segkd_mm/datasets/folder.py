@@ -79,6 +79,8 @@ class FolderDataset(CheckedSamples, BaseSegDataset):
         folders = {'img_path': images, **({'seg_map_path': masks} if masks else {})}
         names = split if split and split.endswith('.txt') else ''
         super().__init__(metainfo=metainfo, data_prefix=folders, ann_file=names, **kwargs)
+        if self.label_map:  # goes into checkpoints, which are read without classes of their own
+            self._metainfo['label_map'] = dict(self.label_map)
 
     def get_label_map(self, _new_classes: Sequence[str] | None = None) -> CompleteMap | None:
         """The class id of each value in the masks; None where the values are the class ids."""

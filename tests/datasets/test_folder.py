@@ -1,9 +1,11 @@
 """FolderDataset: pairing, splits, and what the values in its masks stand for."""
 
+import io
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from mmseg.registry import DATASETS
 from PIL import Image
 
@@ -140,6 +142,9 @@ def test_colours_stand_for_classes_and_merge(folder):
     colors = {'background': (0, 0, 0), 'road': (128, 64, 128), 'car': (0, 0, 142),
               'void': (9, 9, 9), 'lane': (255, 255, 0)}  # fmt: skip
     dataset = build(root, colors=colors, label_map={'lane': 'road'})
+    torch.save(dataset.metainfo, file := io.BytesIO())  # as in a checkpoint
+    file.seek(0)
+    assert torch.load(file, weights_only=True)['label_map'][128, 64, 128] == 1
     lane = colors.pop('lane')
     listed = build(root, colors={**colors, 'road': [colors['road'], lane]})
     for one in (dataset, listed):
