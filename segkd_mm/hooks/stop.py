@@ -4,6 +4,7 @@ import os
 import signal
 from multiprocessing.sharedctypes import RawValue
 from pathlib import Path
+from threading import current_thread, main_thread
 
 import torch
 from mmengine.dist import all_reduce
@@ -49,6 +50,8 @@ class StopHook(Hook):
         self.earlier = {}
 
     def before_train(self, runner: Runner) -> None:
+        if current_thread() is not main_thread():
+            return  # Python gives signals to the main thread alone, which then decides
         for one in SIGNALS:
             # None stands for a handler that is not Python's.
             self.earlier[one] = signal.signal(one, self._note) or signal.SIG_DFL

@@ -1,15 +1,20 @@
-"""What tests of the tools share: a script run in this process, as its command line runs it."""
+"""What tests of the tools share: scripts run in this process, as their command lines run them."""
 
+import logging
 import os
 import runpy
 import sys
 import traceback
 import warnings
 from collections.abc import Callable
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
+from threading import Lock
 from typing import NamedTuple
 
 import pytest
+
+from segkd_mm.results.runs.processes import Processes, ProcessFailed
 
 REPO = Path(__file__).resolve().parents[2]
 
@@ -42,6 +47,22 @@ def script(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture) -> Cal
     # What a process would have taken with it.
     os.environ.clear()
     os.environ.update(environment)
+
+
+@pytest.fixture
+def in_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The tools that a tool starts run in this process, too, one at a time."""
+    lock = Lock()
+
+    def run(_, command: list[str], log: Path, variables: dict) -> None:
+        with lock, log.open('a') as output, redirect_stdout(output), redirect_stderr(output):
+            logging.disable(logging.NOTSET)  # what the first one silenced
+            monkeypatch.setattr(sys, 'argv', command[1:])
+            code = _run(command[1])
+        if code:
+            raise ProcessFailed(f'exit code {code}; the end of {log}:\n{log.read_text()}')
+
+    monkeypatch.setattr(Processes, 'run', run)
 
 
 def _run(path: str) -> int:

@@ -40,7 +40,7 @@ def test_the_commands_of_the_guide_lead_from_a_folder_to_an_exported_model(scrip
     text = (folder / 'roads.py').read_text()
     (folder / 'roads.py').write_text(text.replace("'hub'", 'None'))
     for tool, *words in others:
-        assert shlex.join(['python', tool, *words]) in printed
+        assert shlex.join(['python', str(REPO / tool), *words]) in printed
         done = script(tool, *words, '--cfg-options', *QUICK, cwd=folder)
         assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
     work = folder / 'work_dirs/roads'

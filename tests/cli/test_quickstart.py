@@ -1,9 +1,6 @@
 """tools/quickstart.py, the README's first command, on a few small images."""
 
 import json
-import runpy
-import sys
-from threading import Lock
 from uuid import uuid4
 
 import pytest
@@ -12,7 +9,6 @@ from ink import ink
 from segkd_mm.cli import quickstart
 from segkd_mm.config import load_config
 from segkd_mm.results.runs.cells import Method
-from segkd_mm.results.runs.processes import Processes
 
 DATA = {
     quickstart.TEACHER: ['train_dataloader.dataset'],
@@ -44,19 +40,6 @@ def small(path: str, options: list[str], epochs: int | None) -> Method:
             f'{sampler}.labelled_per_batch=2',
         ]
     return Method.load(path, [*options, *SMALL, *more], epochs)
-
-
-@pytest.fixture
-def in_process(monkeypatch):
-    """Tools run in this process, one at a time, without the seconds that imports take."""
-    lock = Lock()
-
-    def run(self, command, log, variables):
-        with lock, pytest.MonkeyPatch.context() as patch:
-            patch.setattr(sys, 'argv', command[1:])
-            runpy.run_path(command[1], run_name='__main__')
-
-    monkeypatch.setattr(Processes, 'run', run)
 
 
 @pytest.mark.slow
