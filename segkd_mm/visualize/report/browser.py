@@ -1,8 +1,9 @@
 """The images of a report: which are shown, their scores, and their pictures as data URIs."""
 
 import math
+import sys
 from base64 import b64encode
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from io import BytesIO
@@ -129,13 +130,18 @@ def _alike(maps: Sequence[RunMaps], browser: Browser) -> list[RunMaps]:
 def _scores(maps: RunMaps) -> dict[str, ImageScore]:
     """The score of each image file."""
     classes = len(maps.index.classes)
-    images = track(maps.names, description=f'scores of {maps.run.name}', transient=True)
+    images = bar(maps.names, f'scores of {maps.run.name}')
     return {
         image: image_score(
             *(maps.read_map(kind, image) for kind in ('truth', 'prediction')), classes
         )
         for image in images
     }
+
+
+def bar(images: Sequence[str], description: str) -> Iterable[str]:
+    """The images, with a progress bar where the terminal shows one."""
+    return track(images, description, transient=True, disable=not sys.stdout.isatty())
 
 
 def _is_of_result(maps: RunMaps, scores: Mapping[str, ImageScore], browser: Browser) -> bool:
@@ -159,16 +165,20 @@ def _add_pictures(browser: Browser, maps: Sequence[RunMaps], images: Sequence[st
         if np.mean(sample) * len(images) < 0.9 * BOUND:
             break
     used = 0
-    for image in track(images, description='pictures', transient=True):
+    for image in bar(images, 'pictures'):
         pictures = make(image, browser.side)
         used += _bytes(pictures)
         if used > BOUND:
             browser.notes.append(f'Only {len(browser.pictures)} images, as more exceed 64 MB.')
             break
         browser.pictures.append(pictures)
-    missing = sum('image' not in pictures for pictures in browser.pictures)
-    if missing:
-        browser.notes.append(f'{missing} image files are no longer there, such as {images[0]}.')
+    gone = [
+        image
+        for image, pictures in zip(images, browser.pictures, strict=False)
+        if 'image' not in pictures
+    ]
+    if gone:
+        browser.notes.append(f'{len(gone)} image files are no longer there, such as {gone[0]}.')
 
 
 def picture_set(maps: Sequence[RunMaps], image: str, side: int) -> dict[str, str]:

@@ -16,13 +16,18 @@ from segkd_mm.results.training_log import TrainingLog
 from segkd_mm.visualize.curves import Panel, draw_panel, panels_of
 from segkd_mm.visualize.overlays import FAINT_INK, INK
 from segkd_mm.visualize.speed_accuracy import draw_speed_accuracy
-from segkd_mm.visualize.style import GRID, chart
+from segkd_mm.visualize.style import COLOURS, GRID, chart
 
 # Text stays text; a $ in a name is no formula.
 SVG = {'svg.fonttype': 'none', 'svg.hashsalt': 'segkd', 'text.parse_math': False}
 SIZE = 5.2, 3.1  # inches of a panel of curves
 # Colours that follow the theme of the page.
-THEME = {INK: 'var(--ink)', FAINT_INK: 'var(--faint)', GRID: 'var(--line)'}
+THEME = {
+    INK: 'var(--ink)',
+    FAINT_INK: 'var(--faint)',
+    GRID: 'var(--line)',
+    COLOURS[0]: 'var(--first)',
+}
 ROWS = 12  # of the table of a curve
 
 
