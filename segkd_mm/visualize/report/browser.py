@@ -210,14 +210,14 @@ def map_uri(ids: np.ndarray, palette: bytes) -> str:
     """A PNG with a palette, of class ids [H, W]."""
     picture = Image.fromarray(ids)
     picture.putpalette(palette)
-    return _uri(picture, 'png', optimize=True)
+    return _uri(picture, 'png')
 
 
 def marks_uri(marked: np.ndarray) -> str:
     """A PNG that is red where ``marked`` [H, W] is true, and transparent elsewhere."""
     picture = Image.fromarray(marked.astype(np.uint8))
     picture.putpalette([0, 0, 0, *MARK])
-    return _uri(picture, 'png', optimize=True, bits=1, transparency=0)
+    return _uri(picture, 'png', bits=1, transparency=0)
 
 
 def _image(image: str, shape: tuple[int, int]) -> dict[str, str]:
