@@ -36,6 +36,7 @@ setup(
     package_data={
         'segkd_mm': [
             'scaffold/*.json',
+            'visualize/report/page/*',
             'datasets/splits/*.txt',
             'datasets/splits/*/*.txt',
             '.mim/model-index.yml',
@@ -52,6 +53,7 @@ setup(
         'onedl-mmsegmentation>=1.4.2',
         'filelock>=3.12',
         'huggingface_hub>=0.25',
+        'jinja2>=3.1',
         'matplotlib>=3.8',
         'pycocotools>=2.0.8',
         'rich>=13',

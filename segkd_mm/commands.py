@@ -20,6 +20,7 @@ COMMANDS = {
     'export': 'export',
     'compare': 'compare',
     'curves': 'curves',
+    'report': 'report',
     'configs': 'configs',
     'print-config': 'print_config',
     'rename-weights': 'rename_weights',

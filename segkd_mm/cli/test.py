@@ -169,6 +169,7 @@ def report(args: Namespace, runner: Runner, metrics: dict[str, float], about: di
         'images': len(runner.test_dataloader.dataset),
         **({'tta': True} if args.tta else {}),
         **(about_windows(args) if args.window else {}),
+        **({'pictures': args.pictures} if args.pictures else {}),
         'metrics': metrics,
         'per_class': metric.per_class,
         **{f'per_class_{key}': by_class(metric.scores, key) for key in EXTRA_SCORES},

@@ -29,7 +29,7 @@ def console_table(rows: Rows, title: str | None = None) -> Table:
         table.add_column(Text(column), justify=justify, overflow='fold')
     for row in rows:
         # Text, not str, in which rich would read [brackets] as markup.
-        table.add_row(*(Text(_cell(row.get(column))) for column in _columns(rows)))
+        table.add_row(*(Text(cell_text(row.get(column))) for column in _columns(rows)))
     return table
 
 
@@ -83,7 +83,8 @@ def _is_numeric(rows: Rows, column: str) -> bool:
     return all(isinstance(value, (int, float)) for value in values if not _is_missing(value))
 
 
-def _cell(value: object) -> str:
+def cell_text(value: object) -> str:
+    """A value as tables show it."""
     if _is_missing(value):
         return '-'
     if isinstance(value, float):
@@ -93,7 +94,7 @@ def _cell(value: object) -> str:
 
 def _markdown_column(rows: Rows, column: str) -> list[str]:
     title, *cells = (
-        text.replace('|', r'\|') for text in (column, *(_cell(row.get(column)) for row in rows))
+        text.replace('|', r'\|') for text in (column, *(cell_text(row.get(column)) for row in rows))
     )
     width = max(map(len, (title, *cells, '--:')))
     if _is_numeric(rows, column):

@@ -37,21 +37,21 @@ def draw_curves(work_dirs: Sequence[str | os.PathLike], path: str | os.PathLike)
     Raises:
         FileNotFoundError, ValueError: See :func:`segkd_mm.results.training_log.read_log`.
     """
-    logs = {name: read_log(folder) for name, folder in _by_name(work_dirs).items()}
+    logs = {name: read_log(folder) for name, folder in short_names(work_dirs).items()}
     logs = {_with_best_score(name, log): log for name, log in logs.items()}
-    panels = _panels_of_runs(logs) if len(logs) > 1 else _panels_of_run(*logs.values())
+    panels = panels_of(logs)
     columns = 3 if len(panels) > 4 else 2
     rows = -(-len(panels) // columns)
     with chart(path, 5 * columns, 3.4 * rows + 0.5) as figure:
         grid = figure.subplots(rows, columns, sharex=True, squeeze=False).ravel()
         for axes, panel in zip(grid, panels, strict=False):
-            _draw(axes, panel)
+            draw_panel(axes, panel)
         for axes in grid[len(panels) :]:
             axes.remove()
         _name_runs(figure, list(logs))
 
 
-def _by_name(work_dirs: Sequence[str | os.PathLike]) -> dict[str, str]:
+def short_names(work_dirs: Sequence[str | os.PathLike]) -> dict[str, str]:
     """The folders by the shortest part of their paths that distinguishes them."""
     folders = [os.path.abspath(folder) for folder in work_dirs]
     root = os.path.commonpath([os.path.dirname(folder) for folder in folders])
@@ -61,6 +61,11 @@ def _by_name(work_dirs: Sequence[str | os.PathLike]) -> dict[str, str]:
 def _with_best_score(name: str, log: TrainingLog) -> str:
     _, values = _curve(log.val, 'mIoU')
     return f'{name}: best mIoU {values.max():.1f}' if values.size else name
+
+
+def panels_of(logs: Mapping[str, TrainingLog]) -> list[Panel]:
+    """The panels of one run, or of several in the same panels, by name."""
+    return _panels_of_runs(logs) if len(logs) > 1 else _panels_of_run(*logs.values())
 
 
 def _panels_of_run(log: TrainingLog) -> list[Panel]:
@@ -108,7 +113,8 @@ def _curve(records: Sequence[Mapping[str, float]], key: str) -> np.ndarray:
     return np.array(points, dtype=float).reshape(-1, 2).T
 
 
-def _draw(axes: Axes, panel: Panel) -> None:
+def draw_panel(axes: Axes, panel: Panel) -> None:
+    """Draw the curves of a panel."""
     for (label, points), (colour, dashes) in zip(panel.curves.items(), cycle(LINES), strict=False):
         iterations, values = points
         style = {'color': colour, 'linestyle': dashes, 'marker': '.' if values.size <= 30 else ''}

@@ -39,12 +39,14 @@ STYLE = {
 
 @contextmanager
 def chart(path: str | os.PathLike, width: float, height: float) -> Iterator[Figure]:
-    """Yield an empty figure of ``width`` x ``height`` inches; it is saved as a PNG at the end.
+    """Yield an empty figure of ``width`` x ``height`` inches; it is saved at the end.
 
-    The shared style applies inside the block. After an error ``path`` is not changed.
+    As a PNG, or as an SVG if ``path`` ends in .svg. The shared style applies inside the block.
+    After an error ``path`` is not changed.
     """
     with rc_context(STYLE), written_aside(path) as aside:
         figure = Figure(figsize=(width, height), dpi=DPI, layout='constrained')
         FigureCanvasAgg(figure)
         yield figure
-        figure.savefig(aside, format='png', dpi=DPI)
+        svg = {'format': 'svg', 'transparent': True, 'metadata': {'Date': None}}
+        figure.savefig(aside, **(svg if aside.suffix == '.svg' else {'format': 'png', 'dpi': DPI}))

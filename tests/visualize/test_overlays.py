@@ -10,6 +10,7 @@ from mmengine.structures import PixelData
 from mmseg.structures import SegDataSample
 
 from segkd_mm.visualize import overlays
+from segkd_mm.visualize.label_maps import LabelMapIndex, label_map_file, read_label_map
 from segkd_mm.visualize.overlays import (
     VOID_COLOUR,
     colourise,
@@ -200,5 +201,12 @@ def test_hook_draws_images_of_the_same_name_in_several_folders(tmp_path, sample)
     hook = PredictionPicturesHook(str(tmp_path / 'out'))
     hook.before_test(runner)
     hook.after_test_iter(runner, 0, outputs=samples)
-    found = sorted(path.relative_to(tmp_path) for path in (tmp_path / 'out').rglob('*'))
-    assert [str(path) for path in found if path.suffix] == ['out/a/1.png', 'out/b/1.png']
+    found = sorted(path.relative_to(tmp_path / 'out') for path in (tmp_path / 'out').rglob('*.*'))
+    assert list(map(str, found)) == [
+        'a/1.png', 'b/1.png', 'label_maps/prediction/a/1.png', 'label_maps/prediction/b/1.png',
+        'label_maps/truth/a/1.png', 'label_maps/truth/b/1.png', 'label_maps.json',
+    ]  # fmt: skip
+    index = LabelMapIndex.read(tmp_path / 'out')
+    assert index.images == {'a/1': images[0], 'b/1': images[1]}
+    kept = read_label_map(label_map_file(tmp_path / 'out', 'prediction', 'b/1'))
+    assert np.array_equal(kept, mask)

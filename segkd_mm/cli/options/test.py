@@ -35,8 +35,8 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         '--pictures',
         metavar='DIR',
-        help='write each image, truth and prediction; to DIR/analysis, charts of the classes and '
-        'of what they are taken for',
+        help='write each image, truth and prediction, which segkd report shows; to DIR/analysis, '
+        'charts of the classes and of what they are taken for',
     )
     parser.add_argument(
         '--out',
