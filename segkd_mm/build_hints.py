@@ -10,9 +10,7 @@ from urllib.error import URLError
 
 from mmengine.registry import Registry
 
-from segkd_mm.head_hints import explained_channels
 from segkd_mm.hints import did_you_mean
-from segkd_mm.library_hints import explained_download, explained_empty
 
 
 class BuildError(TypeError):
@@ -43,14 +41,20 @@ def build_hints(where: str = '') -> Iterator[None]:
         _explain(error, where)
         raise
     except (AssertionError, IndexError, RuntimeError) as error:
+        from segkd_mm.head_hints import explained_channels  # imports torch, there by then
+
         if fault := explained_channels(error):
             raise BuildError(f'{where}: {fault}' if where else fault) from error
         raise
     except URLError as error:
+        from segkd_mm.library_hints import explained_download  # likewise
+
         if fault := explained_download(error):
             raise URLError(fault) from error
         raise
     except ValueError as error:
+        from segkd_mm.library_hints import explained_empty
+
         if fault := explained_empty(error):
             raise ValueError(fault) from error
         raise

@@ -3,8 +3,8 @@
 from urllib.error import URLError
 
 import pytest
-from mmengine.runner.checkpoint import CheckpointLoader
 from mmseg.datasets import BaseSegDataset
+from torch.hub import load_state_dict_from_url
 
 from segkd_mm.build_hints import build_hints
 
@@ -15,9 +15,9 @@ def test_what_cannot_be_fetched_is_named(monkeypatch, tmp_path):
 
     monkeypatch.setattr('urllib.request.OpenerDirector.open', refuse)
     monkeypatch.setenv('TORCH_HOME', str(tmp_path))
-    message = r'fetch torchvision://resnet18 \(https://.*resnet18-.*pth'
-    with pytest.raises(URLError, match=message), build_hints():
-        CheckpointLoader.load_checkpoint('torchvision://resnet18')
+    address = 'https://example.org/resnet18.pth'
+    with pytest.raises(URLError, match=f'Could not fetch {address}: .*refused'), build_hints():
+        load_state_dict_from_url(address)
     with pytest.raises(URLError, match='other'), build_hints():
         raise URLError('other')
 

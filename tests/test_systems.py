@@ -192,6 +192,7 @@ def runner_of(shapes, fcn_file, deeplab_file, tmp_path, monkeypatch):
         config.train_dataloader.dataset = pictures.train_dataloader.dataset
         config.train_dataloader.dataset.update(num_train=16, num_val=4)
         config.val_dataloader.dataset = pictures.val_dataloader.dataset
+        config.val_dataloader.dataset.update(num_train=16, num_val=4)
         config.test_dataloader = config.test_evaluator = config.test_cfg = None
         plain = config.model.get('student', config.model)
         plain.data_preprocessor.size = pictures.crop_size
@@ -244,7 +245,7 @@ def recipe(runner: Runner) -> dict:
         'scheduler': type(scheduler).__name__,
         'epochs': runner.max_epochs,
         'batch': runner._train_loop.dataloader.batch_size,
-        'best': hook(runner, 'CheckpointHook').save_best[0],
+        'best': hook(runner, 'WholeCheckpointHook').save_best[0],
     }
 
 
@@ -287,7 +288,7 @@ def test_each_system_trains_by_its_recipe(name, runner_of):
     if recipe(runner)['scheduler'] == 'ReduceOnPlateauLR':
         assert (scheduler.factor, scheduler.patience, scheduler.rule) == (0.5, 5, 'greater')
         assert scheduler.monitor == RECIPES[name]['best']
-        assert hook(runner, 'CheckpointHook').interval == 5
+        assert hook(runner, 'WholeCheckpointHook').interval == 5
     else:
         assert scheduler.power == 0.9
     model = runner.model

@@ -25,10 +25,10 @@ from segkd_mm.deploy.export import (
 from segkd_mm.deploy.graph import DeployedGraph, MatmulAdaptiveAvgPool
 from segkd_mm.deploy.images import ModelInputs, images_of_split
 from segkd_mm.deploy.loading import without_auxiliary_heads
-from segkd_mm.deploy.parity import BOUNDS, measure_parity
+from segkd_mm.deploy.parity import measure_parity
 from segkd_mm.deploy.quantise import quantise
 from segkd_mm.deploy.runtime_segmentor import RuntimeSegmentor
-from segkd_mm.formats import SUFFIXES
+from segkd_mm.formats import BOUNDS, SUFFIXES
 from segkd_mm.weights import read_state_dict, rename_keys
 
 pytestmark = pytest.mark.slow
