@@ -3,6 +3,7 @@ import re
 import shutil
 import subprocess
 from html.parser import HTMLParser
+from threading import Timer
 
 import pytest
 from run_command import run_command
@@ -152,7 +153,8 @@ addEventListener('load', async () => {
   set('search', '2'); said.search = names();
   document.querySelector('.frequent button').click(); said.cell = names();
   document.querySelector('#filters [type=reset]').click(); await wait(50);
-  get('images').scrollIntoView(); await wait(500);
+  get('images').scrollIntoView();
+  while (document.querySelectorAll('.card img').length < 6) await wait(10);
   said.lazy = document.querySelectorAll('.card img').length;
   document.querySelectorAll('.card')[1].click(); await wait(50);
   said.open = [text('viewer-title'), text('viewer-score'), text('position')].join('; ');
@@ -171,10 +173,29 @@ addEventListener('load', async () => {
   said.disabled = get('previous').disabled;
   click('close'); await wait(50);
   said.closed = !get('viewer').open && document.activeElement.className;
-  const out = document.createElement('pre');
-  out.id = 'said'; out.textContent = JSON.stringify(said); document.body.append(out);
+  console.log(`SAID${JSON.stringify(said)}DIAS`);
 });
 """
+
+
+def console_of(file, profile):
+    """What Chromium logs of a page until the page says that it has come to its end.
+
+    In true time: in virtual time, as for --dump-dom, frames are not drawn, so that no card loads.
+    """
+    words = ['--headless', '--no-sandbox', '--disable-gpu', '--enable-logging=stderr']
+    command = ['chromium', *words, f'--user-data-dir={profile}', file.as_uri()]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as browsing:
+        alarm = Timer(60, browsing.terminate)
+        alarm.start()
+        lines = []
+        for line in browsing.stderr:
+            lines.append(line)
+            if 'DIAS' in line:
+                break
+        alarm.cancel()
+        browsing.terminate()
+    return ''.join(lines)
 
 
 @pytest.mark.slow
@@ -182,16 +203,9 @@ addEventListener('load', async () => {
 def test_every_control_works_in_a_browser(page, tmp_path):
     file = tmp_path / 'tried.html'
     file.write_text(page() + f'<script>{STEPS}</script>')
-    words = ['--headless', '--no-sandbox', '--disable-gpu', '--enable-logging=stderr', '--dump-dom']
-    more = [
-        '--virtual-time-budget=5000',
-        '--run-all-compositor-stages-before-draw',
-        f'--user-data-dir={tmp_path / "profile"}',
-        file.as_uri(),
-    ]
-    done = subprocess.run(['chromium', *words, *more], capture_output=True, text=True, timeout=120)
-    assert 'CONSOLE' not in done.stderr, done.stderr[-2000:]
-    said = json.loads(re.search('<pre id="said">(.*?)</pre>', done.stdout)[1])
+    console = console_of(file, tmp_path / 'profile')
+    assert console.count('CONSOLE') == 1, console[-2000:]
+    said = json.loads(re.search('SAID(.*)DIAS', console)[1])
     assert said == {
         'worst': '012', 'best': '210', 'gain': '012', 'taken': '0', 'takenBefore': '01',
         'missed': '0', 'alarm': '', 'search': '2', 'cell': '01', 'lazy': 6,
