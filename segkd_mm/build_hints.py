@@ -8,7 +8,7 @@ from traceback import walk_tb
 from types import FrameType
 from urllib.error import URLError
 
-from mmengine.registry import Registry
+from mmengine.registry import OPTIMIZERS, Registry
 
 from segkd_mm.hints import did_you_mean
 
@@ -94,6 +94,7 @@ def _explain(error: KeyError | TypeError, where: str) -> None:
     has no other place for this, short of changing its registries.
     """
     frames = [frame for frame, _ in walk_tb(error.__traceback__)]
+    _check_optimizer(frames)
     builds = [frame for frame in frames if _is_build(frame)]
     if not builds:
         return
@@ -104,6 +105,14 @@ def _explain(error: KeyError | TypeError, where: str) -> None:
         _check_named_keywords(_joined(where, path), builds[-1], str(error))
     elif builds[-1] is frames[-1]:
         _check_type(_joined(where, path[:-1]), path[-1], builds[-1].f_locals['registry'])
+
+
+def _check_optimizer(frames: Iterable[FrameType]) -> None:
+    """mmengine looks up the optimizer outside of a build, and goes on with None."""
+    for found in (frame.f_locals for frame in frames):
+        if found.get('optimizer_cls', found) is None:
+            kind = found['optimizer_cfg']['type']
+            _check_type('optim_wrapper.optimizer', kind, OPTIMIZERS)
 
 
 def _check_type(where: str, name: str, registry: Registry) -> None:

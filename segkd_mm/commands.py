@@ -11,6 +11,7 @@ COMMANDS = {
     'new': 'new_experiment',
     'convert': 'convert_dataset',
     'browse': 'browse_dataset',
+    'band-statistics': 'band_statistics',
     'doctor': 'doctor',
     'cache': 'cache_teacher',
     'train': 'train',

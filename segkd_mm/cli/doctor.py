@@ -94,9 +94,8 @@ def run(args: Namespace) -> None:
         print_report(reports[-1], args.all)
     write_result(args.out, {'config': args.config, 'checks': [asdict(r) for r in reports]})
     levels = [finding.level for report in reports for finding in report.findings]
-    print(
-        f'\n{levels.count("error")} errors, {levels.count("warning")} warnings. Result: {args.out}'
-    )
-    if 'error' in levels:
+    errors, warned = levels.count('error'), levels.count('warning')
+    print(f'\nErrors: {errors}, warnings: {warned}. Result: {args.out}')
+    if errors:
         sys.exit(1)
     print(f'Next: {command("train")} {args.config}')

@@ -1,13 +1,5 @@
-"""Mean and standard deviation of the bands of images, counted from the files.
+"""Mean and standard deviation of the bands of images, counted from the files."""
 
-Examples:
-  python -m segkd_mm.datasets.band_statistics data/mine/images/train
-  python -m segkd_mm.datasets.band_statistics data/mine/images data/more_images
-
-It prints channels, mean and std for a config (docs/your_data.md). Take training images alone.
-"""
-
-import argparse
 from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
@@ -16,7 +8,6 @@ import numpy as np
 
 from segkd_mm.datasets.band_files import with_channels
 from segkd_mm.datasets.bands import checked_bands, load_pixels
-from segkd_mm.datasets.folder_pairs import files_by_stem
 
 PIXELS = 2**20  # at once, as float64
 
@@ -51,22 +42,3 @@ def band_statistics(files: Iterable[str | Path]) -> BandStatistics:
     mean = total / count
     std = np.sqrt(squares / count - np.square(mean))
     return BandStatistics((start + mean).tolist(), std.tolist())
-
-
-def main() -> None:
-    """Run the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument('folders', nargs='+', type=Path, metavar='DIR', help='folder of images')
-    folders = parser.parse_args().folders
-    files = [file for folder in folders for file in files_by_stem(folder).values()]
-    mean, std = band_statistics(files)
-    print(f'# Of {len(files)} images.')
-    print(f'channels = {len(mean)}')
-    for name, values in (('mean', mean), ('std', std)):
-        print(f'{name} = [{", ".join(f"{value:.5g}" for value in values)}]')
-
-
-if __name__ == '__main__':
-    main()

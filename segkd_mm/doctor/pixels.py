@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from torch import nn
 from torch.utils.data import Dataset
 
+from segkd_mm.commands import command
 from segkd_mm.datasets import SampleError
 from segkd_mm.datasets.band_statistics import band_statistics
 from segkd_mm.doctor.experiment import evenly_spaced
@@ -34,5 +35,5 @@ def normalisation_findings(preprocessor: nn.Module, dataset: Dataset) -> Iterato
                 'warning',
                 f'Band {band}: {len(chosen)} images have a mean of {mean:.5g} and a std of '
                 f'{std:.5g}, the preprocessor has {own_mean:.5g} and {own_std:.5g}.',
-                '`python -m segkd_mm.datasets.band_statistics FOLDER` counts them.',
+                f'`{command("band-statistics")} FOLDER` counts them.',
             )

@@ -3,11 +3,15 @@
 from segkd_mm.hooks.best_link import BestLinkHook
 from segkd_mm.hooks.checkpoint import WholeCheckpointHook
 from segkd_mm.hooks.class_weights import ClassWeightHook
-from segkd_mm.hooks.finite_loss import FiniteLossHook, NonFiniteLossError
+from segkd_mm.hooks.finite_loss import (
+    FiniteLossHook,
+    NonFiniteLossError,
+    NonFiniteWeightsError,
+)
 from segkd_mm.hooks.freeze import FreezeHook
 from segkd_mm.hooks.iteration_seed import IterationSeedHook
 from segkd_mm.hooks.label_check import LabelCheckHook, LabelError, check_outputs
-from segkd_mm.hooks.progress import ProgressHook, TestBarHook, TrainingLinesHook
+from segkd_mm.hooks.progress import TestBarHook, TrainingLinesHook
 from segkd_mm.hooks.stop import StopHook, Stopped
 from segkd_mm.hooks.term_schedule import TermScheduleHook
 
@@ -20,7 +24,7 @@ __all__ = [
     'LabelCheckHook',
     'LabelError',
     'NonFiniteLossError',
-    'ProgressHook',
+    'NonFiniteWeightsError',
     'StopHook',
     'Stopped',
     'TermScheduleHook',

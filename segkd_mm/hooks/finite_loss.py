@@ -1,4 +1,4 @@
-"""Hook that stops training at the first infinite or NaN loss, before the weights change."""
+"""Hook that stops training at weights or a loss that are infinite or NaN."""
 
 from math import isfinite
 from pathlib import Path
@@ -18,9 +18,16 @@ class NonFiniteLossError(RuntimeError):
     """Error of an infinite or NaN loss."""
 
 
+class NonFiniteWeightsError(ValueError):
+    """Error of weights to start from that are infinite or NaN."""
+
+
 @HOOKS.register_module()
 class FiniteLossHook(Hook):
     """Stop training at an infinite or NaN loss and save a snapshot of its inputs and weights.
+
+    Before the first iteration the parameters are checked, by whichever way they came in: a training
+    to resume, ``load_from``, or pretrained weights.
 
     The losses are checked after the forward pass, before the backward pass, so that the weights are
     those that gave them. The snapshot ``WORK_DIR/nonfinite_iter_K.pth`` (``_rankR`` in distributed
@@ -29,10 +36,19 @@ class FiniteLossHook(Hook):
 
     Raises:
         NonFiniteLossError: Names the losses, the iteration, the images and the snapshot.
+        NonFiniteWeightsError: Names the parameters, and the file to resume or to load.
     """
 
     def before_train(self, runner: Runner) -> None:
         self.model = unwrapped_model(runner)
+        faults = [name for name, p in self.model.named_parameters() if not p.isfinite().all()]
+        if faults:
+            raise NonFiniteWeightsError(
+                f'The training would start from NaN or infinity in {len(faults)} of its '
+                f'parameters, such as {faults[0]}. They came from '
+                f'{runner._load_from or "the pretrained weights"}: take an earlier checkpoint or '
+                'another file.'
+            )
 
     def before_train_iter(
         self, runner: Runner, batch_idx: int, data_batch: dict | None = None

@@ -7,56 +7,13 @@ import torch
 from mmengine.dist import is_main_process, master_only
 from mmengine.hooks import Hook, LoggerHook
 from mmengine.runner import EpochBasedTrainLoop, Runner
-from mmseg.registry import HOOKS
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import nn
 
 from segkd_mm.hooks.unwrap import unwrapped_model
 
 
-@HOOKS.register_module()
-class ProgressHook(Hook):
-    """Show a progress bar with iterations, remaining time, loss and the last validation mIoU.
-
-    Args:
-        title: Text before the bar.
-    """
-
-    def __init__(self, title: str) -> None:
-        self.title = title
-        self.progress = _bar(TextColumn('{task.fields[scores]}'))
-
-    def before_train(self, runner: Runner) -> None:
-        self.miou = ''
-        self.task = self.progress.add_task(
-            self.title, total=runner.max_iters, completed=runner.iter, scores=''
-        )
-        self.progress.start()
-
-    def after_train_iter(
-        self,
-        runner: Runner,
-        batch_idx: int,
-        data_batch: dict | None = None,
-        outputs: dict | None = None,
-    ) -> None:
-        loss = f'loss {outputs["loss"].item():.2f}'
-        self.progress.update(self.task, completed=runner.iter + 1, scores=f'{loss}{self.miou}')
-
-    def after_train_epoch(self, runner: Runner) -> None:
-        # In a log file or a pipe the bar is not shown.
-        if not self.progress.console.is_terminal:
-            print(f'{self.title}: epoch {runner.epoch + 1} of {runner.max_epochs}{self.miou}')
-
-    def after_val_epoch(self, runner: Runner, metrics: dict[str, float] | None = None) -> None:
-        if 'mIoU' in metrics:
-            self.miou = f'  mIoU {metrics["mIoU"]:.1f}'
-
-    def after_run(self, runner: Runner) -> None:
-        self.progress.stop()
-
-
-class TrainingLinesHook(ProgressHook):
+class TrainingLinesHook(Hook):
     """Show what is trained, then a line at each interval of the log and one a validation.
 
     In a terminal there is a progress bar below the lines. :meth:`stop` ends it after an error.
@@ -65,14 +22,17 @@ class TrainingLinesHook(ProgressHook):
     priority = 'LOWEST'  # after CheckpointHook, which knows whether a score is the best
 
     def __init__(self) -> None:
-        super().__init__('training')
+        self.progress = _bar()
         # In a log file or a pipe the lines are enough.
         self.progress.disable = not (is_main_process() and self.progress.console.is_terminal)
 
     @master_only
     def before_train(self, runner: Runner) -> None:
         print(summary(runner))
-        super().before_train(runner)
+        self.task = self.progress.add_task(
+            'training', total=runner.max_iters, completed=runner.iter
+        )
+        self.progress.start()
 
     @master_only
     def after_train_iter(
@@ -82,18 +42,17 @@ class TrainingLinesHook(ProgressHook):
         data_batch: dict | None = None,
         outputs: dict | None = None,
     ) -> None:
-        super().after_train_iter(runner, batch_idx, data_batch, outputs)
+        self.progress.update(self.task, completed=runner.iter + 1)
         at_end = self.end_of_epoch(runner.train_dataloader, batch_idx)
         if at_end or self.every_n_inner_iters(batch_idx, _interval(runner)):
             print(iteration_line(runner))
 
-    def after_train_epoch(self, runner: Runner) -> None:
-        """The lines say it."""
-
     @master_only
     def after_val_epoch(self, runner: Runner, metrics: dict[str, float] | None = None) -> None:
-        super().after_val_epoch(runner, metrics)
         print(validation_line(runner, metrics))
+
+    def after_run(self, runner: Runner) -> None:
+        self.stop()
 
     def stop(self) -> None:
         """End the bar; a terminal would otherwise stay without a cursor."""
@@ -173,11 +132,9 @@ def validation_line(runner: Runner, metrics: dict[str, float]) -> str:
     return f'validation  {scores}{"  (best so far)" if best in numbers.values() else ""}'
 
 
-def _bar(*columns: TextColumn, **options) -> Progress:
+def _bar(**options) -> Progress:
     title = TextColumn('{task.description:<20}')
-    return Progress(
-        title, BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), *columns, **options
-    )
+    return Progress(title, BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), **options)
 
 
 def _interval(runner: Runner) -> int:

@@ -6,6 +6,8 @@ import torch
 from mmseg.models.data_preprocessor import SegDataPreProcessor
 from mmseg.registry import MODELS
 
+from segkd_mm.commands import command
+
 
 @MODELS.register_module()
 class BandPreProcessor(SegDataPreProcessor):
@@ -30,7 +32,7 @@ class BandPreProcessor(SegDataPreProcessor):
             raise ValueError(
                 f'BandPreProcessor: mean={list(mean)}, std={list(std)}, bgr_to_rgb={bgr_to_rgb}; '
                 'expected a mean and a std above 0 for each band, and bgr_to_rgb=False. '
-                '`python -m segkd_mm.datasets.band_statistics FOLDER` counts them.'
+                f'`{command("band-statistics")} FOLDER` counts them.'
             )
         # mmengine's base class refuses more than three.
         self._enable_normalize = True

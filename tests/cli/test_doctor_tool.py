@@ -16,7 +16,7 @@ def test_a_user_is_told_what_is_wrong_and_nothing_else_is_written(
     assert run.returncode == 1, run.stderr
     for title in ('Data', 'Accuracy of the teacher', 'Terms', 'Gradients of the terms', 'Cost'):
         assert title in run.stdout
-    assert '1 errors, ' in run.stdout  # the teacher is a random one
+    assert 'Errors: 1, ' in run.stdout  # the teacher is a random one
     files = [path for path in tmp_path.rglob('*') if path.is_file()]
     (result,) = files
     assert result.name == 'doctor.json'
@@ -33,4 +33,4 @@ def test_data_that_are_not_there_are_said_once(script, tmp_path):
     assert run.stdout.count('/nowhere does not exist') == 1
     assert 'Accuracy of the initial weights' in run.stdout  # there is no teacher
     assert run.stdout.count('Not checked: see Data.') == 2
-    assert '1 errors, 0 warnings' in run.stdout
+    assert 'Errors: 1, warnings: 0' in run.stdout

@@ -4,7 +4,7 @@ import pytest
 import torch
 from mmengine.runner import Runner
 
-from segkd_mm.hooks import FiniteLossHook, NonFiniteLossError
+from segkd_mm.hooks import FiniteLossHook, NonFiniteLossError, NonFiniteWeightsError
 
 
 def weights(model):
@@ -48,6 +48,20 @@ def test_the_run_stops_before_it_trains_on_and_says_what_led_to_it(tiny, value):
     assert all(Path(image).is_file() and image in message for image in kept['images'])
     assert 0 < kept['losses']['decode.loss_ce'] < 100
     assert list(Path(runner.work_dir).glob('*.new')) == []
+
+
+@pytest.mark.slow
+def test_a_training_does_not_start_from_weights_that_are_no_numbers(tiny, tmp_path):
+    model = Runner.from_cfg(tiny('student/mnv3s_slim_shapes.py')).model
+    state = model.state_dict()
+    state['decode_head.conv_seg.bias'][1] = float('nan')
+    torch.save(state, tmp_path / 'broken.pth')
+    runner = Runner.from_cfg(
+        tiny('student/mnv3s_slim_shapes.py', load_from=str(tmp_path / 'broken.pth'))
+    )
+    message = r'in 1 of its parameters, such as decode_head\.conv_seg\.bias\. .*broken\.pth'
+    with pytest.raises(NonFiniteWeightsError, match=message):
+        runner.train()
 
 
 @pytest.mark.slow

@@ -42,9 +42,9 @@ def test_a_validation_says_which_is_the_best(runner):
 
 def test_lines_come_at_the_interval_of_the_log_and_at_the_end_of_an_epoch(runner, capsys):
     hook = TrainingLinesHook()
-    hook.miou, hook.task = '', hook.progress.add_task('', scores='')
+    hook.task = hook.progress.add_task('')
     for iteration in range(40):
         runner.iter = iteration
-        hook.after_train_iter(runner, iteration, outputs={'loss': nn.Parameter().new_tensor(1.0)})
+        hook.after_train_iter(runner, iteration)
     starts = [line.split('/')[0] for line in capsys.readouterr().out.splitlines()]
     assert starts == ['iter 10', 'iter 20', 'iter 30', 'iter 40']
