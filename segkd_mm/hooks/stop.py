@@ -53,6 +53,8 @@ class StopHook(Hook):
         if current_thread() is not main_thread():
             return  # Python gives signals to the main thread alone, which then decides
         for one in SIGNALS:
+            if signal.getsignal(one) == signal.SIG_IGN:
+                continue  # as a shell script does for Ctrl-C of what it starts with `&`
             # None stands for a handler that is not Python's.
             self.earlier[one] = signal.signal(one, self._note) or signal.SIG_DFL
 

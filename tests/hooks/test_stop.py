@@ -81,14 +81,31 @@ def test_a_stopped_training_goes_on_to_the_same_weights(tiny, loop):
     assert not os.path.exists(file)
 
 
-def test_a_second_signal_ends_at_once(monkeypatch):
+@pytest.fixture
+def interrupt():
+    """Python's own handler of Ctrl-C, which is not there when the tests run in the background."""
+    earlier = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, earlier)
+
+
+def test_a_second_signal_ends_at_once(interrupt):
     hook = StopHook()
-    monkeypatch.setattr(signal, 'getsignal', signal.getsignal)
     hook.before_train(None)
     os.kill(os.getpid(), signal.SIGINT)
     assert hook.signal == signal.SIGINT
     with pytest.raises(KeyboardInterrupt):
         os.kill(os.getpid(), signal.SIGINT)
+
+
+def test_a_signal_that_the_shell_ignores_stays_ignored(interrupt):
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    hook = StopHook()
+    hook.before_train(None)
+    os.kill(os.getpid(), signal.SIGINT)
+    hook.end()
+    assert not hook.signal
+    assert signal.getsignal(signal.SIGINT) == signal.SIG_IGN
 
 
 def test_workers_of_loaders_work_on_until_the_end():
