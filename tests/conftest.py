@@ -5,6 +5,7 @@ import logging
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from uuid import uuid4
 
 import pytest
@@ -26,10 +27,7 @@ def pytest_configure() -> None:
 
 
 def pytest_collection_finish() -> None:
-    """Data sets of mmengine's collect garbage as they load, which took a third of all tests' time.
-
-    What the imports made is not garbage: frozen, it is not searched again.
-    """
+    """What the imports made is not garbage: frozen, it is not searched again."""
     gc.collect()
     gc.freeze()
 
@@ -62,6 +60,18 @@ def _plain_dumps() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr('yapf.yapflib.yapf_api.FormatCode', lambda text, **_: (text, True))
         patch.setattr('mmengine.runner.runner.collect_env', lambda: {'sys.platform': 'test'})
+        yield
+
+
+@pytest.fixture(scope='session', autouse=True)
+def _quick_loaders() -> Iterator[None]:
+    """Data sets of mmengine's collect all garbage as they load, which takes longer than the rest.
+
+    A loader that becomes garbage waits up to five seconds for each of its workers.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr('mmengine.dataset.base_dataset.gc', SimpleNamespace(collect=lambda: 0))
+        patch.setattr('torch.utils.data._utils.MP_STATUS_CHECK_INTERVAL', 0.2)
         yield
 
 

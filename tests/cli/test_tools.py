@@ -18,12 +18,15 @@ from segkd_mm.config import list_configs
 from segkd_mm.results.files import checkpoint_digest
 
 REPO = Path(__file__).resolve().parents[2]
+IN_PROCESS = [
+    f'{split}_dataloader.{option}' for split in ('train', 'val', 'test')
+    for option in ('num_workers=0', 'persistent_workers=False')
+]  # fmt: skip
 TINY = [
     'train_dataloader.dataset.num_train=16', 'train_dataloader.dataset.num_val=4',
     'val_dataloader.dataset.num_train=16', 'val_dataloader.dataset.num_val=4',
     'test_dataloader.dataset.num_train=16', 'test_dataloader.dataset.num_val=4',
-    *(f'{split}_dataloader.num_workers=0' for split in ('train', 'val', 'test')),
-    *(f'{split}_dataloader.persistent_workers=False' for split in ('train', 'val', 'test')),
+    *IN_PROCESS,
     'train_dataloader.batch_size=4', 'train_cfg.max_epochs=1', 'train_cfg.val_interval=1',
 ]  # fmt: skip
 
@@ -114,7 +117,7 @@ def test_real_images_distilled_tested_and_used_in_another_project(run, real_data
     work, out = tmp_path / 'work', tmp_path / 'result.json'
     few = [
         f'data_root={real_data}/voc/VOC2012', 'train_dataloader.dataset.indices=2',
-        'val_dataloader.dataset.indices=1', 'test_dataloader.dataset.indices=1',
+        'val_dataloader.dataset.indices=1', 'test_dataloader.dataset.indices=1', *IN_PROCESS,
     ]  # fmt: skip
     brief = ['train_dataloader.batch_size=2', 'train_cfg.max_epochs=1']
     run('tools/train.py', 'configs/kd/feature_kd_voc.py', '--work-dir', work, '--cfg-options',
