@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from mmengine import fileio
 
+from segkd_mm.datasets.eight_bits import check_eight_bits, reduces_bits
 from segkd_mm.datasets.mask_values import CompleteMap, read_mask
 from segkd_mm.datasets.sample_error import named_image_errors, sample_error
 from segkd_mm.labels import VOID
@@ -23,7 +24,8 @@ class NamedImageErrors:
 class CheckedSamples(NamedImageErrors):
     """Mixin of a ``BaseSegDataset`` (before it in the bases) that ``LoadCheckedAnnotations`` needs.
 
-    It gives each sample the number of classes, and looks for foreground that is void.
+    It gives each sample the number of classes, and looks for foreground that is void and for images
+    of more bits than their loader keeps.
     """
 
     def get_data_info(self, idx: int) -> dict:
@@ -43,7 +45,8 @@ class CheckedSamples(NamedImageErrors):
         """List the samples.
 
         Raises:
-            SampleError: Two classes, and the masks hold 0 and 255 alone.
+            SampleError: Two classes, and the masks hold 0 and 255 alone; or the first image has
+                more than 8 bits, and a loader that keeps 8.
             ValueError: ``reduce_zero_label`` beside a complete map of the values in the masks.
         """
         if self._fully_initialized:
@@ -55,6 +58,8 @@ class CheckedSamples(NamedImageErrors):
                 "label_map={0: 'void', 1: 'FIRST CLASS', ...}."
             )
         super().full_init()
+        if len(self) and reduces_bits(self.pipeline.transforms):
+            check_eight_bits(self.get_data_info(0)['img_path'])
         if len(self._metainfo['classes']) == 2 and not isinstance(self.label_map, CompleteMap):
             infos = (self.get_data_info(index) for index in range(len(self)))
             _check_foreground(info['seg_map_path'] for info in infos if 'seg_map_path' in info)

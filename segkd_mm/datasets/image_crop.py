@@ -11,6 +11,7 @@ from mmseg.registry import TRANSFORMS
 from segkd_mm.datasets.band_files import opened_tiff
 from segkd_mm.datasets.bands import check_upright, checked_bands
 from segkd_mm.datasets.mask_values import MAX_CLASSES, class_ids
+from segkd_mm.datasets.orientation import other_size
 from segkd_mm.datasets.resize_crop_flip import Window, draw_window_slices
 from segkd_mm.datasets.sample_error import sample_error
 from segkd_mm.datasets.unlabelled import MarkUnlabelled
@@ -104,12 +105,7 @@ def _mask(results: dict, window: Window) -> np.ndarray:
     file = results['seg_map_path']
     with _opened(file) as mask:
         if (size := (mask.height, mask.width)) != results['ori_shape']:
-            height, width = results['ori_shape']
-            raise sample_error(
-                file, f'{size[1]} x {size[0]} pixels',
-                f'{width} x {height} pixels as its image {results["img_path"]}',
-                'A mask must have the size of its image: check that they belong together.',
-            )  # fmt: skip
+            raise other_size(file, size, results['img_path'], results['ori_shape'])
         pixels = mask.read(window=window)
     pixels = pixels[0] if len(pixels) == 1 else pixels.transpose(1, 2, 0)
     return class_ids(

@@ -11,7 +11,7 @@ from functools import lru_cache
 import numpy as np
 from PIL import ExifTags, Image
 
-from segkd_mm.datasets.sample_error import sample_error
+from segkd_mm.datasets.sample_error import SampleError, sample_error
 
 # Pillow takes larger images for attacks, from 179 million pixels on; this is OpenCV's bound.
 Image.MAX_IMAGE_PIXELS = 2**30
@@ -42,10 +42,7 @@ def upright_mask(mask: np.ndarray, mask_file: str, image_file: str, size: tuple)
         return np.ascontiguousarray(TURNS[orientation](mask))
     if mask.shape != size:
         turned = f' (turned upright by its EXIF orientation {orientation})' * (orientation > 1)
-        raise sample_error(
-            mask_file, _pixels(mask.shape), f'{_pixels(size)} as its image {image_file}{turned}',
-            'A mask must have the size of its image: check that they belong together.',
-        )  # fmt: skip
+        raise other_size(mask_file, mask.shape, f'{image_file}{turned}', size)
     if orientation != UPRIGHT and not swaps:
         raise sample_error(
             image_file, f'the EXIF orientation {orientation}',
@@ -70,6 +67,14 @@ def orientation_of(file: str) -> int:
     except OSError:  # not a local file, or none that Pillow knows
         return UPRIGHT
     return found if found in range(1, 9) else UPRIGHT
+
+
+def other_size(mask_file: str, size: tuple, image_file: str, expected: tuple) -> SampleError:
+    """Build the error of a mask of another size (height, width) than its image."""
+    return sample_error(
+        mask_file, _pixels(size), f'{_pixels(expected)} as its image {image_file}',
+        'A mask must have the size of its image: check that they belong together.',
+    )  # fmt: skip
 
 
 def _pixels(size: tuple) -> str:

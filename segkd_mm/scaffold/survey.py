@@ -9,10 +9,13 @@ from statistics import median
 from PIL import Image
 from rich.progress import track
 
+from segkd_mm.datasets.eight_bits import check_eight_bits
 from segkd_mm.datasets.folder_pairs import check_pairs, files_by_stem, in_part
 from segkd_mm.datasets.folder_source import SHARES
 from segkd_mm.datasets.layout import DataLayoutError
 from segkd_mm.datasets.mask_values import Colour, count_values
+from segkd_mm.datasets.orientation import other_size
+from segkd_mm.datasets.sample_error import named_image_errors
 
 LOOKED_AT = 200  # images and masks, evenly spaced
 MAX_COLOURS = 300
@@ -67,7 +70,8 @@ def survey(images: str, masks: str, unlabelled: str | None = None) -> Survey:
 
     Raises:
         DataLayoutError: A folder is missing or empty, an image has no mask, or there are too few.
-        SampleError: A mask cannot be decoded.
+        SampleError: An image or a mask cannot be decoded, a mask has another size than its image,
+            or the images have more than 8 bits.
         ValueError: The masks hold ids and colours, or more colours than classes can have.
     """
     is_mixed = bool(unlabelled) and Path(unlabelled).resolve() == Path(images).resolve()
@@ -82,6 +86,7 @@ def survey(images: str, masks: str, unlabelled: str | None = None) -> Survey:
         seed, count = _best_seed([*pairs['']])
     others = files_by_stem(Path(unlabelled)) if unlabelled else {}
     chosen = files[:: max(1, len(files) // LOOKED_AT)]
+    check_eight_bits(chosen[0][0])
     return Survey(
         images,
         masks,
@@ -90,7 +95,7 @@ def survey(images: str, masks: str, unlabelled: str | None = None) -> Survey:
         seed,
         *count,
         num_unlabelled=len(others) - (len(files) if is_mixed else 0),
-        sizes=[_size(image) for image, _ in chosen],
+        sizes=[_size(image, mask) for image, mask in chosen],
         values=_values([mask for _, mask in chosen]),
     )
 
@@ -126,9 +131,13 @@ def _pairs(images: Path, masks: Path, is_mixed: bool) -> dict[str, tuple[Path, P
     }
 
 
-def _size(file: Path) -> tuple[int, int]:
-    with Image.open(file) as image:
-        return image.size
+def _size(file: Path, mask: Path) -> tuple[int, int]:
+    with named_image_errors(file), Image.open(file) as image:
+        size = image.size
+    with named_image_errors(mask), Image.open(mask) as labels:
+        if sorted(labels.size) != sorted(size):  # the EXIF orientation may swap them
+            raise other_size(mask, labels.size[::-1], file, size[::-1])
+    return size
 
 
 def _values(masks: Sequence[Path]) -> Counter[int | Colour]:

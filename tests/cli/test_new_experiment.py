@@ -2,6 +2,7 @@
 
 import shutil
 
+import numpy as np
 import pytest
 from mmseg.registry import DATASETS
 from PIL import Image
@@ -89,6 +90,21 @@ def test_what_is_missing_is_an_error_and_nothing_is_written(script, folders):
     assert not config.exists()
     done, config = make(script, folders, '--classes', *CLASSES, '--unlabelled', 'more')
     assert '--unlabelled images alone leaves out the images without a mask' in done.stderr
+    assert not config.exists()
+
+
+def test_an_image_or_mask_that_its_loader_would_refuse_is_an_error(script, folders):
+    mask = folders / 'masks' / 'val_00000.png'
+    with Image.open(mask) as whole:
+        whole.crop((0, 0, 40, 50)).save(mask)
+    done, config = make(script, folders)
+    assert f'masks/{mask.name}: found 40 x 50 pixels, expected' in done.stderr
+    first = min((folders / 'images').glob('*.jpg'))
+    deep = np.full((80, 90), 4000, np.uint16)
+    Image.fromarray(deep).save(first.with_suffix('.png'))
+    first.unlink()
+    done, config = make(script, folders)
+    assert 'found pixels of uint16, up to 4000, expected three channels of 8 bits' in done.stderr
     assert not config.exists()
 
 

@@ -103,9 +103,13 @@ def test_a_data_set_of_arrays_says_which_loader_it_needs(save, tmp_path):
     pack = dict(type='PackSegInputs')
     bands = DATASETS.build({**config, 'pipeline': [dict(type='LoadBands', channels=4), pack]})
     assert bands[0]['inputs'].shape == (4, 8, 8)
-    colours = DATASETS.build({**config, 'pipeline': [dict(type='LoadImageFromFile'), pack]})
+    colours = {**config, 'pipeline': [dict(type='LoadImageFromFile'), pack]}
     with pytest.raises(SampleError, match=r"Load it by dict.type='LoadBands', channels=...."):
-        colours[0]
+        DATASETS.build(colours)
+    (tmp_path / 'deep').mkdir()
+    save('deep/a.png', np.full((8, 8), 4000, np.uint16))
+    with pytest.raises(SampleError, match='a.png: found pixels of uint16, up to 4000, expected'):
+        DATASETS.build({**colours, 'images': str(tmp_path / 'deep')})
     # Arrays beside images stay what they were: no images.
     save('images/b.png', np.zeros((8, 8, 3), np.uint8))
     assert [file.name for file in images_in(tmp_path / 'images')] == ['b.png']
