@@ -12,9 +12,9 @@ COMPONENTS = ['backbones', 'heads', 'losses', 'distill', 'datasets', 'hooks', 's
 SHARED = [
     f'segkd_mm.{name}'
     for name in (
-        'build_hints', 'commands', 'config', 'config_source', 'files', 'formats', 'head_hints',
-        'hints', 'image_files', 'labels', 'libraries', 'library_hints', 'normalisation',
-        'one_logit', 'schedule', 'version', 'weights',
+        'build_hints', 'commands', 'config', 'config_source', 'evenly_spaced', 'files', 'formats',
+        'head_hints', 'hints', 'image_files', 'labels', 'libraries', 'library_hints',
+        'normalisation', 'one_logit', 'schedule', 'version', 'weights',
     )
 ]  # fmt: skip
 # What each room of the tools may read beside the components and the shared modules.

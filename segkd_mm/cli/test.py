@@ -47,7 +47,9 @@ def testing_config(args: Namespace) -> Config:
     evaluator = config.test_evaluator if args.split == 'test' else config.val_evaluator
     config.test_evaluator = dict(type='ClassIoUMetric', iou_metrics=scores_of(evaluator))
     if args.pictures:
-        pictures = dict(type='PredictionPicturesHook', folder=args.pictures)
+        pictures = dict(
+            type='PredictionPicturesHook', folder=args.pictures, count=args.num_pictures
+        )
         config.custom_hooks = [*config.get('custom_hooks', []), pictures]
     return with_augmentation(config) if args.tta else config
 

@@ -17,6 +17,7 @@ from segkd_mm.datasets.checked_annotations import LoadCheckedAnnotations
 from segkd_mm.datasets.folder import FolderDataset
 from segkd_mm.datasets.layout import DataLayoutError
 from segkd_mm.datasets.sample_error import sample_error
+from segkd_mm.evenly_spaced import evenly_spaced
 from segkd_mm.files import folder_aside
 from segkd_mm.labels import VOID
 from segkd_mm.visualize.overlays import image_grid, overlay, shrunk
@@ -98,8 +99,7 @@ def draw_sheet(folder: Path, classes: Sequence[str], palette: Sequence[Sequence[
         classes=classes,
         pipeline=[LoadImageFromFile(), LoadCheckedAnnotations()],
     )
-    indices = np.linspace(0, len(dataset) - 1, min(ON_SHEET, len(dataset))).astype(int)
-    rows = [_row(dataset[index], palette) for index in indices.tolist()]
+    rows = [_row(dataset[index], palette) for index in evenly_spaced(len(dataset), ON_SHEET)]
     image_grid(folder / SHEET, ['image', 'mask', 'overlay'], rows, classes, palette)
 
 

@@ -13,9 +13,10 @@ from segkd_mm.config import plain_student
 from segkd_mm.datasets import LoadCheckedAnnotations, SampleError
 from segkd_mm.datasets.sample_error import named_image_errors
 from segkd_mm.datasets.wrapped import iterate_wrapped
-from segkd_mm.doctor.experiment import Experiment, evenly_spaced
+from segkd_mm.doctor.experiment import Experiment
 from segkd_mm.doctor.finding import Finding, Report
 from segkd_mm.doctor.pixels import normalisation_findings
+from segkd_mm.evenly_spaced import evenly_spaced
 from segkd_mm.hooks import LabelError, check_outputs
 from segkd_mm.labels import VOID
 

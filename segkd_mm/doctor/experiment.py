@@ -13,6 +13,7 @@ from mmseg.registry import DATASETS, MODELS
 from torch import nn
 from torch.utils.data import DataLoader, Dataset
 
+from segkd_mm.evenly_spaced import evenly_spaced
 from segkd_mm.hooks.class_weights import set_class_weights
 from segkd_mm.labels import UNLABELLED, VOID
 from segkd_mm.measure.step_cost import set_highest_weights
@@ -88,9 +89,3 @@ def with_void(batch: dict) -> dict:
     for sample in samples:
         sample.gt_sem_seg.data[sample.gt_sem_seg.data == UNLABELLED] = VOID
     return {**batch, 'data_samples': samples}
-
-
-def evenly_spaced(length: int, count: int) -> list[int]:
-    """Up to ``count`` evenly spaced indices below ``length``."""
-    step = max(length / count, 1)
-    return [int(step * index) for index in range(min(length, count))]

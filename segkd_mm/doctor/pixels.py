@@ -8,8 +8,8 @@ from torch.utils.data import Dataset
 from segkd_mm.commands import command
 from segkd_mm.datasets import SampleError
 from segkd_mm.datasets.band_statistics import band_statistics
-from segkd_mm.doctor.experiment import evenly_spaced
 from segkd_mm.doctor.finding import Finding
+from segkd_mm.evenly_spaced import evenly_spaced
 from segkd_mm.segmentors import BandPreProcessor
 
 IMAGES = 20

@@ -10,20 +10,24 @@ from mmengine.runner import Runner
 from mmseg.registry import HOOKS
 from mmseg.structures import SegDataSample
 
+from segkd_mm.evenly_spaced import evenly_spaced
+
 
 @HOOKS.register_module()
 class PredictionPicturesHook(Hook):
     """Write ``FOLDER/<name of the image>.png`` with image, mask, label map and a legend.
 
-    The names are :func:`segkd_mm.visualize.overlays.picture_names` of all images of the data set.
-    The mask and the label map themselves are beside them: see :mod:`segkd_mm.visualize.label_maps`.
+    The names are those of :func:`segkd_mm.visualize.overlays.picture_names` for all images of the
+    data set. The mask and the label map themselves are beside them: see
+    :mod:`segkd_mm.visualize.label_maps`.
 
     Args:
         folder: Output folder; it is created if it does not exist.
+        count: Number of images, evenly spaced over the data set; None for all.
     """
 
-    def __init__(self, folder: str) -> None:
-        self.folder = Path(folder)
+    def __init__(self, folder: str, count: int | None = None) -> None:
+        self.folder, self.count = Path(folder), count
 
     def before_test(self, runner: Runner) -> None:
         from segkd_mm.visualize.label_maps import LabelMapIndex
@@ -31,7 +35,9 @@ class PredictionPicturesHook(Hook):
 
         dataset = runner.test_loop.dataloader.dataset
         images = [dataset.get_data_info(number)['img_path'] for number in range(len(dataset))]
-        self.names = dict(zip(images, picture_names(images), strict=True))
+        named = list(zip(images, picture_names(images), strict=True))
+        chosen = evenly_spaced(len(named), self.count or len(named))
+        self.names = dict(named[index] for index in chosen)
         if is_main_process():
             files = {name: os.path.abspath(image) for image, name in self.names.items()}
             meta = dataset.metainfo
@@ -49,7 +55,7 @@ class PredictionPicturesHook(Hook):
         from segkd_mm.visualize.overlays import image_grid
 
         meta = runner.test_loop.dataloader.dataset.metainfo
-        for sample in outputs:
+        for sample in (one for one in outputs if one.img_path in self.names):
             both = sample.gt_sem_seg.data, sample.pred_sem_seg.data
             # [1, H, W] of whole numbers; mmseg's SegTTAModel gives [H, W], one logit float32.
             masks = [ids.reshape(ids.shape[-2:]).long().cpu().numpy() for ids in both]

@@ -108,7 +108,7 @@ def test_a_data_set_of_arrays_says_which_loader_it_needs(save, tmp_path):
         DATASETS.build(colours)
     (tmp_path / 'deep').mkdir()
     save('deep/a.png', np.full((8, 8), 4000, np.uint16))
-    with pytest.raises(SampleError, match='a.png: found pixels of uint16, up to 4000, expected'):
+    with pytest.raises(SampleError, match=r'a.png: found pixels of uint16, up to 4000, expected'):
         DATASETS.build({**colours, 'images': str(tmp_path / 'deep')})
     # Arrays beside images stay what they were: no images.
     save('images/b.png', np.zeros((8, 8, 3), np.uint8))

@@ -6,7 +6,7 @@ from mmcv.image import imwrite
 
 from segkd_mm.doctor import Experiment, check_cost, check_data
 from segkd_mm.doctor.data import _balance_findings
-from segkd_mm.doctor.experiment import evenly_spaced
+from segkd_mm.evenly_spaced import evenly_spaced
 
 
 def found(report, level):

@@ -198,6 +198,11 @@ def test_hook_draws_images_of_the_same_name_in_several_folders(tmp_path, sample)
         samples[-1].set_data({'gt_sem_seg': data, 'pred_sem_seg': data})
     loader = SimpleNamespace(dataset=images)
     runner = SimpleNamespace(test_loop=SimpleNamespace(dataloader=loader))
+    one = PredictionPicturesHook(str(tmp_path / 'one'), count=1)
+    one.before_test(runner)
+    one.after_test_iter(runner, 0, outputs=samples)
+    assert [path.name for path in (tmp_path / 'one').glob('?/*.png')] == ['1.png']
+    assert [*LabelMapIndex.read(tmp_path / 'one').images] == ['a/1']
     hook = PredictionPicturesHook(str(tmp_path / 'out'))
     hook.before_test(runner)
     hook.after_test_iter(runner, 0, outputs=samples)

@@ -39,6 +39,12 @@ def add_arguments(parser: ArgumentParser) -> None:
         'charts of the classes and of what they are taken for',
     )
     parser.add_argument(
+        '--num-pictures',
+        type=arguments.positive,
+        metavar='N',
+        help='with --pictures: of N images, evenly spaced over the split (default: of all)',
+    )
+    parser.add_argument(
         '--out',
         metavar='JSON',
         help='result file (default: test_SPLIT.json beside the checkpoint, or in work_dirs/CONFIG; '
@@ -52,6 +58,8 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def finish(args: Namespace, error: Callable[[str], None]) -> None:
     """Refuse what does not go together; fill in what depends on other arguments."""
+    if args.num_pictures and not args.pictures:
+        error('--num-pictures needs --pictures DIR, where the pictures go')
     if args.tta and args.window:
         error('--tta resizes images, and --window needs them as they are; leave one out')
     if is_exported_model(args.checkpoint):
