@@ -10,6 +10,8 @@ VERSION = (HERE / 'segkd_mm' / 'version.py').read_text().split("'")[1]
 TRANSFORMERS = ['transformers>=5']
 SMP = ['segmentation_models_pytorch>=0.6']
 DEPLOY = ['onnx>=1.17', 'onnxscript>=0.5', 'onnxruntime>=1.20', 'openvino>=2025.0', 'nncf>=2.14']
+# Any one of them will do: `segkd train --tracker NAME`.
+TRACKERS = ['tensorboard>=2.14', 'wandb>=0.18', 'mlflow>=2.16']
 LARGE = ['rasterio>=1.3']
 COMPLETION = ['shtab>=1.7']
 
@@ -66,12 +68,14 @@ setup(
         'smp': SMP,
         'deploy': DEPLOY,
         'large': LARGE,
+        'trackers': TRACKERS,
         'test': [
             *TRANSFORMERS,
             *SMP,
             *DEPLOY,
             *LARGE,
             *COMPLETION,
+            TRACKERS[0],
             'pytest>=8',
             'pytest-xdist>=3.6',
             'ruff>=0.9',

@@ -3,7 +3,7 @@
 _base_ = [
     '../_base_/students/mnv3s_slim.py',
     '../_base_/datasets/shapes_1_10.py',
-    '../_base_/schedules/adamw_poly_36e.py',
+    '../_base_/schedules/adamw_poly_30e.py',
     '../_base_/runtime.py',
 ]
 _base_.student.data_preprocessor = _base_.preprocessor

@@ -9,13 +9,13 @@ _base_ = [
     '../_base_/students/mnv3s_slim.py',
     '../_base_/teachers/mnv3s_wide.py',
     '../_base_/datasets/shapes_1_10.py',
-    '../_base_/schedules/adamw_poly_36e.py',
+    '../_base_/schedules/adamw_poly_30e.py',
     '../_base_/runtime.py',
 ]
 _base_.student.data_preprocessor = _base_.preprocessor
 _base_.student.decode_head.num_classes = _base_.num_classes
 _base_.teacher.model.decode_head.num_classes = _base_.num_classes
-_base_.teacher.checkpoint = 'work_dirs/mnv3s_wide_shapes_1_10/epoch_40.pth'
+_base_.teacher.checkpoint = 'work_dirs/mnv3s_wide_shapes_1_10/epoch_34.pth'
 cache = 'work_dirs/mnv3s_pseudo_shapes_1_10/cache'
 cached = dict(type='CachedTeacher', cache=cache, stride=4, teacher=_base_.teacher)
 terms = dict(

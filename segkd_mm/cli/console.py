@@ -11,10 +11,12 @@ import mmseg
 from mmengine.logging import MMLogger
 from mmengine.runner import Runner
 
+from segkd_mm.cli.cpu_processes import CPUProcesses
+
 LIBRARIES = tuple(str(Path(library.__file__).parent) for library in (mmengine, mmcv, mmseg))
 
 
-class QuietRunner(Runner):
+class QuietRunner(CPUProcesses, Runner):
     """Runner whose console shows errors and what this package and the user's modules say.
 
     Its log file has everything, Python warnings too.

@@ -20,6 +20,7 @@ from segkd_mm.measure.environment import environment
 from segkd_mm.optim import amp_wrapper
 from segkd_mm.results.files import write_result
 from segkd_mm.results.lock import locked
+from segkd_mm.results.trackers import how_to_look, tracker_backend
 from segkd_mm.results.work_dir import (
     check_same_run,
     check_unused,
@@ -43,6 +44,8 @@ def training_config(args: Namespace) -> Config:
         config.randomness.seed = args.seed
     if args.amp:
         config.optim_wrapper.type = amp_wrapper(get_device())
+    if args.tracker:
+        config.visualizer.vis_backends.append(tracker_backend(args.tracker))
     if args.resume:
         config.resume = True
         if args.resume != 'auto':
@@ -97,6 +100,8 @@ def train(config: Config, args: Namespace) -> None:
         lines.stop()
     if is_main_process():
         report(runner, args.config, {**record, 'seconds': time() - start})
+        if args.tracker:
+            print(f'Tracker:   {how_to_look(args.tracker, Path(runner.log_dir, "vis_data"))}')
 
 
 def choose_checkpoint(config: Config) -> None:

@@ -5,8 +5,10 @@ from uuid import uuid4
 
 import numpy as np
 import pytest
+import torch
 from mmengine.config import Config
 from mmseg.apis import MMSegInferencer, inference_model, init_model
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 import segkd_mm
 from segkd_mm.config import load_config
@@ -58,18 +60,39 @@ def test_what_a_distillation_leaves_is_loaded_by_mmseg_as_it_is(train, shapes, t
     assert np.array_equal(inferencer(image)['predictions'], wanted)
 
 
+@pytest.fixture
+def launched(monkeypatch):
+    """The variables that torchrun gives to the only process."""
+    for name, value in (('RANK', 0), ('LOCAL_RANK', 0), ('WORLD_SIZE', 1), ('MASTER_PORT', 29517)):
+        monkeypatch.setenv(name, str(value))
+    monkeypatch.setenv('MASTER_ADDR', '127.0.0.1')
+    yield
+    torch.distributed.destroy_process_group()
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(torch.cuda.is_available(), reason='with a GPU mmengine takes nccl')
+def test_torchrun_starts_a_training_without_a_gpu(train, launched, tmp_path):
+    train(KD, '--launcher', 'pytorch')
+    assert torch.distributed.get_backend() == 'gloo'
+    assert (tmp_path / 'work/best.pth').is_file()
+
+
 @pytest.mark.slow
 def test_a_second_training_in_a_work_directory_is_not_mixed_with_the_first(train, tmp_path):
     train('student/mnv3s_slim_shapes.py')
     result = tmp_path / 'work/test_test.json'
     result.write_text('{}')
-    said = train('student/mnv3s_slim_shapes.py', '--seed', 1)
+    said = train('student/mnv3s_slim_shapes.py', '--seed', 1, '--tracker', 'tensorboard')
     assert 'work held an earlier run of student/mnv3s_slim_shapes.py, seed 0' in said
     (earlier,) = (tmp_path / 'work').glob('earlier_*')
     assert (earlier / 'test_test.json').is_file() and not result.exists()
     assert (earlier / 'best.pth').is_file()
     assert [path.is_dir() for path in earlier.glob('20*_*')] == [True]  # the logs
     assert json.loads((tmp_path / 'work/train.json').read_text())['seed'] == 1
+    events = EventAccumulator(said.split('tensorboard --logdir ')[1].split('\n')[0])
+    events.Reload()
+    assert {'loss', 'decode.loss_ce', 'lr', 'mIoU'} <= {*events.Tags()['scalars']}
 
 
 def test_another_project_s_config_takes_ours_as_its_base(tmp_path):

@@ -44,6 +44,12 @@ def add_arguments(parser: ArgumentParser) -> None:
         help='mixed precision: fp16 on a GPU; on a CPU bf16 and channels_last, which pays where '
         '`lscpu` lists avx512_bf16 or amx_bf16',
     )
+    parser.add_argument(
+        '--tracker',
+        choices=['tensorboard', 'wandb', 'mlflow'],
+        help='also send losses, scores and the config to this tracker, which keeps them in '
+        "WORK_DIR (pip install 'segkd_mm[trackers]'); wandb works offline unless WANDB_MODE is set",
+    )
     parser.add_argument('--seed', type=int, help="of all randomness (default: the config's, 0)")
     arguments.add_launcher(parser)
     arguments.add_cfg_options(parser, ', and so does download=True (VOC)')
