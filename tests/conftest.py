@@ -38,6 +38,7 @@ EXPORTING = (
 )  # fmt: skip
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """One process for all that exports: the first export of a process takes ten seconds more."""
     for item in items:
