@@ -32,20 +32,6 @@ def pytest_collection_finish() -> None:
     gc.freeze()
 
 
-EXPORTING = (
-    'deploy/', 'cli/test_export_tool', 'cli/test_one_logit_tools', 'cli/test_bands_guide',
-    'cli/test_folder_training', 'cli/test_layer_times', 'cli/test_benchmark',
-)  # fmt: skip
-
-
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """One process for all that exports: the first export of a process takes ten seconds more."""
-    for item in items:
-        if item.nodeid.removeprefix('tests/').startswith(EXPORTING):
-            item.add_marker(pytest.mark.xdist_group('export'))
-
-
 @pytest.fixture(autouse=True)
 def _mmseg_scope() -> None:
     init_default_scope('mmseg')
