@@ -32,6 +32,8 @@ from torchvision.models.segmentation import fcn_resnet50
 from segkd_mm.config import config_dir, list_configs, load_config, plain_student
 from segkd_mm.datasets import ShapesDataset
 
+pytestmark = pytest.mark.slow
+
 MNV3S_ASPP = 'student/mnv3s_aspp_voc.py'
 MNV3S_SLIM = 'student/mnv3s_slim_voc.py'
 MNV3L = 'student/mnv3l_fcn_voc.py'
@@ -279,7 +281,6 @@ def test_configs_of_one_recipe_have_the_same_schedule(name):
     assert config.train_dataloader.batch_size == RECIPES[name]['batch']
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize('name', TRAINED)
 def test_each_system_trains_by_its_recipe(name, runner_of):
     runner = runner_of(name)
@@ -301,7 +302,6 @@ def test_each_system_trains_by_its_recipe(name, runner_of):
     assert len(moved) > 0.9 * (len(before) - len(frozen))
 
 
-@pytest.mark.slow
 def test_the_void_of_the_labels_does_not_count_in_any_system(runner_of):
     for name in (MNV3L, TRANSPOSED, 'student/ocr_r18_cityscapes.py'):
         runner = runner_of(name)
@@ -316,7 +316,6 @@ def test_the_void_of_the_labels_does_not_count_in_any_system(runner_of):
             2 if 'ocr' in name else 1))  # fmt: skip
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize('name', [MNV3L, *MNV3L_KD])
 def test_system_2_weighs_its_classes_and_its_terms(name, runner_of):
     runner = runner_of(name)
@@ -335,7 +334,6 @@ def test_system_2_weighs_its_classes_and_its_terms(name, runner_of):
         assert all(isinstance(term.adapter, nn.Conv2d) for term in terms.values())
 
 
-@pytest.mark.slow
 def test_system_3_freezes_50_tensors_and_keeps_their_statistics(runner_of):
     runner = runner_of(TRANSPOSED)
     parameters = list(runner.model.parameters())

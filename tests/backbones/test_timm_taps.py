@@ -7,6 +7,8 @@ import torch
 from segkd_mm.backbones import TimmTapBackbone
 from segkd_mm.weights import WeightsError
 
+pytestmark = pytest.mark.slow
+
 ARCHS = ['mobilenetv3_small_100', 'resnet18', 'convnext_atto']
 each_arch = pytest.mark.parametrize('arch', ARCHS)
 
@@ -225,7 +227,6 @@ STUDENT_TRUNKS = ['mobilenetv4_conv_small', 'repvit_m0_9', 'edgenext_x_small', '
                   'hgnetv2_b0']  # fmt: skip
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize('arch', STUDENT_TRUNKS)
 @torch.no_grad()
 def test_a_file_of_timm_loads_into_the_trunks_of_our_students(arch, tmp_path):

@@ -10,6 +10,8 @@ from torchvision.models.feature_extraction import create_feature_extractor
 
 from segkd_mm.backbones import TorchvisionTapBackbone
 
+pytestmark = pytest.mark.slow
+
 RESNET = {'low': 'layer1', 'mid': 'layer2', 'high': 'layer3', 'final': 'layer4'}
 # By arch: torchvision's name of the module behind each tap.
 NODES = {

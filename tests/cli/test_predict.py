@@ -14,6 +14,8 @@ from segkd_mm.config import load_config
 from segkd_mm.deploy.loading import class_names
 from segkd_mm.weights import WeightsError
 
+pytestmark = pytest.mark.slow
+
 CONFIG = 'student/mnv3s_slim_shapes.py'
 
 

@@ -9,6 +9,8 @@ from mmseg.registry import MODELS
 from segkd_mm.config import load_config
 from segkd_mm.distill import TapError
 
+pytestmark = pytest.mark.slow
+
 LOGITS = 'decode_head.conv_seg'
 
 

@@ -13,6 +13,8 @@ from segkd_mm.distill import TapError, Taps, Teacher
 from segkd_mm.distill.fuse_norms import fused
 from segkd_mm.weights import WeightsError
 
+pytestmark = pytest.mark.slow
+
 CONV, NORM = (f'backbone.body.layer3.0.downsample.{number}' for number in (0, 1))
 
 
@@ -205,7 +207,6 @@ def test_a_norm_that_does_not_follow_its_convolution_stays(out):
     assert fused(model, lambda m: [m(image)]) is model
 
 
-@pytest.mark.slow
 def test_a_compiled_teacher_gives_the_same_taps_at_every_size(build, monkeypatch):
     # Tracing and its guards are what may miss a tap; making C++ of the graph takes a minute.
     monkeypatch.setattr(nn.Module, 'compile', partialmethod(nn.Module.compile, backend='eager'))

@@ -4,6 +4,8 @@ from mmseg.registry import MODELS
 from test_teacher import IMAGENET_RGB, build  # noqa: F401  the fixture
 from torch import nn
 
+pytestmark = pytest.mark.slow
+
 STUDENT = dict(
     type='BandPreProcessor', mean=[2000.0, 1500, 3000, 40], std=[2000.0, 2500, 1500, 1800]
 )

@@ -13,6 +13,8 @@ from segkd_mm.doctor.finding import Report
 from segkd_mm.doctor.gradients import _finding as gradient_finding
 from segkd_mm.evaluation import mean_iou
 
+pytestmark = pytest.mark.slow
+
 FEATURE = dict(
     student='backbone.high',
     teacher='backbone.final',
@@ -65,7 +67,6 @@ def test_an_untrained_teacher_is_found_out(tiny):
     assert 'hardly more than predicting one class everywhere' in error
 
 
-@pytest.mark.slow
 def test_crops_and_images_of_several_sizes_are_padded_and_padding_does_not_count(tiny):
     config = tiny(KD)
     (crop,) = [t for t in config.train_dataloader.dataset.pipeline if t.type == 'RandomCrop']
@@ -138,7 +139,6 @@ def pull(tiny, weight, **term):
     return check_gradients(Experiment(config), batches=1)
 
 
-@pytest.mark.slow
 def test_the_pull_is_that_of_the_weight_and_the_advice_makes_it_one(tiny):
     (one,), (ten,) = pull(tiny, 1.0).rows, pull(tiny, 10.0).rows
     ratio = one['gradient, times that of the labels']
@@ -147,7 +147,6 @@ def test_the_pull_is_that_of_the_weight_and_the_advice_makes_it_one(tiny):
     assert equal['gradient, times that of the labels'] == pytest.approx(1, rel=0.05)
 
 
-@pytest.mark.slow
 def test_a_schedule_counts_at_its_highest(tiny):
     (plain,) = pull(tiny, 1.0).rows
     (warm,) = pull(tiny, 1.0, schedule=[(0, 0), (0.5, 1), (1, 0.5)]).rows
@@ -178,7 +177,6 @@ def test_the_finding_depends_on_the_ratio_of_the_gradients(ratio, scheduled, lev
     assert words in f'{finding.text} {finding.advice}'
 
 
-@pytest.mark.slow
 def test_the_cost_is_that_of_the_run(tiny):
     report = check_cost(Experiment(tiny(KD)), repeats=1)
     own, plain = report.rows

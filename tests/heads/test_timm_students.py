@@ -12,6 +12,8 @@ from mmseg.structures import SegDataSample
 
 from segkd_mm.config import load_config
 
+pytestmark = pytest.mark.slow
+
 STUDENTS = {
     'edgenext': 2_777_457,
     'hgnetv2': 2_555_985,
@@ -95,7 +97,6 @@ def test_logits_have_stride_4_at_any_size(name):
             assert logits.shape == (2, 21, rounded(height / 4), rounded(width / 4))
 
 
-@pytest.mark.slow
 @each_student
 def test_the_gradient_of_the_loss_reaches_every_parameter(name):
     model = student(name).train()

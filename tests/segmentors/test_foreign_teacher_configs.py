@@ -8,6 +8,8 @@ from mmseg.registry import MODELS
 
 from segkd_mm.config import config_dir, load_config
 
+pytestmark = pytest.mark.slow
+
 TINY_SEGFORMER = {'model_type': 'segformer', 'depths': [1] * 4, 'hidden_sizes': [8, 8, 16, 16],
                   'num_attention_heads': [1] * 4, 'decoder_hidden_size': 16}  # fmt: skip
 

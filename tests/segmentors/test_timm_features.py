@@ -7,6 +7,8 @@ from safetensors.torch import save_file
 from segkd_mm.distill import TapError, Teacher
 from segkd_mm.weights import WeightsError, load_strictly, read_state_dict
 
+pytestmark = pytest.mark.slow
+
 VIT = {
     'type': 'TimmFeatures',
     'arch': 'vit_tiny_patch16_224.augreg_in21k',

@@ -13,6 +13,8 @@ from segkd_mm.distill import Taps
 from segkd_mm.segmentors.transformers_segmentor import mask_logits
 from segkd_mm.weights import WeightsError, load_strictly, read_state_dict
 
+pytestmark = pytest.mark.slow
+
 transformers = pytest.importorskip('transformers')
 
 SWIN = {'model_type': 'swin', 'embed_dim': 8, 'depths': [1] * 4, 'num_heads': [1, 1, 2, 2],

@@ -7,6 +7,8 @@ from matplotlib.image import imread
 from segkd_mm.results.training_log import read_log
 from segkd_mm.visualize.curves import draw_curves
 
+pytestmark = pytest.mark.slow
+
 
 def train_line(iteration, epoch=1, **more):
     line = {'lr': 0.1 / iteration, 'data_time': 0.1, 'loss': 9 / iteration, 'decode.acc_seg': 50.0}

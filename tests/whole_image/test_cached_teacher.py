@@ -23,6 +23,8 @@ from segkd_mm.whole_image import builder as builder_module
 from segkd_mm.whole_image.builder import TeacherCacheBuilder
 from segkd_mm.whole_image.packing import IDS, choose_top, pack, unpack
 
+pytestmark = pytest.mark.slow
+
 TAP = 'decode_head.conv_seg'
 LOAD = [{'type': 'SeedAugmentation'}, {'type': 'LoadImageFromFile'}]
 
@@ -140,7 +142,6 @@ def test_the_cut_logits_lie_where_the_pixels_lie(mapped, case, stride):
 # What it says is what the teacher says.
 
 
-@pytest.mark.slow
 def test_without_augmentation_the_losses_are_those_of_the_teacher_online(cached, tiny):
     config, online = cached(stride=4, precision='fp32'), tiny('kd/response_kd_shapes.py')
     for one in (config.train_dataloader.dataset.dataset, online.train_dataloader.dataset):
@@ -187,7 +188,6 @@ def train(config):
     return runner.model.state_dict()
 
 
-@pytest.mark.slow
 def test_law_5_with_workers_too_stopped_and_resumed_is_the_same_to_the_bit(cached):
     def short(run):
         made = cached(run)
@@ -259,7 +259,6 @@ def test_logits_beyond_half_precision_stay_finite():
 # It is made in pieces, and bound to what it was made from.
 
 
-@pytest.mark.slow
 def test_a_cache_that_was_cut_off_goes_on_and_is_the_same(cached, monkeypatch, tmp_path):
     monkeypatch.setattr(builder_module, 'SHARD', 2)
     config = cached()
@@ -361,7 +360,6 @@ def test_images_that_are_loaded_in_another_way_are_an_error(mapped):
         DATASETS.build(config.train_dataloader.dataset)
 
 
-@pytest.mark.slow
 def test_names_that_do_not_fit_are_errors_at_build(cached):
     fill(cached())
     config = cached()
@@ -387,7 +385,6 @@ def test_a_config_without_a_cache_or_with_two_taps_is_refused(cached, tiny):
         TeacherCacheBuilder(config)
 
 
-@pytest.mark.slow
 def test_the_doctor_measures_a_cached_teacher_on_the_crops_that_it_knows(cached):
     config = cached()
     fill(config)

@@ -18,6 +18,8 @@ from segkd_mm.distill import TapError
 from segkd_mm.doctor import Experiment, check_accuracy
 from segkd_mm.whole_image.builder import TeacherCacheBuilder
 
+pytestmark = pytest.mark.slow
+
 TAP, FEATURE = 'decode_head.conv_seg', 'backbone.high'
 LOAD = [{'type': 'SeedAugmentation'}, {'type': 'LoadImageFromFile'}]
 MOVED = [
@@ -147,7 +149,6 @@ def on_shapes(tiny, nest, run='run'):
     return config
 
 
-@pytest.mark.slow
 def test_a_training_with_workers_learns_from_it(tiny, nest):
     config = on_shapes(tiny, nest)
     config.train_cfg.max_epochs = 1
@@ -157,7 +158,6 @@ def test_a_training_with_workers_learns_from_it(tiny, nest):
     assert runner.message_hub.get_scalar('train/terms.logits.loss').current() > 0
 
 
-@pytest.mark.slow
 def test_the_doctor_measures_it_on_crops_alone(tiny, nest):
     report = check_accuracy(Experiment(on_shapes(tiny, nest)), images=4)
     (row,) = [row for row in report.rows if row['who'].startswith('teacher')]
