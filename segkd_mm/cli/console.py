@@ -32,11 +32,15 @@ class QuietRunner(CPUProcesses, Runner):
         return logger
 
 
-class ConsoleHandler(logging.Handler):
-    """Prints the messages of a log that are meant for the user."""
+class ConsoleHandler(logging.StreamHandler):
+    """Prints the messages of a log that are meant for the user.
+
+    It has a stream, unused, as mmengine's MLflow backend expects of each handler.
+    """
 
     def __init__(self, level: int) -> None:
-        super().__init__(level)
+        super().__init__()
+        self.setLevel(level)
         self.addFilter(_is_for_user)
 
     def emit(self, record: logging.LogRecord) -> None:

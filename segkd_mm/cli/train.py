@@ -45,7 +45,7 @@ def training_config(args: Namespace) -> Config:
     if args.amp:
         config.optim_wrapper.type = amp_wrapper(get_device())
     if args.tracker:
-        config.visualizer.vis_backends.append(tracker_backend(args.tracker))
+        config.visualizer.vis_backends.append(tracker_backend(args.tracker, config.work_dir))
     if args.resume:
         config.resume = True
         if args.resume != 'auto':
@@ -101,7 +101,7 @@ def train(config: Config, args: Namespace) -> None:
     if is_main_process():
         report(runner, args.config, {**record, 'seconds': time() - start})
         if args.tracker:
-            print(f'Tracker:   {how_to_look(args.tracker, Path(runner.log_dir, "vis_data"))}')
+            print(f'Tracker:   {how_to_look(args.tracker, runner.work_dir)}')
 
 
 def choose_checkpoint(config: Config) -> None:

@@ -90,7 +90,9 @@ def test_a_second_training_in_a_work_directory_is_not_mixed_with_the_first(train
     assert (earlier / 'best.pth').is_file()
     assert [path.is_dir() for path in earlier.glob('20*_*')] == [True]  # the logs
     assert json.loads((tmp_path / 'work/train.json').read_text())['seed'] == 1
-    events = EventAccumulator(said.split('tensorboard --logdir ')[1].split('\n')[0])
+    assert f'tensorboard --logdir {tmp_path / "work"}\n' in said
+    (log,) = (tmp_path / 'work').glob('2*/vis_data/events.*')
+    events = EventAccumulator(str(log))
     events.Reload()
     assert {'loss', 'decode.loss_ce', 'lr', 'mIoU'} <= {*events.Tags()['scalars']}
 
