@@ -9,8 +9,8 @@ from torch import nn
 class CPUProcesses:
     """Mixin of mmengine's ``Runner`` (before it in the bases), which expects a GPU in each process.
 
-    Without a GPU the processes of ``torchrun`` talk by gloo, and the wrapper of the model is given
-    no devices. With one, nothing changes.
+    Without a GPU the processes of ``torchrun`` communicate by gloo, and the wrapper of the model is
+    given no devices. With one, nothing changes.
     """
 
     def setup_env(self, env_cfg: dict) -> None:

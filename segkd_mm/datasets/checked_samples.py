@@ -12,8 +12,23 @@ from segkd_mm.datasets.sample_error import named_image_errors, sample_error
 from segkd_mm.labels import VOID
 
 
-class NamedImageErrors:
-    """Mixin of a ``BaseDataset`` (before it in the bases): errors name an unreadable image."""
+class CheckedImages:
+    """Mixin of a ``BaseDataset`` (before it in the bases): errors name an image that cannot be right.
+
+    It is unreadable; or it is the first, and has more bits than its loader keeps.
+    """
+
+    def full_init(self) -> None:
+        """List the samples.
+
+        Raises:
+            SampleError: The first image has more than 8 bits, and a loader that keeps 8.
+        """
+        if self._fully_initialized:
+            return
+        super().full_init()
+        if len(self) and reduces_bits(self.pipeline.transforms):
+            check_eight_bits(self.get_data_info(0)['img_path'])
 
     def prepare_data(self, idx: int) -> Any:
         info = self.get_data_info(idx)
@@ -21,11 +36,10 @@ class NamedImageErrors:
             return self.pipeline(info)
 
 
-class CheckedSamples(NamedImageErrors):
+class CheckedSamples(CheckedImages):
     """Mixin of a ``BaseSegDataset`` (before it in the bases) that ``LoadCheckedAnnotations`` needs.
 
-    It gives each sample the number of classes, and looks for foreground that is void and for images
-    of more bits than their loader keeps.
+    It gives each sample the number of classes, and looks for foreground that is void.
     """
 
     def get_data_info(self, idx: int) -> dict:
@@ -45,8 +59,8 @@ class CheckedSamples(NamedImageErrors):
         """List the samples.
 
         Raises:
-            SampleError: Two classes, and the masks hold 0 and 255 alone; or the first image has
-                more than 8 bits, and a loader that keeps 8.
+            SampleError: Two classes, and the masks hold 0 and 255 alone; or as
+                :class:`CheckedImages`.
             ValueError: ``reduce_zero_label`` beside a complete map of the values in the masks.
         """
         if self._fully_initialized:
@@ -58,8 +72,6 @@ class CheckedSamples(NamedImageErrors):
                 "label_map={0: 'void', 1: 'FIRST CLASS', ...}."
             )
         super().full_init()
-        if len(self) and reduces_bits(self.pipeline.transforms):
-            check_eight_bits(self.get_data_info(0)['img_path'])
         if len(self._metainfo['classes']) == 2 and not isinstance(self.label_map, CompleteMap):
             infos = (self.get_data_info(index) for index in range(len(self)))
             _check_foreground(info['seg_map_path'] for info in infos if 'seg_map_path' in info)

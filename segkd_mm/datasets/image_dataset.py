@@ -5,10 +5,10 @@ from pathlib import Path
 
 from mmengine.dataset import BaseDataset
 
-from segkd_mm.datasets.checked_samples import NamedImageErrors
+from segkd_mm.datasets.checked_samples import CheckedImages
 
 
-class ImageFiles(NamedImageErrors, BaseDataset):
+class ImageFiles(CheckedImages, BaseDataset):
     """Data set of image files without masks.
 
     Args:

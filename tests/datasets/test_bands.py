@@ -9,6 +9,7 @@ from PIL import Image
 
 from segkd_mm.datasets import DistortBands, LoadBands, RandomResizeCropFlip, SampleError
 from segkd_mm.datasets.band_statistics import band_statistics
+from segkd_mm.datasets.image_dataset import ImageFiles
 from segkd_mm.image_files import images_in
 
 
@@ -110,6 +111,9 @@ def test_a_data_set_of_arrays_says_which_loader_it_needs(save, tmp_path):
     save('deep/a.png', np.full((8, 8), 4000, np.uint16))
     with pytest.raises(SampleError, match=r'a.png: found pixels of uint16, up to 4000, expected'):
         DATASETS.build({**colours, 'images': str(tmp_path / 'deep')})
+    files = [str(tmp_path / 'deep/a.png')]
+    with pytest.raises(SampleError, match=r'a.png: found pixels of uint16, up to 4000, expected'):
+        ImageFiles(files, pipeline=colours['pipeline'])  # to predict, or without labels
     # Arrays beside images stay what they were: no images.
     save('images/b.png', np.zeros((8, 8, 3), np.uint8))
     assert [file.name for file in images_in(tmp_path / 'images')] == ['b.png']
