@@ -13,7 +13,7 @@ from segkd_mm.labels import VOID
 
 
 class CheckedImages:
-    """Mixin of a ``BaseDataset`` (before it in the bases): errors name an image that cannot be right.
+    """Mixin of a ``BaseDataset``, before it in the bases: errors name an image that is wrong.
 
     It is unreadable; or it is the first, and has more bits than its loader keeps.
     """
