@@ -1,4 +1,4 @@
-"""Predict images: for each a picture with the image, its label map and an overlay."""
+"""Predict images and videos: pictures or videos with the classes as an overlay."""
 
 import os
 from argparse import Namespace
@@ -7,7 +7,6 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 import numpy as np
-from mmcv.image import imwrite
 from mmengine.device import get_device
 from mmseg.models.segmentors.base import BaseSegmentor
 from rich.progress import (
@@ -20,17 +19,20 @@ from rich.progress import (
 )
 from rich.text import Text
 
+from segkd_mm.cli.predict_video import predict_video, video_files
+from segkd_mm.cli.timed_predictor import TimedPredictor
 from segkd_mm.config import load_config
 from segkd_mm.datasets import SampleError
-from segkd_mm.deploy import Predictor, in_windows, load
+from segkd_mm.deploy import in_windows, load
 from segkd_mm.deploy.images import find_images
-from segkd_mm.files import written_aside
+from segkd_mm.deploy.videos import is_video
 from segkd_mm.visualize.band_pictures import read_picture
+from segkd_mm.visualize.label_maps import write_label_map
 from segkd_mm.visualize.overlays import picture_names, prediction_picture
 
 
 class PerSecond(ProgressColumn):
-    """A column of a progress bar: images or windows per second."""
+    """A column of a progress bar: images, frames or windows per second."""
 
     def render(self, task: Task) -> Text:
         return Text(f'{task.finished_speed or task.speed or 0:.1f} {task.description}/s')
@@ -52,13 +54,16 @@ def output_files(images: Sequence[Path], out: Path) -> dict[Path, tuple[Path, Pa
 
 
 def write(
-    predictor: Predictor, pixels: np.ndarray, labels: np.ndarray, picture: Path, mask: Path | None
+    predictor: TimedPredictor,
+    pixels: np.ndarray,
+    labels: np.ndarray,
+    picture: Path,
+    mask: Path | None,
 ) -> None:
     """Write the picture of an image, RGB [H, W, 3], with its label map [H, W], and that alone."""
     prediction_picture(picture, pixels, labels, predictor.classes, predictor.palette)
     if mask:
-        with written_aside(mask) as aside:
-            imwrite(labels, str(aside))
+        write_label_map(mask, labels, predictor.palette)
 
 
 def windows(model: BaseSegmentor, args: Namespace, progress: Progress) -> AbstractContextManager:
@@ -74,33 +79,57 @@ def windows(model: BaseSegmentor, args: Namespace, progress: Progress) -> Abstra
     return in_windows(model, args.window, args.overlap, track)
 
 
-def predict_all(
-    predictor: Predictor, files: Mapping[Path, tuple[Path, Path]], args: Namespace
-) -> dict[Path, Exception]:
-    """Predict all images; return those that could not be read, with the error."""
-    unread = {}
-    columns = BarColumn(), MofNCompleteColumn(), PerSecond(), TimeRemainingColumn()
-    with Progress(*columns) as progress, windows(predictor.model, args, progress):
-        for image, (picture, mask) in progress.track(files.items(), description='images'):
-            try:
-                pixels = read_picture(image)
-                labels = predictor.predict(image)
-            except (ImportError, OSError, SampleError) as error:
-                unread[image] = error
-                continue
-            write(predictor, pixels, labels, picture, mask if args.masks else None)
+def predict_images(
+    predictor: TimedPredictor,
+    files: Mapping[Path, tuple[Path, Path]],
+    with_masks: bool,
+    progress: Progress,
+) -> list[str]:
+    """Predict all images; return the errors of those that could not be read."""
+    unread = []
+    for image, (picture, mask) in progress.track(files.items(), description='images'):
+        try:
+            pixels = read_picture(image)
+            labels = predictor.predict(image)
+        except (ImportError, OSError, SampleError) as error:
+            unread.append(f'{image}: {error}')
+            continue
+        write(predictor, pixels, labels, picture, mask if with_masks else None)
+    return unread
+
+
+def predict_videos(
+    predictor: TimedPredictor, files: Mapping[str, Path], with_masks: bool, progress: Progress
+) -> list[str]:
+    """Predict all videos; return the errors of those that could not be read."""
+    unread = []
+    for source, path in files.items():
+        masks = path.parent / 'masks' / path.stem if with_masks else None
+        try:
+            progress.console.print(predict_video(predictor, source, path, masks, progress))
+        except OSError as error:
+            unread.append(str(error))
     return unread
 
 
 def run(args: Namespace) -> None:
     """Run the command."""
     out = Path(os.path.abspath(args.out))
-    files = output_files(find_images(args.paths, out), out)
+    videos = video_files([path for path in args.paths if is_video(path)], out)
+    others = [path for path in args.paths if path not in videos]
+    images = output_files(find_images(others, out), out) if others else {}
     config = load_config(args.config, args.cfg_options)
-    unread = predict_all(load(config, args.checkpoint, args.device or get_device()), files, args)
-    print(f'Pictures of {len(files) - len(unread)} images: {args.out}')
+    predictor = load(config, args.checkpoint, args.device or get_device())
+    timed = TimedPredictor(predictor)
+    columns = BarColumn(), MofNCompleteColumn(), PerSecond(), TimeRemainingColumn()
+    with Progress(*columns) as progress, windows(predictor.model, args, progress):
+        unread = predict_images(timed, images, args.masks, progress) if images else []
+        unread_videos = predict_videos(timed, videos, args.masks, progress)
+    if images:
+        print(f'Pictures of {len(images) - len(unread)} images: {args.out}')
     if args.masks:
         print(f'Masks: {args.out}/masks')
-    if unread:
-        lines = [f'  {image}: {error}' for image, error in unread.items()]
-        raise SystemExit('\n'.join([f'{len(unread)} of {len(files)} could not be read:', *lines]))
+    print(f'One label map: {timed.speed()}')
+    if unread := unread + unread_videos:
+        lines = [f'{len(unread)} of {len(images) + len(videos)} could not be read:', *unread]
+        raise SystemExit('\n  '.join(lines))

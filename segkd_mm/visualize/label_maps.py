@@ -57,9 +57,13 @@ def label_map_file(folder: str | os.PathLike, kind: str, name: str) -> Path:
 
 
 def write_label_map(path: str | os.PathLike, mask: np.ndarray, palette: Sequence) -> None:
-    """Write a mask or label map, class ids [H, W] of 0 to 255, as a PNG with a palette."""
-    picture = Image.fromarray(mask.astype(np.uint8), mode='L')
-    picture.putpalette(palette_bytes(palette))
+    """Write a mask or label map, class ids [H, W], as a PNG with a palette.
+
+    For more than 256 classes it is a grey PNG of 16 bits.
+    """
+    picture = Image.fromarray(mask.astype(np.min_scalar_type(max(len(palette) - 1, VOID))))
+    if len(palette) <= VOID + 1:
+        picture.putpalette(palette_bytes(palette))
     with written_aside(path) as aside:
         picture.save(aside, format='PNG')
 

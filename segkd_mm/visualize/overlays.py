@@ -4,10 +4,12 @@ A mask is an integer array [H, W] of class ids, with 255 for void. A palette has
 to 255) per class.
 """
 
+import math
 import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
+import cv2
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -28,6 +30,7 @@ WIDE_COLUMN = 4.0  # in pictures of a single image
 GAP = 0.05
 DPI = 150
 LONG_SIDE = 1200  # pixels; more would not be visible, and takes seconds to draw
+LEAST_MEAN = 0.25  # of 1: an image with a darker mean is made lighter below an overlay
 INK, FAINT_INK = '#222222', '#666666'
 
 
@@ -51,10 +54,38 @@ def colourise(mask: np.ndarray, palette: Palette) -> np.ndarray:
 def overlay(
     image: np.ndarray, mask: np.ndarray, palette: Palette, opacity: float = 0.5
 ) -> np.ndarray:
-    """Blend a mask [H, W] with its image, RGB uint8 [H, W, 3]; void pixels show the image."""
-    weight = np.where(mask == VOID, 0.0, opacity)[..., None]
-    mixed = (1 - weight) * image + weight * colourise(mask, palette)
-    return mixed.round().astype(np.uint8)
+    """Blend a mask [H, W] with its image, RGB uint8 [H, W, 3], and outline its regions in white.
+
+    Void and classes whose colour is black, as VOC's background, show the image. A dark image is
+    made lighter (see :func:`brightened`).
+    """
+    image, colours = brightened(image), colourise(mask, palette)
+    blended = cv2.addWeighted(image, 1 - opacity, colours, opacity, 0)
+    hidden = (mask == VOID) | ~colours.any(-1)
+    blended[hidden] = image[hidden]
+    blended[_outlines(mask)] = 255
+    return blended
+
+
+def brightened(image: np.ndarray) -> np.ndarray:
+    """Make a dark image, RGB uint8 [H, W, 3], lighter by a gamma; another stays as it is.
+
+    The gamma makes a uniform image of the mean as light as ``LEAST_MEAN``, but is at least 0.4.
+    """
+    mean = image.mean() / 255
+    if not 0 < mean < LEAST_MEAN:
+        return image
+    gamma = max(math.log(LEAST_MEAN) / math.log(mean), 0.4)
+    table = 255 * np.linspace(0, 1, 256) ** gamma
+    return table.round().astype(np.uint8)[image]
+
+
+def _outlines(mask: np.ndarray) -> np.ndarray:
+    """Whether the class of a pixel [H, W] differs from that to its right or below."""
+    edges = np.zeros(mask.shape, bool)
+    edges[:, :-1] = mask[:, :-1] != mask[:, 1:]
+    edges[:-1] |= mask[:-1] != mask[1:]
+    return edges
 
 
 def image_grid(

@@ -8,10 +8,15 @@ import torch
 import torch.nn.functional as F
 from mmengine.registry import init_default_scope
 from mmseg.registry import MODELS
+from PIL import Image
 from run_command import run_command
 
 from segkd_mm.config import load_config
+from segkd_mm.deploy import videos
 from segkd_mm.deploy.loading import class_names
+from segkd_mm.deploy.videos import Video
+from segkd_mm.visualize.label_maps import read_label_map
+from segkd_mm.visualize.videos import named_overlay, video_written
 from segkd_mm.weights import WeightsError
 
 pytestmark = pytest.mark.slow
@@ -72,6 +77,7 @@ def test_folders_and_their_names_are_kept_apart_and_no_data_set_is_needed(call, 
 
 
 def test_masks_hold_the_class_ids_of_the_model(call, images, model):
+    shapes_palette = class_names(load_config(CONFIG))['palette']
     image = cv2.resize(cv2.imread('a/2.jpg'), (150, 90))
     cv2.imwrite('odd.png', image)
     said = call('odd.png', '--out', 'out', '--masks')
@@ -83,8 +89,8 @@ def test_masks_hold_the_class_ids_of_the_model(call, images, model):
     with torch.inference_mode():
         logits = model(inputs[None])
     wanted = F.interpolate(logits, (90, 150), mode='bilinear').argmax(1)[0].numpy()
-    mask = cv2.imread('out/masks/odd.png', cv2.IMREAD_UNCHANGED)
-    assert mask.dtype == np.uint8
+    assert Image.open('out/masks/odd.png').getpalette()[3:6] == shapes_palette[1]
+    mask = read_label_map('out/masks/odd.png')
     assert len(np.unique(wanted)) > 1
     assert (mask == wanted).mean() > 0.999
 
@@ -104,6 +110,66 @@ def test_the_picture_shows_the_image_in_its_colours(call, images):
     picture = cv2.imread('out/red.png')
     height, width = picture.shape[:2]
     assert picture[height // 2, width // 6].tolist() == [0, 0, 250]
+
+
+@pytest.fixture
+def film(images):
+    """A video of odd size: one image eight times, ever darker."""
+    image = cv2.resize(cv2.imread('a/1.jpg'), (151, 91))
+    with video_written('film.mp4', rate=4) as file:
+        for light in range(8, 0, -1):
+            file.add((image[..., ::-1] * (light / 8)).astype(np.uint8))
+    return 'film.mp4'
+
+
+def test_a_video_becomes_a_video_with_an_overlay_and_label_maps(call, film, model):
+    Path('bad.mp4').write_bytes(Path(film).read_bytes()[:3000])
+    with pytest.raises(SystemExit, match=r'1 of 3 could not .*\n  .*/bad\.mp4: damaged, or no'):
+        call(film, 'bad.mp4', 'a/1.jpg', '--out', 'out', '--masks')
+    assert files_in('out/masks') == ['1.png', *[f'film/{i:06}.png' for i in range(8)]]
+    names = class_names(load_config(CONFIG))
+    shown, originals = [*Video('out/film.mp4')], [*Video(film)]
+    assert (len(shown), Video('out/film.mp4').rate) == (8, 4)
+    for number, (picture, frame) in enumerate(zip(shown, originals, strict=True)):
+        labels = read_label_map(f'out/masks/film/{number:06}.png')
+        wanted = named_overlay(frame[..., ::-1], labels, names['classes'], names['palette'])
+        of_codec = np.abs(picture[..., ::-1].astype(int) - wanted).mean()
+        assert of_codec < 12 and of_codec < 0.3 * np.abs(wanted.astype(int) - frame).mean()
+    assert not Path('out/bad.mp4').exists()
+
+
+def test_a_camera_is_recorded_until_ctrl_c_in_real_time(call, film, monkeypatch):
+    """A file stands for the camera."""
+    times = iter([0.0, 0.3, 1.0])  # a quarter of a second for each frame: 2, then 4 frames
+
+    def clock():
+        for now in times:
+            return now
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(videos, 'checked_source', lambda source: film)
+        patch.setattr('segkd_mm.visualize.videos.monotonic', clock)
+        patch.setattr('segkd_mm.cli.predict_video.monotonic', clock)
+        call('camera:0', '--out', 'out')
+    assert len([*Video('out/camera_0.mp4')]) == 5
+
+
+@pytest.mark.parametrize(
+    ('source', 'error', 'message'),
+    [
+        ('no.mp4', FileNotFoundError, r'/no\.mp4 does not exist; expected a video file'),
+        ('camera:front', ValueError, 'camera:front: expected camera: and a number'),
+    ],
+)
+def test_a_video_that_is_not_there_is_an_error_at_once(call, source, error, message):
+    with pytest.raises(error, match=message):
+        call(source, '--out', 'out', checkpoint='none.pth')
+
+
+def test_a_camera_that_is_not_there_is_named():
+    with pytest.raises(OSError, match='camera:99: no such camera'):
+        Video('camera:99')
 
 
 def test_unreadable_images_are_named_and_the_others_predicted(call, images):
@@ -166,7 +232,8 @@ def test_a_distillation_config_predicts_with_its_student(call, images, model):
     torch.save(state, 'kd.pth')
     call('a', '--out', 'kd', '--masks', config='kd/response_kd_shapes.py', checkpoint='kd.pth')
     call('a', '--out', 'plain', '--masks')
-    assert np.array_equal(cv2.imread('kd/masks/1.png'), cv2.imread('plain/masks/1.png'))
+    kd, plain = (read_label_map(f'{name}/masks/1.png') for name in ('kd', 'plain'))
+    assert np.array_equal(kd, plain)
 
 
 def test_weights_that_do_not_fit_are_an_error(call, images, model):

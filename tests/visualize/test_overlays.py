@@ -13,6 +13,7 @@ from segkd_mm.visualize import overlays
 from segkd_mm.visualize.label_maps import LabelMapIndex, label_map_file, read_label_map
 from segkd_mm.visualize.overlays import (
     VOID_COLOUR,
+    brightened,
     colourise,
     image_grid,
     overlay,
@@ -54,10 +55,19 @@ def test_unknown_class_is_named(strange):
         colourise(np.array([[0, strange]]), PALETTE)
 
 
-def test_overlay_by_hand():
-    image = np.full((1, 2, 3), 100, dtype=np.uint8)
-    mixed = overlay(image, np.array([[1, 255]]), PALETTE, opacity=0.25)
-    assert mixed.tolist() == [[[125, 75, 75], [100, 100, 100]]]
+def test_an_overlay_outlines_regions_and_leaves_void_and_black_as_they_are():
+    image = np.full((1, 6, 3), 100, dtype=np.uint8)
+    mixed = overlay(image, np.array([[1, 1, 255, 255, 0, 0]]), PALETTE, opacity=0.25)
+    white, grey = [255] * 3, [100] * 3
+    assert mixed.tolist() == [[[125, 75, 75], white, grey, white, grey, grey]]
+
+
+def test_a_dark_image_is_made_lighter_and_another_is_not():
+    dark, black, light = (np.full((1, 1, 3), value, dtype=np.uint8) for value in (25, 0, 64))
+    # 0.25 of 255; for darker ones the gamma stays at 0.4: 255 * (2 / 255) ** 0.4 = 36.7
+    assert brightened(dark)[0, 0].tolist() == [64] * 3
+    assert brightened(np.full_like(dark, 2))[0, 0].tolist() == [37] * 3
+    assert brightened(black) is black and brightened(light) is light
 
 
 def test_comparison_shows_image_and_masks_in_their_places(tmp_path, sample):

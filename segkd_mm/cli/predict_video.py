@@ -1,0 +1,81 @@
+"""Predict video files and cameras: videos with the classes as an overlay."""
+
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from time import monotonic
+
+import numpy as np
+from rich.progress import Progress
+
+from segkd_mm.cli.timed_predictor import TimedPredictor
+from segkd_mm.deploy.videos import CAMERA, Video, checked_source
+from segkd_mm.visualize.label_maps import write_label_map
+from segkd_mm.visualize.overlays import picture_names
+from segkd_mm.visualize.videos import VideoFile, named_overlay, video_written
+
+WHOLE = 0.95  # of the frames that a file announces; the number in its header is often an estimate
+
+
+def video_files(sources: Sequence[str], out: Path) -> dict[str, Path]:
+    """Where the video of each source, a file or a camera, goes.
+
+    Raises:
+        FileNotFoundError: A file does not exist.
+        ValueError: A video would take the place of its source.
+    """
+    if not sources:
+        return {}
+    for source in sources:
+        checked_source(source)
+    names = picture_names([source.replace(CAMERA, 'camera_') for source in sources])
+    files = {source: out / f'{name}.mp4' for source, name in zip(sources, names, strict=True)}
+    for source, file in files.items():
+        if os.path.realpath(source) == os.path.realpath(file):
+            raise ValueError(f'{source} would be overwritten; choose another folder by --out')
+    return files
+
+
+def predict_video(
+    predictor: TimedPredictor, source: str, path: Path, masks: Path | None, progress: Progress
+) -> str:
+    """Write the video of a source, and its label maps as ``masks``/000000.png and so on.
+
+    A camera is recorded until Ctrl-C, at the speed of real time.
+
+    Returns:
+        What was written, in a line.
+
+    Raises:
+        OSError: The source cannot be read, or not to its end; what was read is written then.
+    """
+    video = Video(source)
+    if video.live:
+        progress.console.print(f'{source}: recording; Ctrl-C ends it')
+    with video_written(path, video.rate) as file:
+        try:
+            for number, frame in enumerate(_shown(video, progress)):
+                _add(predictor, frame, file, masks and masks / f'{number:06}.png')
+                if video.live:
+                    file.fill_to(monotonic())
+        except KeyboardInterrupt:
+            if not video.live:
+                raise
+        if not file.frames:
+            raise OSError(f'{source}: not one frame could be decoded.')
+    if video.count and file.frames < WHOLE * video.count:
+        raise OSError(f'{source}: damaged: {file.frames} of {video.count} frames are in {path}')
+    return f'{path}: {file.frames} frames, {file.frames / video.rate:.1f} s'
+
+
+def _shown(video: Video, progress: Progress) -> Iterator[np.ndarray]:
+    """The frames of a video with a bar."""
+    return progress.track(video, total=video.count, description='frames')
+
+
+def _add(predictor: TimedPredictor, frame: np.ndarray, file: VideoFile, mask: Path | None) -> None:
+    """Add the picture of a frame, BGR [H, W, 3], to a video, and write its label map."""
+    labels = predictor.predict(frame)
+    file.add(named_overlay(frame[..., ::-1], labels, predictor.classes, predictor.palette))
+    if mask:
+        write_label_map(mask, labels, predictor.palette)

@@ -1,0 +1,80 @@
+"""The frames of a video file or of a camera."""
+
+import os
+from collections.abc import Iterator
+
+import cv2
+import numpy as np
+from cv2.utils import logging
+
+SUFFIXES = ('.avi', '.m4v', '.mkv', '.mov', '.mp4', '.mpeg', '.mpg', '.webm', '.wmv')
+CAMERA = 'camera:'  # and its number, as in camera:0
+USUAL_RATE = 25.0  # frames per second, where a source does not tell its own
+
+
+def is_video(source: str) -> bool:
+    """Whether a path names a video file by its ending, or a camera."""
+    return source.startswith(CAMERA) or source.lower().endswith(SUFFIXES)
+
+
+class Video:
+    """A video file or a camera, whose frames are read one after the other.
+
+    Args:
+        source: A file, or a camera as ``camera:0``.
+
+    Attributes:
+        live: Whether it is a camera.
+        rate: Frames per second.
+        count: Number of frames as the file states it; None if it does not, and of a camera.
+
+    Raises:
+        FileNotFoundError: No such file.
+        ValueError: A camera without a number.
+        OSError: A file that cannot be decoded, or no such camera.
+    """
+
+    def __init__(self, source: str) -> None:
+        self.live = source.startswith(CAMERA)
+        self._capture = _opened(source)
+        self.rate = self._capture.get(cv2.CAP_PROP_FPS) or USUAL_RATE
+        self.count = None if self.live else int(self._capture.get(cv2.CAP_PROP_FRAME_COUNT)) or None
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        """The frames that are left: uint8 [H, W, 3], BGR."""
+        try:
+            while (read := self._capture.read())[0]:
+                yield read[1]
+        finally:
+            self._capture.release()
+
+
+def checked_source(source: str) -> int | str:
+    """What OpenCV opens: the number of a camera, or the full path of a file.
+
+    Raises:
+        FileNotFoundError, ValueError: See :class:`Video`.
+    """
+    if source.startswith(CAMERA):
+        number = source.removeprefix(CAMERA)
+        if not number.isdecimal():
+            raise ValueError(f'{source}: expected {CAMERA} and a number, as in {CAMERA}0.')
+        return int(number)
+    path = os.path.abspath(source)  # OpenCV would take other texts for addresses and devices
+    if not os.path.isfile(path):
+        raise FileNotFoundError(f'{path} does not exist; expected a video file.')
+    return path
+
+
+def _opened(source: str) -> cv2.VideoCapture:
+    place = checked_source(source)
+    level = logging.setLogLevel(logging.LOG_LEVEL_SILENT)  # the error below says it
+    try:
+        capture = cv2.VideoCapture(place)
+    finally:
+        logging.setLogLevel(level)
+    if capture.isOpened():
+        return capture
+    if source.startswith(CAMERA):
+        raise OSError(f'{source}: no such camera, or another program uses it.')
+    raise OSError(f'{place}: damaged, or no video that OpenCV can decode.')
