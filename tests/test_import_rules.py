@@ -13,6 +13,7 @@ SHARED = [
     f'segkd_mm.{name}'
     for name in (
         'build_hints', 'commands', 'config', 'config_source', 'evenly_spaced', 'files', 'formats',
+        'gradient_ratios',
         'head_hints', 'hints', 'image_files', 'labels', 'libraries', 'library_hints',
         'normalisation', 'one_logit', 'schedule', 'version', 'weights',
     )

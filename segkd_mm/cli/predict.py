@@ -35,7 +35,9 @@ class PerSecond(ProgressColumn):
     """A column of a progress bar: images, frames or windows per second."""
 
     def render(self, task: Task) -> Text:
-        return Text(f'{task.finished_speed or task.speed or 0:.1f} {task.description}/s')
+        seconds = task.elapsed or 1
+        rate = task.finished_speed or task.speed or task.completed / seconds  # of a single step
+        return Text(f'{rate:.1f} {task.description}/s')
 
 
 def output_files(images: Sequence[Path], out: Path) -> dict[Path, tuple[Path, Path]]:

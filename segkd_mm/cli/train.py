@@ -15,7 +15,7 @@ from segkd_mm.cli.print_config import resolved
 from segkd_mm.commands import command
 from segkd_mm.config import inference_config, load_config
 from segkd_mm.files import remove_left_aside, written_aside
-from segkd_mm.hooks import StopHook, Stopped, TrainingLinesHook
+from segkd_mm.hooks import StopHook, Stopped, TermStatisticsHook, TrainingLinesHook
 from segkd_mm.measure.environment import environment
 from segkd_mm.optim import amp_wrapper
 from segkd_mm.results.files import write_result
@@ -29,6 +29,7 @@ from segkd_mm.results.work_dir import (
     set_aside,
 )
 from segkd_mm.schedule import set_epochs
+from segkd_mm.visualize import SamplePredictionsHook
 from segkd_mm.visualize.curves import draw_curves
 from segkd_mm.weights.checkpoints import newest_whole
 
@@ -90,6 +91,9 @@ def train(config: Config, args: Namespace) -> None:
     record = {'config': args.config, 'seed': runner.seed, 'environment': environment()}
     check_length(runner.train_dataloader)
     start = time()
+    if args.tracker:
+        runner.register_hook(TermStatisticsHook())
+        runner.register_hook(SamplePredictionsHook())
     lines, stop = TrainingLinesHook(), StopHook()
     runner.register_hook(lines)
     runner.register_hook(stop)

@@ -148,10 +148,29 @@ class Term(nn.Module):
         """
         if not self.is_on or not self.mixture.is_available(teacher):
             return self._zero(student)
+        return self.factor * self.loss(*self._compared(student, teacher, labels))
+
+    @torch.no_grad()
+    def agreement(self, student: Tensor, teacher: dict[str, Tensor]) -> float:
+        """The share of pixels, 0 to 1, at which both find the same class; for terms on logits.
+
+        It is taken at the size at which the term compares them, void pixels included.
+
+        Args:
+            student: Output of the student's tap, [N, C, h, w].
+            teacher: Outputs of the teacher's taps by name, at least one of the term's.
+        """
+        student, target, _ = self._compared(student, teacher, None)
+        return (student.argmax(1) == target.argmax(1)).float().mean().item()
+
+    def _compared(
+        self, student: Tensor, teacher: dict[str, Tensor], labels: Tensor | None
+    ) -> tuple[Tensor, Tensor, Tensor | None]:
+        """What the loss takes: both in the same classes, channels and size, and the labels."""
         student, target = self._as_logits(student), self.target(teacher)
         if self.classes:
             student, target, labels = self.classes(student, target, labels)
-        return self.factor * self.loss(*to_common_size(self.adapter(student), target), labels)
+        return *to_common_size(self.adapter(student), target), labels
 
     def target(self, teacher: dict[str, Tensor]) -> Tensor:
         """What the student is compared with, before ``classes``: [N, C', h, w].

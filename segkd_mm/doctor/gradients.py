@@ -1,13 +1,10 @@
 """Check of the gradients of the terms relative to that of the labels' loss."""
 
-from collections.abc import Mapping, Sequence
-from contextlib import contextmanager
-
-import torch
-from torch import Tensor, nn
+from torch import nn
 
 from segkd_mm.doctor.experiment import Experiment
 from segkd_mm.doctor.finding import Finding, Report
+from segkd_mm.gradient_ratios import gradient_ratios, outputs_of
 
 TOO_STRONG, TOO_WEAK = 10.0, 0.01
 
@@ -32,49 +29,9 @@ def check_gradients(experiment: Experiment, batches: int = 2) -> Report:
 
 def _ratios(model: nn.Module, batch: dict) -> dict[str, float]:
     data = model.data_preprocessor(batch, True)
-    with _outputs_of(model.student.backbone) as features:
+    with outputs_of(model.student.backbone) as features:
         losses = model(**data, mode='loss')
-    own = labels_loss(losses)
-    weights = [p for p in model.student.backbone.parameters() if p.requires_grad]
-    ratios = {}
-    for name in model.terms:
-        loss = losses[f'terms.{name}.loss']
-        shared = features if _norm(loss, features) or not weights else weights
-        ratios[name] = _norm(loss, shared) / max(_norm(own, shared), 1e-12)
-    return ratios
-
-
-def labels_loss(losses: Mapping[str, Tensor | Sequence[Tensor]]) -> Tensor:
-    """The sum of the student's own losses, without those of terms."""
-    return sum(
-        sum(loss) if isinstance(loss, Sequence) else loss
-        for key, loss in losses.items()
-        if 'loss' in key and not key.startswith('terms.')
-    )
-
-
-@contextmanager
-def _outputs_of(module: nn.Module):
-    """Collect the output tensors of a module inside the block."""
-    outputs: list[Tensor] = []
-
-    def record(_module: nn.Module, _inputs: tuple, output: object) -> None:
-        parts = output.values() if isinstance(output, dict) else output
-        outputs[:] = [output] if isinstance(output, Tensor) else list(parts)
-
-    handle = module.register_forward_hook(record)
-    try:
-        yield outputs
-    finally:
-        handle.remove()
-
-
-def _norm(loss: Tensor, shared: Sequence[Tensor]) -> float:
-    if not loss.requires_grad:
-        return 0.0
-    gradients = torch.autograd.grad(loss, shared, retain_graph=True, allow_unused=True)
-    squares = [one.float().square().sum() for one in gradients if one is not None]
-    return torch.stack(squares).sum().sqrt().item() if squares else 0.0
+    return gradient_ratios(model, losses, features)
 
 
 def _finding(name: str, ratio: float, weight: float, scheduled: bool) -> Finding:

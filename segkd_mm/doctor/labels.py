@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from segkd_mm.doctor.experiment import Experiment, with_void
 from segkd_mm.doctor.finding import Finding, Report
-from segkd_mm.doctor.gradients import labels_loss
+from segkd_mm.gradient_ratios import labels_loss
 from segkd_mm.labels import UNLABELLED
 
 

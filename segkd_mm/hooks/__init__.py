@@ -14,6 +14,7 @@ from segkd_mm.hooks.label_check import LabelCheckHook, LabelError, check_outputs
 from segkd_mm.hooks.progress import TestBarHook, TrainingLinesHook
 from segkd_mm.hooks.stop import StopHook, Stopped
 from segkd_mm.hooks.term_schedule import TermScheduleHook
+from segkd_mm.hooks.term_statistics import TermStatisticsHook
 
 __all__ = [
     'BestLinkHook',
@@ -28,6 +29,7 @@ __all__ = [
     'StopHook',
     'Stopped',
     'TermScheduleHook',
+    'TermStatisticsHook',
     'TestBarHook',
     'TrainingLinesHook',
     'WholeCheckpointHook',

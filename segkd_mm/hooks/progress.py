@@ -43,8 +43,7 @@ class TrainingLinesHook(Hook):
         outputs: dict | None = None,
     ) -> None:
         self.progress.update(self.task, completed=runner.iter + 1)
-        at_end = self.end_of_epoch(runner.train_dataloader, batch_idx)
-        if at_end or self.every_n_inner_iters(batch_idx, _interval(runner)):
+        if is_logged(runner, batch_idx):
             print(iteration_line(runner))
 
     @master_only
@@ -137,10 +136,12 @@ def _bar(**options) -> Progress:
     return Progress(title, BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), **options)
 
 
-def _interval(runner: Runner) -> int:
-    """Iterations between two lines of mmengine's log; its default where there is no log."""
+def is_logged(runner: Runner, batch_idx: int) -> bool:
+    """Whether mmengine's log has a line of this iteration, or would have where there is none."""
     loggers = [hook for hook in runner.hooks if isinstance(hook, LoggerHook)]
-    return loggers[0].interval if loggers else 10
+    logger = loggers[0] if loggers else LoggerHook()
+    at_end = logger.end_of_epoch(runner.train_dataloader, batch_idx)
+    return at_end or logger.every_n_inner_iters(batch_idx, logger.interval)
 
 
 def _model(model: nn.Module) -> str:

@@ -95,6 +95,7 @@ def test_a_second_training_in_a_work_directory_is_not_mixed_with_the_first(train
     events = EventAccumulator(str(log))
     events.Reload()
     assert {'loss', 'decode.loss_ce', 'lr', 'mIoU'} <= {*events.Tags()['scalars']}
+    assert events.Tags()['images'] == [f'val/sample_{number}' for number in range(4)]
 
 
 def test_another_project_s_config_takes_ours_as_its_base(tmp_path):

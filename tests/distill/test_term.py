@@ -92,6 +92,18 @@ def test_the_loss_follows_the_schedule_and_is_off_at_0():
     assert term(student, teacher, None).item() == 0
 
 
+def test_agreement_is_the_share_of_pixels_of_the_same_class_at_the_smaller_size():
+    # Classes of two rows of two pixels, as one-hot logits; the teacher's map is twice as large.
+    student, teacher = torch.tensor([[[0, 1], [2, 1]]]), torch.tensor([[[0, 1], [2, 0]]])
+    one_hot = [
+        torch.nn.functional.one_hot(ids, 3).permute(0, 3, 1, 2) for ids in (student, teacher)
+    ]
+    larger = one_hot[1].float().repeat_interleave(2, 2).repeat_interleave(2, 3)
+    trial = torch.zeros(1, 3, 4, 4), {'t': torch.zeros(1, 3, 2, 2)}
+    term = Term('name', 's', 't', {'type': 'PixelKLLoss'}, trial)
+    assert term.agreement(one_hot[0].float(), {'t': larger}) == 0.75
+
+
 def test_a_schedule_that_nothing_drives_is_an_error_and_no_silent_weight():
     term = build([(0, 1), (1, 1)], type='PairWiseLoss')
     with pytest.raises(RuntimeError, match=r"Term 'name' has a schedule.*TermScheduleHook"):

@@ -1,0 +1,62 @@
+"""Gradients of the terms relative to that of the labels' loss."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, nn
+
+Losses = Mapping[str, Tensor | Sequence[Tensor]]
+
+
+def gradient_ratios(model: nn.Module, losses: Losses, features: Sequence[Tensor]) -> dict:
+    """The norm of each term's gradient over that of the student's own losses, by term.
+
+    Gradients are with respect to ``features``, or to the backbone's parameters for terms that tap
+    it before these. The graph stays, and no ``.grad`` is written.
+
+    Args:
+        model: A :class:`segkd_mm.distill.SegDistiller`.
+        losses: What it returned in the mode ``loss``, with the graph.
+        features: The outputs of the student's backbone in it, see :func:`outputs_of`.
+    """
+    own, ratios = labels_loss(losses), {}
+    weights = [p for p in model.student.backbone.parameters() if p.requires_grad]
+    for name in model.terms:
+        loss = losses[f'terms.{name}.loss']
+        shared = features if _norm(loss, features) or not weights else weights
+        ratios[name] = _norm(loss, shared) / max(_norm(own, shared), 1e-12)
+    return ratios
+
+
+def labels_loss(losses: Losses) -> Tensor:
+    """The sum of the student's own losses, without those of terms."""
+    return sum(
+        sum(loss) if isinstance(loss, Sequence) else loss
+        for key, loss in losses.items()
+        if 'loss' in key and not key.startswith('terms.')
+    )
+
+
+@contextmanager
+def outputs_of(module: nn.Module) -> Iterator[list[Tensor]]:
+    """Collect the output tensors of a module's last forward inside the block."""
+    outputs: list[Tensor] = []
+
+    def record(_module: nn.Module, _inputs: tuple, output: object) -> None:
+        parts = output.values() if isinstance(output, dict) else output
+        outputs[:] = [output] if isinstance(output, Tensor) else list(parts)
+
+    handle = module.register_forward_hook(record)
+    try:
+        yield outputs
+    finally:
+        handle.remove()
+
+
+def _norm(loss: Tensor, shared: Sequence[Tensor]) -> float:
+    if not loss.requires_grad:
+        return 0.0
+    gradients = torch.autograd.grad(loss, shared, retain_graph=True, allow_unused=True)
+    squares = [one.float().square().sum() for one in gradients if one is not None]
+    return torch.stack(squares).sum().sqrt().item() if squares else 0.0
