@@ -39,7 +39,7 @@ class SamplePredictionsHook(Hook):
             return
         palette = runner.val_loop.dataloader.dataset.metainfo['palette']
         for sample in (one for one in outputs if one.img_path in self.files):
-            name = f'val/sample_{self.files.index(sample.img_path)}'
+            name = f'val_sample_{self.files.index(sample.img_path)}'
             runner.visualizer.add_image(name, _picture(sample, palette), step=runner.iter)
 
 

@@ -95,7 +95,10 @@ def test_a_second_training_in_a_work_directory_is_not_mixed_with_the_first(train
     events = EventAccumulator(str(log))
     events.Reload()
     assert {'loss', 'decode.loss_ce', 'lr', 'mIoU'} <= {*events.Tags()['scalars']}
-    assert events.Tags()['images'] == [f'val/sample_{number}' for number in range(4)]
+    names = [f'val_sample_{number}' for number in range(4)]
+    assert events.Tags()['images'] == names
+    pictures = sorted((tmp_path / 'work').glob('2*/vis_data/vis_image/*.png'))
+    assert [path.stem for path in pictures] == [f'{name}_2' for name in names]
 
 
 def test_another_project_s_config_takes_ours_as_its_base(tmp_path):
