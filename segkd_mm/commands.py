@@ -19,6 +19,7 @@ COMMANDS = {
     'predict': 'predict',
     'benchmark': 'benchmark',
     'export': 'export',
+    'push': 'push',
     'compare': 'compare',
     'curves': 'curves',
     'report': 'report',

@@ -14,6 +14,12 @@ from mmseg.models.segmentors.base import BaseSegmentor
 from segkd_mm.config import image_pipeline, load_config, plain_student
 from segkd_mm.datasets.sample_error import named_image_errors
 from segkd_mm.deploy.loading import check_classes, class_names, known_loader, load_model
+from segkd_mm.deploy.model_folder import (
+    WEIGHTS,
+    is_model_folder,
+    local_model_folder,
+    read_model_folder,
+)
 from segkd_mm.deploy.prediction import without_logits
 from segkd_mm.deploy.runtime_segmentor import RuntimeSegmentor
 from segkd_mm.formats import is_exported_model
@@ -102,21 +108,25 @@ def load(
 
     Args:
         model: A config, its file or a name of ``python -m segkd_mm configs``; its test pipeline
-            prepares the images. Of a distillation config the student is loaded. Or an exported
-            file, .onnx, .xml or .pt2, alone; then images keep their size.
+            prepares the images. Of a distillation config the student is loaded. Or alone: an
+            exported file, .onnx, .xml or .pt2, and then images keep their size; or a folder or
+            ``hf://OWNER/NAME`` of ``segkd push``, of which no code is run.
         checkpoint: The weights of the config's model: what
             :func:`segkd_mm.weights.read_state_dict` reads, or an exported file.
         device: Device of a checkpoint's model; an exported file has that of its runtime.
 
     Raises:
         FileNotFoundError: No such config or exported file.
-        ValueError: A config without a checkpoint, an exported file with one, or one of other
-            classes.
+        ValueError: A config without a checkpoint, another model with one, an exported file of
+            other classes, or a shared folder that is damaged or names other code than registered
+            components.
         WeightsError: The checkpoint cannot be read or does not fit (``terms.*`` is ignored).
     """
     init_default_scope('mmseg')
     if not isinstance(model, Config) and is_exported_model(model):
         return _from_exported(model, checkpoint)
+    if not isinstance(model, Config) and is_model_folder(model):
+        return _from_folder(model, checkpoint, device)
     config = plain_student(model if isinstance(model, Config) else load_config(model))
     if checkpoint is None:
         raise ValueError(
@@ -132,11 +142,26 @@ def load(
     return Predictor(segmentor, image_pipeline(config), meta['classes'], meta['palette'])
 
 
-def _from_exported(file: str | os.PathLike, checkpoint: str | os.PathLike | None) -> Predictor:
+def _check_alone(model: str | os.PathLike, checkpoint: str | os.PathLike | None) -> None:
     if checkpoint is not None:
         raise ValueError(
-            f'{file} holds its weights: leave {checkpoint} out, or give a config in place of {file}'
+            f'{model} holds its weights: leave {checkpoint} out, or give a config in place of '
+            f'{model}'
         )
+
+
+def _from_folder(
+    source: str | os.PathLike, checkpoint: str | os.PathLike | None, device: str
+) -> Predictor:
+    _check_alone(source, checkpoint)
+    folder = local_model_folder(source)
+    content = read_model_folder(folder)
+    segmentor = load_model(Config(content), os.fspath(folder / WEIGHTS), device)
+    return Predictor(segmentor, content['pipeline'], content['classes'], content['palette'])
+
+
+def _from_exported(file: str | os.PathLike, checkpoint: str | os.PathLike | None) -> Predictor:
+    _check_alone(file, checkpoint)
     segmentor = RuntimeSegmentor(os.fspath(file))
     metadata = segmentor.runtime.metadata
     # Images keep their size.

@@ -1,6 +1,7 @@
 """Download of weights from torchvision, the Hugging Face hub and http(s) addresses."""
 
 import re
+from collections.abc import Sequence
 from hashlib import sha256
 from pathlib import Path
 from urllib.error import URLError
@@ -58,20 +59,29 @@ def _torchvision_url(source: str) -> str:
     return get_model_weights(name).DEFAULT.url
 
 
-def _hub_folder(name: str) -> Path:
-    """Download the weights of a model of the Hugging Face hub to the hub's cache folder."""
+def hub_files(name: str, patterns: Sequence[str]) -> Path:
+    """Download files of a model of the Hugging Face hub to the hub's cache: their folder.
+
+    Raises:
+        WeightsError: They cannot be downloaded.
+    """
     try:
-        for patterns in _HUB_PATTERNS:
-            folder = Path(snapshot_download(name, allow_patterns=patterns))
-            if any((folder / file).is_file() for file in FOLDER_FILES):
-                break
-        return folder
+        return Path(snapshot_download(name, allow_patterns=[*patterns]))
     except (OSError, ValueError) as error:
         raise WeightsError(
             f'Could not fetch {HF}{name} ({str(error).splitlines()[0]}). Where the hub can be '
             f'reached, run `hf download {name} --local-dir DIR`, and give DIR instead of this '
             'address.'
         ) from error
+
+
+def _hub_folder(name: str) -> Path:
+    """Download the weights of a model of the Hugging Face hub to the hub's cache folder."""
+    for patterns in _HUB_PATTERNS:
+        folder = hub_files(name, patterns)
+        if any((folder / file).is_file() for file in FOLDER_FILES):
+            break
+    return folder
 
 
 def _fetch(url: str) -> Path:

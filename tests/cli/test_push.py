@@ -1,0 +1,128 @@
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hub_stand_in import hub_stand_in
+from huggingface_hub import ModelCard, constants
+from mmengine.registry import init_default_scope
+from mmseg.apis import inference_model, init_model
+from mmseg.registry import MODELS
+from run_command import run_command
+
+import segkd_mm
+from segkd_mm.config import load_config
+from segkd_mm.results.files import checkpoint_digest, write_result
+
+pytestmark = pytest.mark.slow
+
+CONFIG = 'kd/response_kd_shapes.py'
+NOISE = np.random.default_rng(0).integers(0, 256, (90, 120, 3), np.uint8)
+
+
+@pytest.fixture(scope='module')
+def checkpoint(tmp_path_factory):
+    """A student with random weights, an adapter of its distillation, and a test result."""
+    init_default_scope('mmseg')
+    torch.manual_seed(1)
+    model = MODELS.build(load_config('student/mnv3s_slim_shapes.py').model)
+    model.decode_head.conv_seg.weight.data.mul_(20)
+    path = tmp_path_factory.mktemp('run') / 'best.pth'
+    torch.save({'state_dict': {**model.state_dict(), 'terms.a.weight': torch.ones(1)}}, path)
+    scores = {'per_class': {'background': 90.0, 'disc': 31.25}, 'metrics': {'mIoU': 60.625}}
+    facts = {'dataset': 'ShapesDataset', 'split': 'test', 'images': 7, 'parameters': 1234}
+    digest = {'checkpoint_sha256': checkpoint_digest(path)}
+    write_result(path.parent / 'test_test.json', {**scores, **facts, **digest})
+    return path
+
+
+@pytest.fixture
+def hub(tmp_path, monkeypatch):
+    monkeypatch.setenv('no_proxy', '*')
+    monkeypatch.setattr(constants, 'HF_HUB_CACHE', str(tmp_path / 'cache'))
+    with hub_stand_in() as server:
+        monkeypatch.setattr(constants, 'ENDPOINT', server.address)
+        template = constants.HUGGINGFACE_CO_URL_TEMPLATE
+        files = template.replace('https://huggingface.co', server.address)
+        monkeypatch.setattr(constants, 'HUGGINGFACE_CO_URL_TEMPLATE', files)
+        yield server
+
+
+def test_a_model_that_is_pushed_is_loaded_from_the_hub_and_by_mmseg(
+    checkpoint, hub, tmp_path, capsys
+):
+    run_command('push', CONFIG, checkpoint, 'me/model', '--private', '--out', tmp_path / 'out')
+    said = capsys.readouterr().out
+    assert f'Shared: {hub.address}/me/model' in said
+    assert hub.created[0]['visibility'] == 'private'
+    assert {*hub.files} == {'README.md', 'model.py', 'model.safetensors', 'segkd_mm.json'}
+    wanted = segkd_mm.load(CONFIG, checkpoint)
+    shared = segkd_mm.load('hf://me/model')
+    labels = wanted.predict(NOISE)
+    assert len(np.unique(labels)) > 1
+    assert np.array_equal(shared.predict(NOISE), labels)
+    assert (shared.classes, shared.palette) == (wanted.classes, wanted.palette)
+    model = init_model(str(tmp_path / 'out/model.py'), device='cpu')
+    state = segkd_mm.deploy.loading.read_state_dict(tmp_path / 'out/model.safetensors')
+    model.load_state_dict(state)
+    assert np.array_equal(inference_model(model, NOISE).pred_sem_seg.data[0], labels)
+
+
+def test_the_card_has_the_scores_of_these_weights_and_no_others(checkpoint, tmp_path):
+    out = tmp_path / 'out'
+    run_command('push', CONFIG, checkpoint, 'me/model', '--out', out, '--no-upload')
+    card = ModelCard.load(out / 'README.md')
+    (score,) = card.data.eval_results
+    assert (score.metric_type, score.metric_value) == ('mean_iou', 60.62)
+    assert '| disc       | 31.25 |' in card.text
+    assert "segkd_mm.load('hf://me/model')" in card.text
+    other = tmp_path / 'other.pth'
+    other.write_bytes(Path(checkpoint).read_bytes())
+    state = torch.load(other)
+    state['state_dict']['decode_head.conv_seg.bias'] += 1
+    torch.save(state, other)
+    (tmp_path / 'test_test.json').write_bytes((checkpoint.parent / 'test_test.json').read_bytes())
+    run_command('push', CONFIG, other, 'me/model', '--out', out, '--no-upload')
+    assert 'It was not tested.' in (out / 'README.md').read_text()
+
+
+def test_a_hub_that_refuses_leaves_the_folder_and_says_what_to_do(checkpoint, hub, tmp_path):
+    hub.refuses = 401
+    with pytest.raises(OSError, match=r'Could not push to me/model \(.*401.*hf auth login'):
+        run_command('push', CONFIG, checkpoint, 'me/model', '--out', tmp_path / 'out')
+    assert len([*(tmp_path / 'out').iterdir()]) == 4
+
+
+@pytest.mark.parametrize('kind', ['os.system', 'antigravity', ['FCNHead']])
+def test_a_shared_folder_runs_no_code(kind, tmp_path):
+    content = dict(model=dict(type='EncoderDecoder', neck=[dict(type=kind)]), pipeline=[])
+    text = json.dumps({**content, 'classes': ['a'], 'palette': [[0, 0, 0]]})
+    (tmp_path / 'segkd_mm.json').write_text(text)
+    with pytest.raises(ValueError, match='is no name of a registered component'):
+        segkd_mm.load(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ('text', 'message'),
+    [('{', 'damaged, or not written by segkd push'), ('{}', 'has no classes, model, palette')],
+)
+def test_a_shared_folder_that_is_damaged_is_named(text, message, tmp_path):
+    (tmp_path / 'segkd_mm.json').write_text(text)
+    with pytest.raises(ValueError, match=f'segkd_mm.json.*{message}'):
+        segkd_mm.load(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ('name', 'there', 'message'),
+    [
+        ('model', None, 'model: expected OWNER/NAME'),
+        ('me/mo del', None, 'me/mo del: '),
+        ('me/model', 'notes.txt', 'is there and is no folder of push'),
+    ],
+)
+def test_what_cannot_be_pushed_is_said_before_any_work(name, there, message, tmp_path):
+    if there:
+        (tmp_path / there).touch()
+    with pytest.raises((ValueError, FileExistsError), match=message):
+        run_command('push', 'none.py', 'none.pth', name, '--out', tmp_path / (there or 'out'))
