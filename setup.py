@@ -43,6 +43,7 @@ setup(
             'datasets/splits/*/*.txt',
             '.mim/model-index.yml',
             '.mim/configs/*.md',
+            '.mim/configs/*.yml',
             '.mim/configs/**/*.py',
         ],
     },

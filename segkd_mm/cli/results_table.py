@@ -1,10 +1,11 @@
-"""Write the tables of measured results in README.md and docs/ from the files in results/."""
+"""Write the tables of results in README.md and docs/, and configs/metafile.yml, from results/."""
 
 from argparse import Namespace
 from pathlib import Path
 
 from segkd_mm.commands import command
 from segkd_mm.results.files import read_results
+from segkd_mm.results.metafile import METAFILE, write_metafile
 from segkd_mm.results.speed_accuracy import table_rows
 from segkd_mm.results.tables import markdown_table, replace_table, table_names
 
@@ -66,3 +67,4 @@ def run(args: Namespace) -> None:
             table = rows(name)
             replace_table(file, name, markdown_table(table))
             print(f'{file}: table {name} of {len(table)} rows')
+    print(f'{METAFILE}: {write_metafile(RESULTS)} models')

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+import yaml
 
 README = 'Before\n<!-- table: camvid/*_kd camvid/plain -->\n<!-- /table -->\nafter\n'
 
@@ -73,6 +74,28 @@ def test_a_file_of_the_benchmark_is_a_table_too(run, checkout):
     cells = [cell.strip() for cell in text_of(checkout)[4].strip('|').split('|')]
     assert cells[0] == 'a'
     assert {'4.00', '250.00', '1,234', '0.50'} <= set(cells)
+
+
+def test_the_index_of_models_has_the_means_of_what_was_trained_as_configured(run, checkout):
+    config, start = 'configs/kd/a.py', 'tools/train.py configs/kd/a.py --cfg-options data_root=x'
+    (checkout / 'configs/kd').mkdir(parents=True)
+    (checkout / config).touch()
+    for number, (miou, command) in enumerate(
+        [(20.0, start), (26.0, start), (90.0, f'{start} optim_wrapper.optimizer.lr=1')]
+    ):
+        file = checkout / 'results' / 'camvid' / 'a' / f'{number}.json'
+        file.parent.mkdir(parents=True, exist_ok=True)
+        made = {'config': config, 'command': command}
+        result = {'config': config, 'dataset': 'CamVidDataset', 'split': 'test', 'training': made}
+        measured = {'metrics': {'mIoU': miou}, 'per_class': {'sky': 1.0}, 'parameters': 7}
+        file.write_text(json.dumps({**result, **measured}))
+    done = run()
+    assert 'configs/metafile.yml: 1 models' in done.stdout, done.stderr
+    (model,) = yaml.safe_load((checkout / 'configs/metafile.yml').read_text())['Models']
+    assert (model['Name'], model['Config']) == ('a', config)
+    # The mean of 20 and 26, and sqrt(3 ** 2 + 3 ** 2).
+    expected = {'mIoU': 23.0, 'Seeds': 2, 'mIoU standard deviation': 4.24}
+    assert model['Results'][0]['Metrics'] == expected
 
 
 def text_of(checkout: Path) -> list[str]:

@@ -1,4 +1,4 @@
-"""Write the tables of measured results in README.md and docs/ from the files in results/.
+"""Write the tables of results in README.md and docs/, and configs/metafile.yml, from results/.
 
 Run it from the top of a checkout after adding a result, which is a file
 results/DATASET/CONFIG/SEED.json as `segkd test --out` writes it. A table goes between the lines
