@@ -1,21 +1,25 @@
-"""Trainings and caches that are killed at random moments, against unbroken ones, to the bit.
+"""Trainings, caches and exports that are killed at random, against unbroken ones, to the bit.
 
 Example:
   python benchmarks/crash_matrix.py --minutes 5 --out results/reliability/crash_matrix.json
 
 A tiny distillation (EMA, plateau schedule, an adapter's queues, one checkpoint kept) is killed,
 resumed and killed again until it is done; then its last checkpoint is compared with that of a run
-that was never stopped. Each run is a fork of this process: imports would take most of the time.
+that was never stopped. Each run is a fork of this process: imports would take most of the time. The
+case of the full disk mounts a tmpfs, as root, and is left out where that cannot be done.
 """
 
 import os
 import random
+import shutil
 import signal
+import subprocess
 import sys
 import time
 import traceback
 from argparse import ArgumentParser
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
@@ -26,17 +30,18 @@ import torch
 from mmengine.registry import init_default_scope
 from mmseg.registry import MODELS
 
-from segkd_mm.cli import cache_teacher, train  # noqa: F401  what the forks run
+from segkd_mm.cli import cache_teacher, export, train  # noqa: F401  what the forks run
 from segkd_mm.cli.main import main as segkd
 from segkd_mm.config import load_config
 from segkd_mm.datasets.shapes import make_shapes
+from segkd_mm.deploy import load_runtime
 from segkd_mm.results.files import write_result
 
 EPOCHS, IMAGES = 3, 8
 TRAINING = """
 _base_ = {base!r}
 data_root = {root!r}
-loader = dict(num_workers=0, persistent_workers=False)
+loader = dict(num_workers={workers}, persistent_workers={workers} > 0)
 dataset = dict(data_root=data_root, num_train={images}, num_val=4)
 train_dataloader = dict(batch_size=4, dataset=dataset, **loader)
 val_dataloader = dict(dataset=dataset, **loader)
@@ -89,7 +94,10 @@ def main() -> None:
     random.seed(args.seed)
     torch.set_num_threads(1)
     with TemporaryDirectory() as folder:
-        rows = measure(Path(folder), time.monotonic() + 60 * args.minutes)
+        try:
+            rows = measure(Path(folder), time.monotonic() + 60 * args.minutes)
+        finally:
+            subprocess.run(['umount', f'{folder}/small'], capture_output=True)
     print('case                                kills  in a file  runs  equal')
     for row in rows:
         print('{case:36}{kills:5}{in_a_file:11}{runs:6}{equal:7}'.format(**row))
@@ -98,55 +106,96 @@ def main() -> None:
 
 def measure(folder: Path, end: float) -> list[dict]:
     """One row a case: its kills, how many left a file cut short, finished runs, equal ones."""
-    training, cached = prepare(folder)
-    work, cache = folder / 'work', folder / 'cache'
-    train_words = ['train', str(training), '--work-dir', str(work), '--resume']
-    cache_words = ['cache', str(cached), '--device', 'cpu', '--workers', '0']
-    jobs = {}
-    for words, product, read in (
-        (train_words, work, last_state), (cache_words, cache, files_digest),
-    ):  # fmt: skip
-        start = time.monotonic()
-        code = run(words, folder / 'unbroken.log', lambda pid: None)
-        if code != 0:
-            raise RuntimeError((folder / 'unbroken.log').read_text()[-3000:])
-        jobs[words[0]] = (words, product, read, read(product), time.monotonic() - start)
-        rmtree(product)
-    at = partial(at_random_moment, jobs['train'][-1])
+    has_small_disk = can_mount(folder)
+    jobs = {name: unbroken(job, folder) for name, job in prepare(folder).items()}
+    at = {name: partial(at_random_moment, job.seconds) for name, job in jobs.items()}
+    kill, work = signal.SIGKILL, jobs['train'].product
     cases = {
-        'SIGKILL anywhere in a training': ('train', partial(at, signal.SIGKILL)),
+        'SIGKILL anywhere in a training': ('train', partial(at['train'], kill)),
         'SIGKILL while a file is written': ('train', partial(as_a_file_is_written, work)),
-        'SIGTERM anywhere in a training': ('train', partial(at, signal.SIGTERM)),
-        'Ctrl-C anywhere in a training': ('train', partial(at, signal.SIGINT)),
-        'SIGKILL while a cache is built': (
-            'cache', partial(at_random_moment, jobs['cache'][-1], signal.SIGKILL),
-        ),
-    }  # fmt: skip
+        'SIGTERM anywhere in a training': ('train', partial(at['train'], signal.SIGTERM)),
+        'Ctrl-C anywhere in a training': ('train', partial(at['train'], signal.SIGINT)),
+        "SIGKILL of a data loader's worker": ('workers', partial(at['workers'], kill, child=True)),
+        'SIGKILL while a cache is built': ('cache', partial(at['cache'], kill)),
+        'SIGKILL anywhere in an export': ('export', partial(at['export'], kill)),
+    }
+    if has_small_disk:
+        cases['a disk that is full'] = ('full', partial(on_a_full_disk, jobs['full'].product))
     rows = [
         {'case': case, 'kills': 0, 'in_a_file': 0, 'runs': 0, 'equal': 0, 'exit_codes': {}}
         for case in cases
     ]
     while time.monotonic() < end:
         for row, (job, strike) in zip(rows, cases.values(), strict=True):
-            until_done(*jobs[job][:4], strike, row, folder / 'run.log')
+            until_done(jobs[job], strike, row, folder / 'run.log')
     return rows
 
 
-def prepare(folder: Path) -> tuple[Path, Path]:
-    """Write data, a teacher and the two configs; gives the configs."""
+@dataclass
+class Job:
+    """A command, the folder that it writes, and what is compared there.
+
+    ``expected`` and ``seconds`` are those of an unbroken run, ``failure`` a text of its log where
+    it may end with exit code 1.
+    """
+
+    words: list[str]
+    product: Path
+    read: Callable[[Path], object]
+    failure: str | None = None
+    expected: object = None
+    seconds: float = 0.0
+
+
+def unbroken(job: Job, folder: Path) -> Job:
+    """The job with what its run gives when nothing disturbs it."""
+    start = time.monotonic()
+    if run(job.words, folder / 'unbroken.log', lambda pid: None) != 0:
+        raise RuntimeError((folder / 'unbroken.log').read_text()[-3000:])
+    expected, seconds = job.read(job.product), time.monotonic() - start
+    rmtree(job.product)
+    return replace(job, expected=expected, seconds=seconds)
+
+
+def prepare(folder: Path) -> dict[str, Job]:
+    """Write data, a teacher and the configs; gives the jobs."""
     make_shapes(folder / 'shapes', IMAGES, 4)
     init_default_scope('mmseg')
-    torch.manual_seed(7)
-    teacher = MODELS.build(load_config('teacher/mnv3s_wide_shapes.py').model)
-    torch.save(teacher.state_dict(), folder / 'teacher.pth')
-    training, cached = folder / 'training.py', folder / 'cached.py'
+    for name, kind in (('teacher', 'teacher/mnv3s_wide'), ('student', 'student/mnv3s_slim')):
+        torch.manual_seed(7)
+        model = MODELS.build(load_config(f'{kind}_shapes.py').model)
+        torch.save(model.state_dict(), folder / f'{name}.pth')
     values = {
         'base': load_config('kd/response_kd_shapes.py').filename, 'root': str(folder / 'shapes'),
         'images': IMAGES, 'epochs': EPOCHS, 'teacher': str(folder / 'teacher.pth'),
+        'cache': str(folder / 'cache'),
     }  # fmt: skip
-    training.write_text(TRAINING.format(**values))
-    cached.write_text(CACHE.format(cache=str(folder / 'cache'), **values))
-    return training, cached
+    texts = {
+        'training': TRAINING.format(workers=0, **values), 'cached': CACHE.format(**values),
+        'workers': TRAINING.format(workers=1, **values),
+    }  # fmt: skip
+    for name, text in texts.items():
+        (folder / f'{name}.py').write_text(text)
+    return jobs_of(folder)
+
+
+def jobs_of(folder: Path) -> dict[str, Job]:
+    """The commands that are struck."""
+
+    def training(config: str, work: Path, failure: str | None = None) -> Job:
+        words = ['train', str(folder / config), '--work-dir', str(work), '--resume']
+        return Job(words, work, last_state, failure)
+
+    onnx = ['--to', 'onnx', '--num-images', '2', '--out', str(folder / 'export/student.onnx')]
+    student = [str(folder / 'training.py'), str(folder / 'student.pth')]
+    cache = ['cache', str(folder / 'cached.py'), '--device', 'cpu', '--workers', '0']
+    return {
+        'train': training('training.py', folder / 'work'),
+        'workers': training('workers.py', folder / 'work_workers', 'DataLoader worker'),
+        'full': training('training.py', folder / 'small/work', 'No space left'),
+        'cache': Job(cache, folder / 'cache', files_digest),
+        'export': Job(['export', *student, *onnx], folder / 'export', outputs_of_file),
+    }
 
 
 def run(words: list[str], log: Path, strike: Callable[[int], None]) -> int:
@@ -181,12 +230,36 @@ def has_ended(pid: int) -> bool:
     return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
 
 
-def at_random_moment(seconds: float, number: int, pid: int) -> None:
-    """Send a signal within the time that an unbroken run takes."""
+def at_random_moment(seconds: float, number: int, pid: int, child: bool = False) -> None:
+    """Send a signal, to a child if there is one, within the time that an unbroken run takes."""
     end = time.monotonic() + random.uniform(0, seconds)
     while time.monotonic() < end and not has_ended(pid):
         time.sleep(0.002)
-    os.kill(pid, number)
+    struck = [pid]
+    while child and not has_ended(pid):
+        if struck := Path(f'/proc/{pid}/task/{pid}/children').read_text().split():
+            break
+        time.sleep(0.002)
+    for one in struck[:1]:
+        os.kill(int(one), number)
+
+
+def can_mount(folder: Path) -> bool:
+    """Whether this process may mount a tmpfs; if so, it is there afterwards."""
+    (folder / 'small').mkdir()
+    words = ['mount', '-t', 'tmpfs', '-o', 'size=512m', 'tmpfs', str(folder / 'small')]
+    return subprocess.run(words, capture_output=True).returncode == 0
+
+
+def on_a_full_disk(product: Path, pid: int) -> None:
+    """Leave a random amount of space, until the process has ended; then there is enough again."""
+    disk = shutil.disk_usage(product.parent)
+    block = product.parent / 'block'
+    with block.open('wb') as file:
+        file.write(bytes(int(disk.free - random.uniform(0, 150 << 20))))
+    while not has_ended(pid):
+        time.sleep(0.01)
+    block.unlink()
 
 
 def as_a_file_is_written(folder: Path, pid: int) -> None:
@@ -206,25 +279,24 @@ def aside(folder: Path, pid: int) -> list[Path]:
     return [p for p in folder.glob(f'.*.{pid}*') if p.exists()]
 
 
-def until_done(
-    words: list[str], product: Path, read: Callable, expected: object,
-    strike: Callable[[int], None], row: dict, log: Path,
-) -> None:  # fmt: skip
+def until_done(job: Job, strike: Callable[[int], None], row: dict, log: Path) -> None:
     """Strike a command again and again until it is done; note in the row how it went."""
     code, attempts = None, 0
     while code != 0:
-        before = set(product.glob('.*'))
-        code = run(words, log, strike if attempts < 8 else lambda pid: None)
+        before = set(job.product.glob('.*'))
+        log.unlink(missing_ok=True)
+        code = run(job.words, log, strike if attempts < 8 else lambda pid: None)
         attempts += 1
         row['exit_codes'][str(code)] = row['exit_codes'].get(str(code), 0) + 1
-        row['kills'] += code in (-9, -15, -2, 130, 143)
-        left = set(product.glob('.*.[0-9]*')) - before
+        failed = code == 1 and job.failure and job.failure in log.read_text()
+        row['kills'] += bool(failed) or code in (-9, -15, -2, 130, 143)
+        left = set(job.product.glob('.*.[0-9]*')) - before
         row['in_a_file'] += code == -9 and bool(left)
-        if code == 1:
+        if code == 1 and not failed:
             raise RuntimeError(log.read_text()[-3000:])
     row['runs'] += 1
-    row['equal'] += same(read(product), expected)
-    rmtree(product)
+    row['equal'] += same(job.read(job.product), job.expected)
+    rmtree(job.product)
 
 
 def last_state(work_dir: Path) -> dict:
@@ -238,6 +310,12 @@ def last_state(work_dir: Path) -> dict:
 def files_digest(folder: Path) -> dict[str, str]:
     files = (path for path in folder.iterdir() if not path.name.startswith('.'))
     return {path.name: sha256(path.read_bytes()).hexdigest() for path in files}
+
+
+def outputs_of_file(folder: Path) -> torch.Tensor:
+    """What the exported file computes; its bytes hold the time of the export."""
+    image = torch.rand(1, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+    return load_runtime(folder / 'student.onnx')(image)
 
 
 def same(a: object, b: object) -> bool:
