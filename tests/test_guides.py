@@ -4,24 +4,16 @@ import re
 from copy import deepcopy
 from pathlib import Path
 
-import cv2
-import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
 from mmengine.structures import PixelData
 from mmseg.registry import MODELS
 from mmseg.structures import SegDataSample
-from tiny_student import tiny_student
 
 from segkd_mm.config import load_config
-from segkd_mm.deploy.export import SAVERS, export_metadata, to_format
-from segkd_mm.deploy.graph import DeployedGraph
-from segkd_mm.deploy.loading import without_auxiliary_heads
 from segkd_mm.distill import Taps, teacher
 from segkd_mm.distill.term import Term
-
-pytestmark = pytest.mark.slow
 
 DOCS = Path(__file__).parents[1] / 'docs'
 TINY_SEGFORMER = {'model_type': 'segformer', 'depths': [1] * 4, 'hidden_sizes': [8, 8, 16, 16],
@@ -85,6 +77,7 @@ def stand_ins(tmp_path, monkeypatch):
     monkeypatch.setattr(teacher, 'load_strictly', load_file)
 
 
+@pytest.mark.slow
 def test_the_teachers_of_the_guide_are_built_and_have_their_taps(stand_ins, capsys):
     pytest.importorskip('transformers')
     pytest.importorskip('segmentation_models_pytorch')
@@ -130,23 +123,7 @@ def test_the_loss_of_the_guide_passes_its_checks_and_makes_a_term():
     torch.testing.assert_close(term(maps[0], {tap: maps[1]}, None), distances.mean())
 
 
-def test_an_exported_file_is_called_as_the_guide_calls_it(capsys):
-    graph = DeployedGraph(without_auxiliary_heads(tiny_student()), image_in=True).eval()
-    config = load_config('student/mnv3s_slim_shapes.py')
-    metadata = export_metadata(graph, config, 'torch-export', 'fp32')
-    # In the place of an int8 file of OpenVINO, which takes ten seconds to make.
-    SAVERS['torch-export'](to_format(graph, 'torch-export'), Path('best.pt2'), metadata)
-    cv2.imwrite('street.jpg', np.random.default_rng(0).integers(0, 255, (64, 96, 3), np.uint8))
-    predicted, called = [
-        run(text.replace('best_int8.xml', 'best.pt2'), {})['label_map']
-        for text in blocks('export.md')
-    ]
-    assert predicted.shape == (64, 96)
-    assert (predicted == called.numpy()).mean() > 0.999
-    first, second = capsys.readouterr().out.split()
-    assert first == second
-
-
+@pytest.mark.slow
 def test_the_translated_config_of_mmrazor_has_its_models_recipe_and_losses():
     theirs, ours = blocks('from_mmrazor.md')
     theirs = run(theirs, {})
