@@ -14,6 +14,9 @@ DEPLOY = ['onnx>=1.17', 'onnxscript>=0.5', 'onnxruntime>=1.20', 'openvino>=2025.
 TRACKERS = ['tensorboard>=2.14', 'wandb>=0.18', 'mlflow>=2.16']
 LARGE = ['rasterio>=1.3']
 COMPLETION = ['shtab>=1.7']
+# The site, from Python 3.11 on: an older mkdocstrings does not go with a new pymdown-extensions.
+# mkdocs stays below 2 by mkdocs-material's own bound. ruff wraps the signatures.
+DOCS = ['mkdocs-material>=9.8', 'mkdocstrings[python]>=1.0.8', 'ruff>=0.9']
 
 setup(
     name='segkd_mm',
@@ -68,6 +71,7 @@ setup(
         'transformers': TRANSFORMERS,
         'smp': SMP,
         'deploy': DEPLOY,
+        'docs': DOCS,
         'large': LARGE,
         'trackers': TRACKERS,
         'test': [

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 from mmengine.optim import AmpOptimWrapper, OptimWrapper
@@ -23,7 +24,7 @@ class CPUAmpOptimWrapper(OptimWrapper):
         **kwargs: As of ``OptimWrapper``.
     """
 
-    def __init__(self, **kwargs) -> None:
+    def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self._formatted: nn.Module | None = None
 

@@ -16,8 +16,9 @@ from mmengine.config.utils import MODULE2PACKAGE
 from mmengine.registry import Registry
 from mmseg import registry as parents
 
-# Packages that mmengine takes configs from, by the name before the `::`.
-MODULE2PACKAGE['segkd_mm'] = 'segkd_mm'
+# Packages that mmengine takes configs from, by the name before the `::`. Of `mmseg::` it expects
+# mmsegmentation, and mmengine.hub would install that over the files of onedl-mmsegmentation.
+MODULE2PACKAGE.update(segkd_mm='segkd_mm', mmseg='mmseg')
 
 OURS = 'segkd_mm.components'
 # A registry imports its own components when it is first used, but not its parent's.

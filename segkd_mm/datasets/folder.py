@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from mmseg.datasets import BaseSegDataset
 from mmseg.registry import DATASETS
@@ -57,7 +57,7 @@ class FolderDataset(CheckedSamples, BaseSegDataset):
         missing_masks: Literal['error', 'unlabelled', 'skip'] = 'error',
         colors: Mapping[str, Colour | Sequence[Colour]] | None = None,
         label_map: Mapping[int | str, str] | None = None,
-        **kwargs,
+        **kwargs: Any,
     ) -> None:
         check_classes(classes)
         if masks is None and not kwargs.get('test_mode'):

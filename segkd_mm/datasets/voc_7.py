@@ -1,6 +1,7 @@
 """VOC 2012 data set with fixed lists of labelled images, for trainings with few labels."""
 
 from pathlib import Path
+from typing import Any
 
 from mmseg.registry import DATASETS
 
@@ -28,7 +29,7 @@ class VOC7Dataset(VOC2012Dataset):
         DataLayoutError: See :class:`CheckedLayout`.
     """
 
-    def __init__(self, split: str, **kwargs) -> None:
+    def __init__(self, split: str, **kwargs: Any) -> None:
         splits = sorted(file.stem for file in SPLITS.glob('*.txt'))
         if split not in splits:
             raise ValueError(f'VOC7Dataset: split is {split!r}, expected one of {splits}.')

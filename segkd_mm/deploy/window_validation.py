@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner, ValLoop
@@ -24,7 +25,7 @@ class WindowValLoop(ValLoop):
         ValueError: At the validation: see :func:`segkd_mm.deploy.windows.in_windows`.
     """
 
-    def __init__(self, *args, window: int, overlap: int | None = None, **kwargs) -> None:
+    def __init__(self, *args: Any, window: int, overlap: int | None = None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.window, self.overlap = window, overlap
 

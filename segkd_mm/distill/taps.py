@@ -24,7 +24,7 @@ class Taps:
     Raises:
         TapError: A name is not a submodule; close matches are shown.
 
-    Example:
+    Examples:
         >>> with Taps(model, ['backbone.low', 'backbone.high']) as taps:
         ...     logits = model(images)
         >>> features = taps.pop()  # {'backbone.low': ..., 'backbone.high': ...}

@@ -38,7 +38,8 @@ class Teacher(FrozenModule):
     as they are (:func:`segkd_mm.distill.fuse_norms.fused`).
 
     Args:
-        model: Config of the segmentor, or the path of a config file which has one as ``model``.
+        model: Config of the segmentor, or the path of a config file which has one as ``model``, or
+            its name in a package, such as ``mmseg::pspnet/...py``.
         checkpoint: Its weights, loaded strictly (:func:`segkd_mm.weights.read_state_dict`), terms
             of a distillation aside.
         trusted: Allow a checkpoint which could run code when it is read.
@@ -280,11 +281,16 @@ def teacher_options(teacher: Mapping) -> dict[str, Any]:
 def model_config(model: dict | str) -> dict:
     """A model's config as it is, or that in a config file; of a distillation the student's.
 
+    A file of a package is named as ``mmseg::pspnet/pspnet_r50-d8_4xb4-80k_ade20k-512x512.py``.
+
     Raises:
         FileNotFoundError: There is no such file.
     """
     if isinstance(model, dict):
         return model
+    if '::' in model:  # as mmengine reads it among the bases of a config
+        config = Config.fromstring(f'_base_ = {model!r}', '.py')
+        return plain_student(Config(config.to_dict())).model  # without its temporary file
     if not Path(model).is_file():
         raise FileNotFoundError(
             f'The teacher is the config file {model}, which does not exist (looked in '

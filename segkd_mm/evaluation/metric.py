@@ -1,6 +1,7 @@
 """mmseg's IoU metric which also keeps the confusion matrix and the scores of each class."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from mmseg.evaluation import IoUMetric
@@ -29,7 +30,7 @@ class ClassIoUMetric(IoUMetric):
     confusion: np.ndarray
     scores: list[dict[str, str | float]]
 
-    def __init__(self, iou_metrics: str | Sequence[str] = (), **kwargs) -> None:
+    def __init__(self, iou_metrics: str | Sequence[str] = (), **kwargs: Any) -> None:
         others = [iou_metrics] if isinstance(iou_metrics, str) else iou_metrics
         super().__init__(iou_metrics=list(dict.fromkeys(['mIoU', *others])), **kwargs)
 

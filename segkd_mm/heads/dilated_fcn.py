@@ -1,6 +1,7 @@
 """Decode head of two convs, the second dilated."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from mmcv.cnn import ConvModule
 from mmseg.models.decode_heads.decode_head import BaseDecodeHead
@@ -21,7 +22,7 @@ class DilatedFCNHead(BaseDecodeHead):
         in_channels: Channels of the input.
         channels: Channels of both convs.
         dilation: Dilation of the 3x3 conv.
-        kwargs: Arguments of mmseg's BaseDecodeHead.
+        **kwargs: Arguments of mmseg's BaseDecodeHead.
     """
 
     def __init__(
@@ -30,7 +31,7 @@ class DilatedFCNHead(BaseDecodeHead):
         channels: int,
         dilation: int = 6,
         norm_cfg: dict | None = None,
-        **kwargs,
+        **kwargs: Any,
     ) -> None:
         super().__init__(in_channels, channels, norm_cfg=norm_cfg or dict(type='BN'), **kwargs)
         cfgs = dict(norm_cfg=self.norm_cfg, act_cfg=self.act_cfg)

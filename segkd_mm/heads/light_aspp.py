@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from functools import partial
 from itertools import pairwise
+from typing import Any
 
 import torch
 from mmcv.cnn import ConvModule, DepthwiseSeparableConvModule
@@ -88,7 +89,7 @@ class LightASPPHead(BaseDecodeHead):
         num_convs: Number of 3x3 convs in each decoder step.
         separable_aspp: Make the ASPP's 3x3 branches depthwise-separable: they hold nearly all the
             multiply-adds and parameters of a narrow student's ASPP.
-        kwargs: Arguments of mmseg's BaseDecodeHead.
+        **kwargs: Arguments of mmseg's BaseDecodeHead.
 
     Raises:
         ValueError: The numbers of skips and of ``skip_channels`` differ.
@@ -103,7 +104,7 @@ class LightASPPHead(BaseDecodeHead):
         num_convs: int = 2,
         separable_aspp: bool = False,
         norm_cfg: dict | None = None,
-        **kwargs,
+        **kwargs: Any,
     ) -> None:
         several = is_seq_of(in_channels, int)
         super().__init__(

@@ -1,6 +1,7 @@
 """Decode head: object-contextual representations (OCR) with few channels."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from mmcv.cnn import ConvModule, DepthwiseSeparableConvModule
 from mmseg.models.decode_heads.decode_head import BaseDecodeHead
@@ -23,7 +24,7 @@ class LightOCRHead(BaseDecodeHead):
         channels: Channels of the pixel features.
         ocr_channels: Channels of the attention's keys and queries.
         region_loss_weight: Weight of the loss on the soft regions, relative to that on the logits.
-        kwargs: Arguments of mmseg's BaseDecodeHead.
+        **kwargs: Arguments of mmseg's BaseDecodeHead.
     """
 
     def __init__(
@@ -33,7 +34,7 @@ class LightOCRHead(BaseDecodeHead):
         ocr_channels: int = 64,
         region_loss_weight: float = 0.4,
         norm_cfg: dict | None = None,
-        **kwargs,
+        **kwargs: Any,
     ) -> None:
         super().__init__(in_channels, channels, norm_cfg=norm_cfg or dict(type='BN'), **kwargs)
         cfgs = dict(norm_cfg=self.norm_cfg, act_cfg=self.act_cfg)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import Any
 
 from mmcv.cnn import build_activation_layer, build_norm_layer
 from mmseg.models.decode_heads.decode_head import BaseDecodeHead
@@ -21,7 +22,7 @@ class TransposedConvHead(BaseDecodeHead):
     Args:
         in_channels: Channels of the input.
         widths: Channels after each transposed conv.
-        kwargs: Arguments of mmseg's BaseDecodeHead.
+        **kwargs: Arguments of mmseg's BaseDecodeHead.
     """
 
     def __init__(
@@ -29,7 +30,7 @@ class TransposedConvHead(BaseDecodeHead):
         in_channels: int,
         widths: Sequence[int] = (256, 128, 64, 32, 32),
         norm_cfg: dict | None = None,
-        **kwargs,
+        **kwargs: Any,
     ) -> None:
         super().__init__(in_channels, widths[-1], norm_cfg=norm_cfg or dict(type='BN'), **kwargs)
         self.decoder = nn.Sequential(

@@ -1,6 +1,7 @@
 """Data preprocessor of images of any number of bands."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from mmseg.models.data_preprocessor import SegDataPreProcessor
@@ -25,7 +26,11 @@ class BandPreProcessor(SegDataPreProcessor):
     """
 
     def __init__(
-        self, mean: Sequence[float], std: Sequence[float], bgr_to_rgb: bool = False, **kwargs
+        self,
+        mean: Sequence[float],
+        std: Sequence[float],
+        bgr_to_rgb: bool = False,
+        **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         if len(mean) != len(std) or bgr_to_rgb or min(std, default=0) <= 0:

@@ -1,6 +1,7 @@
 """tools/quickstart.py, the README's first command, on a few small images."""
 
 import json
+from pathlib import Path
 from uuid import uuid4
 
 import pytest
@@ -10,6 +11,7 @@ from segkd_mm.cli import quickstart
 from segkd_mm.config import load_config
 from segkd_mm.results.runs.cells import Method
 
+REPO = Path(__file__).parents[2]
 DATA = {
     quickstart.TEACHER: ['train_dataloader.dataset'],
     quickstart.PLAIN: ['train_dataloader.dataset.dataset'],
@@ -83,3 +85,16 @@ def test_both_students_have_the_same_training_but_for_the_images():
         'plain': f'{few} with labels',
         'distilled': f'{few} with labels, {rest} without',
     } == quickstart.SEES
+
+
+def test_the_notebook_runs_what_the_readme_runs_and_shows_its_picture():
+    notebook = json.loads((REPO / 'docs/first_run.ipynb').read_text())
+    assert (notebook['nbformat'], notebook['metadata']['kernelspec']['language']) == (4, 'python')
+    cells = [cell for cell in notebook['cells'] if cell['cell_type'] == 'code']
+    assert [cell['outputs'] for cell in cells] == [[]] * len(cells)
+    code = '\n'.join(''.join(cell['source']) for cell in cells)
+    readme = (REPO / 'README.md').read_text()
+    for command in ('pip install -q -e .', 'tools/quickstart.py'):
+        assert command in code
+        assert command.replace(' -q', '') in readme
+    assert "Image('work_dirs/quickstart/seed_0/comparison.png')" in code

@@ -21,6 +21,7 @@ from segkd_mm.weights import WeightsError
 
 REPO = Path(__file__).parents[2]
 CONFIG = 'student/mnv3s_slim_shapes.py'
+EXPORT_GUIDE = (REPO / 'docs/export.md').read_text()
 
 
 @pytest.fixture(scope='module')
@@ -95,11 +96,17 @@ def exported(config, student, tmp_path):
 
 @pytest.mark.slow
 def test_an_exported_file_predicts_alone_or_by_the_pipeline_of_its_config(
-    config, checkpoint, exported, image
+    config, checkpoint, exported, image, tmp_path, monkeypatch, capsys
 ):
     wanted = segkd_mm.load(config, checkpoint)
     alone = segkd_mm.load(exported)
     assert np.array_equal(alone.predict(image), wanted.predict(image))
+    monkeypatch.chdir(tmp_path)
+    for block in re.findall(r'^```python\n(.*?)^```', EXPORT_GUIDE, re.MULTILINE | re.DOTALL):
+        found = {}
+        exec(block.replace('best_int8.xml', exported.name).replace('street.jpg', str(image)), found)
+        assert np.array_equal(found['label_map'], wanted.predict(image))
+        assert capsys.readouterr().out.strip() == wanted.classes[found['label_map'][0, 0]]
     assert (alone.classes, alone.palette) == (wanted.classes, wanted.palette)
     with in_windows(alone.model, 64), in_windows(wanted.model, 64):
         assert np.array_equal(alone.predict(image), wanted.predict(image))

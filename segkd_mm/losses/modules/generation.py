@@ -1,5 +1,7 @@
 """Losses with a trained generator from the masked student feature to the teacher's: MGD, Af-DCD."""
 
+from typing import Any
+
 import torch
 from mmseg.registry import MODELS
 from torch import Tensor, nn
@@ -25,10 +27,10 @@ class MGDLoss(KDLoss):
     Args:
         channels: Of both features; ``'auto'`` in the config of a term takes the teacher's.
         mask_ratio: Part of the positions that is masked, in [0, 1).
-        kwargs: Of :class:`KDLoss`.
+        **kwargs: Of :class:`KDLoss`.
     """
 
-    def __init__(self, channels: int, mask_ratio: float = 0.75, **kwargs) -> None:
+    def __init__(self, channels: int, mask_ratio: float = 0.75, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         if not 0 <= mask_ratio < 1:
             raise ValueError(
@@ -73,7 +75,7 @@ class AfDCDLoss(MGDLoss):
         groups: Number of groups of channels; divides ``channels``.
         patch: Side of a patch, in pooled positions.
         pool: Side of the max-pooling before.
-        kwargs: Of :class:`MGDLoss`.
+        **kwargs: Of :class:`MGDLoss`.
 
     Raises:
         ValueError: ``groups`` does not divide ``channels``.
@@ -88,7 +90,7 @@ class AfDCDLoss(MGDLoss):
         groups: int = 16,
         patch: int = 4,
         pool: int = 4,
-        **kwargs,
+        **kwargs: Any,
     ) -> None:
         super().__init__(channels, **kwargs)
         if channels % groups:

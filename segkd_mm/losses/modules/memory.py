@@ -1,6 +1,7 @@
 """CIRKD's memory loss, and its queues of teacher pixels and regions by class."""
 
 from functools import partial
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -90,7 +91,7 @@ class CIRKDMemoryLoss(LabelledKDLoss):
         region_keys: Regions to compare with, of all classes together.
         pool: Side of a node in positions.
         max_nodes: Larger windows than ``pool`` are taken for at most so many nodes an image.
-        kwargs: Of :class:`LabelledKDLoss`.
+        **kwargs: Of :class:`LabelledKDLoss`.
     """
 
     pixels_per_image = 16
@@ -107,7 +108,7 @@ class CIRKDMemoryLoss(LabelledKDLoss):
         region_keys: int = 1024,
         pool: int = 2,
         max_nodes: int | None = 256,
-        **kwargs,
+        **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         set_positive(self, num_classes=num_classes, temperature=temperature)

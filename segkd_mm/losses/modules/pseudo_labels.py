@@ -1,6 +1,7 @@
 """Pseudo-labels as a registered module."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from mmseg.registry import MODELS
 from torch import Tensor
@@ -33,7 +34,7 @@ class PseudoLabelLoss(KDLoss):
         threshold: float = 0.0,
         class_weights: Sequence[float] | None = None,
         soft: bool = False,
-        **kwargs,
+        **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         if not 0 <= threshold < 1:
