@@ -19,6 +19,7 @@ COMMANDS = {
     'predict': 'predict',
     'benchmark': 'benchmark',
     'export': 'export',
+    'demo': 'demo',
     'compare': 'compare',
     'curves': 'curves',
     'report': 'report',

@@ -1,0 +1,51 @@
+"""A web server for the folder of a demo, on this machine alone."""
+
+import errno
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+HOST = '127.0.0.1'
+
+
+class DemoHandler(SimpleHTTPRequestHandler):
+    """Serves files, with the headers that let WebAssembly use several threads."""
+
+    # Not as the system says: some Windows take .js for text, which a browser does not run.
+    extensions_map = {
+        **SimpleHTTPRequestHandler.extensions_map,
+        '.js': 'text/javascript',
+        '.mjs': 'text/javascript',
+        '.wasm': 'application/wasm',
+    }
+
+    def end_headers(self) -> None:
+        """Isolate the page from other origins, and let no old file be used."""
+        self.send_header('Cross-Origin-Opener-Policy', 'same-origin')
+        self.send_header('Cross-Origin-Embedder-Policy', 'require-corp')
+        self.send_header('Cache-Control', 'no-cache')
+        super().end_headers()
+
+    def log_message(self, *_: object) -> None:
+        """Print no line for each request."""
+
+
+def demo_server(
+    folder: Path, port: int, handler: type[DemoHandler] = DemoHandler
+) -> ThreadingHTTPServer:
+    """A server of a folder, which listens at once; ``serve_forever`` answers.
+
+    Args:
+        folder: The folder.
+        port: 0 for any that is free.
+        handler: Of the requests.
+
+    Raises:
+        OSError: The port is in use, or not allowed.
+    """
+    try:
+        return ThreadingHTTPServer((HOST, port), partial(handler, directory=str(folder)))
+    except OSError as error:
+        if error.errno != errno.EADDRINUSE:
+            raise
+        raise OSError(f'Port {port} is in use: give another by --port, or 0 for any.') from error
