@@ -14,9 +14,7 @@ from segkd_mm.files import written_aside
 VERSION = '1.30.0'
 URL = f'https://registry.npmjs.org/onnxruntime-web/-/onnxruntime-web-{VERSION}.tgz'
 # As the registry gives it: `npm view onnxruntime-web@VERSION dist.integrity`.
-INTEGRITY = (
-    'sha512-q0y+JrrtukXSzsBWEMccVfqX25LRmosXHF+CaRJmg8pZClzcV7svNc4rKY3jL02Vb7QmRMDs1SigqR4CXAfKYQ=='
-)
+SHA512 = 'q0y+JrrtukXSzsBWEMccVfqX25LRmosXHF+CaRJmg8pZClzcV7svNc4rKY3jL02Vb7QmRMDs1SigqR4CXAfKYQ=='
 # The interface, and the CPU runtime with its loader.
 FILES = 'ort.wasm.min.mjs', 'ort-wasm-simd-threaded.mjs', 'ort-wasm-simd-threaded.wasm'
 
@@ -34,11 +32,16 @@ def runtime_archive(given: Path | None = None) -> Path:
     if given:
         _require_integrity(given)
         return given
-    path = Path(torch.hub.get_dir(), 'onnxruntime-web', f'{VERSION}.tgz')
+    path = cached_archive()
     if not path.exists():
         _download(path)
     _require_integrity(path)
     return path
+
+
+def cached_archive() -> Path:
+    """Where the downloaded archive lies."""
+    return Path(torch.hub.get_dir(), 'onnxruntime-web', f'{VERSION}.tgz')
 
 
 def unpack_runtime(archive: Path, folder: Path) -> None:
@@ -70,9 +73,9 @@ def _require_integrity(archive: Path) -> None:
     if not archive.is_file():
         raise FileNotFoundError(f'No file at {archive}; expected the archive {URL}')
     # In one piece: hashlib.file_digest is not in Python 3.10.
-    found = f'sha512-{b64encode(sha512(archive.read_bytes()).digest()).decode()}'
-    if found != INTEGRITY:
+    found = b64encode(sha512(archive.read_bytes()).digest()).decode()
+    if found != SHA512:
         raise RuntimeError(
-            f'{archive} is not onnxruntime-web {VERSION}, or is damaged: its checksum is {found}, '
-            f'expected {INTEGRITY}. Remove it, and give the file of {URL}: --runtime FILE.tgz'
+            f'{archive} is not onnxruntime-web {VERSION}, or is damaged: its SHA-512 is {found}, '
+            f'expected {SHA512}. Remove it, and give the file of {URL}: --runtime FILE.tgz'
         )

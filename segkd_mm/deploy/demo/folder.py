@@ -55,8 +55,8 @@ def describe(file: Path) -> dict:
     """
     if file.suffix != '.onnx':
         raise ValueError(
-            f'{file}: a browser runs .onnx files alone; expected one of `{command("export")} CONFIG '
-            'CHECKPOINT --to onnx`.'
+            f'{file}: the demo runs .onnx files alone; expected one of '
+            f'`{command("export")} CONFIG CHECKPOINT --to onnx`.'
         )
     runtime = load_runtime(file)
     metadata = runtime.metadata

@@ -5,7 +5,8 @@ import {greyPng} from './png.js';
 const get = (id) => document.getElementById(id);
 const worker = new Worker('worker.js', {type: 'module'});
 const waiting = new Map();
-let description, colours, shown = null, images = [], index = 0, stream = null, turn = 0;
+let description, colours, shown = null, images = [], index = 0, stream = null;
+let turn = 0, newest = 0;  // of what the worker was asked; of the pictures
 
 worker.onmessage = ({data: {id, result, error}}) => {
   const {resolve, reject} = waiting.get(id);
@@ -92,8 +93,18 @@ async function bitmapOf(source) {
   return createImageBitmap(bitmap, {resizeWidth, resizeHeight, resizeQuality: 'high'});
 }
 
-/** Predicts an image and shows it; its label map. */
+/** Takes the last picture away. */
+function clear() {
+  for (const id of ['picture', 'overlay']) Object.assign(get(id), {width: 0, height: 0});
+  get('picture').setAttribute('aria-label', 'No picture');
+  showShares(new Uint32Array(description.classes.length), 1);
+  for (const id of ['model-ms', 'total-ms', 'fps', 'size']) get(id).textContent = '–';
+  get('save').disabled = true;
+}
+
+/** Predicts an image, and shows it unless a newer one was asked for; its label map. */
 async function predict(blob, name) {
+  const own = ++newest;
   let bitmap;
   try {
     bitmap = await bitmapOf(blob);
@@ -102,7 +113,8 @@ async function predict(blob, name) {
   }
   const size = `${bitmap.width} × ${bitmap.height}`;
   try {
-    draw(await ask({bitmap}, [bitmap]), name);
+    const result = await ask({bitmap}, [bitmap]);
+    if (own === newest) draw(result, name);
   } catch (error) {
     throw new Error(
       `The model failed on ${name} (${size} pixels): ${error.message}. If it is too large for the `
@@ -111,13 +123,19 @@ async function predict(blob, name) {
   return shown;
 }
 
+function showPosition() {
+  const some = images.length && !stream;
+  get('position').textContent = stream ? 'Camera'
+    : some ? `${images[index].name} (${index + 1} of ${images.length})` : 'No image';
+  get('previous').disabled = !some || index === 0;
+  get('next').disabled = !some || index === images.length - 1;
+}
+
 async function show(at) {
   stopCamera();
   index = at;
-  const {name, read} = images[index], asked = images[index];
-  get('position').textContent = `${name} (${index + 1} of ${images.length})`;
-  get('previous').disabled = index === 0;
-  get('next').disabled = index === images.length - 1;
+  showPosition();
+  const asked = images[index], {name, read} = asked;
   say('');
   get('status').textContent = `Predicting ${name}`;
   try {
@@ -125,7 +143,9 @@ async function show(at) {
     get('fps').textContent = (1000 / total).toFixed(1);
     get('status').textContent = get('picture').getAttribute('aria-label');
   } catch (error) {
-    if (images[index] === asked) say(error.message);
+    if (images[index] !== asked || stream) return;
+    clear();
+    say(error.message);
   }
 }
 
@@ -159,16 +179,19 @@ async function filesOf(entry) {
 }
 
 async function startCamera() {
-  say('');
+  say(navigator.mediaDevices ? '' : 'A browser gives a camera to pages of https or localhost alone.');
+  if (!navigator.mediaDevices) return;
+  get('camera').disabled = true;
   try {
     stream = await navigator.mediaDevices.getUserMedia({video: {facingMode: 'environment'}});
   } catch (error) {
     say(`The camera cannot be used (${error.message}).`);
     return;
+  } finally {
+    get('camera').disabled = false;
   }
   get('camera').setAttribute('aria-pressed', 'true');
-  get('position').textContent = 'Camera';
-  get('previous').disabled = get('next').disabled = true;
+  showPosition();
   const video = Object.assign(document.createElement('video'), {srcObject: stream, muted: true});
   video.playsInline = true;
   await video.play();
@@ -188,6 +211,7 @@ async function runCamera(video, own) {
       get('fps').textContent = (1000 / mean).toFixed(1);
     }
   } catch (error) {
+    if (stream !== own) return;
     stopCamera();
     say(error.message);
   }
@@ -197,6 +221,7 @@ function stopCamera() {
   stream?.getTracks().forEach((track) => track.stop());
   stream = null;
   get('camera').setAttribute('aria-pressed', 'false');
+  showPosition();
 }
 
 async function save() {
@@ -270,7 +295,8 @@ async function start() {
   if (images.length) await show(0);
 }
 
-start().catch((error) => {
+export {predict};
+export const started = start().catch((error) => {
   get('about').textContent = 'The model did not load.';
   say(error.message);
 });
