@@ -132,9 +132,8 @@ function showPosition() {
 }
 
 async function show(at) {
-  stopCamera();
   index = at;
-  showPosition();
+  stopCamera();
   const asked = images[index], {name, read} = asked;
   say('');
   get('status').textContent = `Predicting ${name}`;
