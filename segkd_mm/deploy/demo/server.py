@@ -1,6 +1,7 @@
 """A web server for the folder of a demo, on this machine alone."""
 
 import errno
+import sys
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -30,9 +31,18 @@ class DemoHandler(SimpleHTTPRequestHandler):
         """Print no line for each request."""
 
 
+class DemoServer(ThreadingHTTPServer):
+    """A server to which it is no error that a browser breaks a connection off."""
+
+    def handle_error(self, *request: object) -> None:
+        """Print what went wrong in a request."""
+        if not isinstance(sys.exc_info()[1], ConnectionError):
+            super().handle_error(*request)
+
+
 def demo_server(
     folder: Path, port: int, handler: type[DemoHandler] = DemoHandler
-) -> ThreadingHTTPServer:
+) -> DemoServer:
     """A server of a folder, which listens at once; ``serve_forever`` answers.
 
     Args:
@@ -44,7 +54,7 @@ def demo_server(
         OSError: The port is in use, or not allowed.
     """
     try:
-        return ThreadingHTTPServer((HOST, port), partial(handler, directory=str(folder)))
+        return DemoServer((HOST, port), partial(handler, directory=str(folder)))
     except OSError as error:
         if error.errno != errno.EADDRINUSE:
             raise
