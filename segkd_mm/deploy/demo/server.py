@@ -40,9 +40,7 @@ class DemoServer(ThreadingHTTPServer):
             super().handle_error(*request)
 
 
-def demo_server(
-    folder: Path, port: int, handler: type[DemoHandler] = DemoHandler
-) -> DemoServer:
+def demo_server(folder: Path, port: int, handler: type[DemoHandler] = DemoHandler) -> DemoServer:
     """A server of a folder, which listens at once; ``serve_forever`` answers.
 
     Args:
