@@ -21,10 +21,10 @@ class DemoHandler(SimpleHTTPRequestHandler):
     }
 
     def end_headers(self) -> None:
-        """Isolate the page from other origins, and let no old file be used."""
+        """Isolate the page; have nothing kept, as the next demo may have this address."""
         self.send_header('Cross-Origin-Opener-Policy', 'same-origin')
         self.send_header('Cross-Origin-Embedder-Policy', 'require-corp')
-        self.send_header('Cache-Control', 'no-cache')
+        self.send_header('Cache-Control', 'no-store')
         super().end_headers()
 
     def log_message(self, *_: object) -> None:
