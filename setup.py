@@ -41,6 +41,7 @@ setup(
     package_data={
         'segkd_mm': [
             'scaffold/*.json',
+            'deploy/demo/page/*',
             'visualize/report/page/*',
             'datasets/splits/*.txt',
             'datasets/splits/*/*.txt',

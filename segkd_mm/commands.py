@@ -20,6 +20,7 @@ COMMANDS = {
     'benchmark': 'benchmark',
     'export': 'export',
     'push': 'push',
+    'demo': 'demo',
     'compare': 'compare',
     'curves': 'curves',
     'report': 'report',

@@ -15,7 +15,9 @@ def process(program: str) -> list[str]:
     return done.stdout.split()
 
 
-@pytest.mark.parametrize('words', [['--help'], ['train', '--help'], ['configs']])
+@pytest.mark.parametrize(
+    'words', [['--help'], ['train', '--help'], ['demo', '--help'], ['configs']]
+)
 def test_a_command_line_imports_nothing_heavy_before_its_work(words):
     program = (
         'import sys\n'

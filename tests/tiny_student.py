@@ -49,6 +49,8 @@ MODEL = dict(
     ),
     test_cfg=dict(mode='whole'),
 )
+# What an exported file says of its classes.
+NAMES = dict(classes=[*'abcdefgh'], palette=[[i, i, i] for i in range(8)], precision='fp32')
 
 
 def tiny_student(**changes) -> nn.Module:

@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from mmseg.registry import MODELS
 from test_label_map import TEACHER_KEYS
-from tiny_student import tiny_student
+from tiny_student import NAMES, tiny_student
 from torch import nn
 
 from segkd_mm.config import load_config
@@ -34,38 +34,6 @@ from segkd_mm.weights import read_state_dict, rename_keys
 pytestmark = pytest.mark.slow
 
 FORMATS = [*SUFFIXES]
-NAMES = dict(classes=[*'abcdefgh'], palette=[[i, i, i] for i in range(8)], precision='fp32')
-NOTE = 'ü "<&>'
-
-
-@pytest.fixture(scope='module')
-def student():
-    return without_auxiliary_heads(tiny_student())
-
-
-def export_all(graph, folder):
-    """The graph in every format: the runtimes."""
-    program = to_program(graph, graph.input_dtype)
-    exported = dict.fromkeys(('onnx', 'openvino'), to_onnx(program, graph.labels_out))
-    exported['torch-export'] = program
-    metadata = {**graph.describe(), **NAMES, 'note': NOTE}
-    files = {to: folder / f'model{suffix}' for to, suffix in SUFFIXES.items()}
-    for to, file in files.items():
-        SAVERS[to](exported[to], file, metadata)
-    return {to: load_runtime(file) for to, file in files.items()}
-
-
-@pytest.fixture(scope='module')
-def logits_of(student, tmp_path_factory):
-    """Runtimes from normalised images to logits."""
-    return export_all(DeployedGraph(student).eval(), tmp_path_factory.mktemp('logits'))
-
-
-@pytest.fixture(scope='module')
-def labels_of(student, tmp_path_factory):
-    """Runtimes from images to labels."""
-    graph = DeployedGraph(student, image_in=True, labels_out=True).eval()
-    return export_all(graph, tmp_path_factory.mktemp('labels'))
 
 
 def test_writing_openvino_reports_to_nobody(logits_of, tmp_path, monkeypatch):
@@ -133,7 +101,7 @@ def test_images_become_the_labels_that_pytorch_finds(student, labels_of, to, sha
 def test_metadata_travel_in_the_file(logits_of, labels_of, to):
     metadata = logits_of[to].metadata
     assert metadata['classes'] == [*'abcdefgh']
-    assert metadata['note'] == NOTE
+    assert metadata['note'] == 'ü "<&>'
     assert metadata['bgr_to_rgb'] is True
     np.testing.assert_allclose(metadata['mean'], [123.675, 116.28, 103.53])
     assert (metadata['input'], metadata['output']) == ('normalised', 'logits')

@@ -1,0 +1,40 @@
+"""One student in every format, for the tests of export and of what runs exported files."""
+
+import pytest
+from tiny_student import NAMES, tiny_student
+
+from segkd_mm.deploy import load_runtime
+from segkd_mm.deploy.export import SAVERS, to_onnx, to_program
+from segkd_mm.deploy.graph import DeployedGraph
+from segkd_mm.deploy.loading import without_auxiliary_heads
+from segkd_mm.formats import SUFFIXES
+
+
+@pytest.fixture(scope='session')
+def student():
+    return without_auxiliary_heads(tiny_student())
+
+
+def export_all(graph, folder):
+    """The graph in every format: the runtimes."""
+    program = to_program(graph, graph.input_dtype)
+    exported = dict.fromkeys(('onnx', 'openvino'), to_onnx(program, graph.labels_out))
+    exported['torch-export'] = program
+    metadata = {**graph.describe(), **NAMES, 'note': 'ü "<&>'}
+    files = {to: folder / f'model{suffix}' for to, suffix in SUFFIXES.items()}
+    for to, file in files.items():
+        SAVERS[to](exported[to], file, metadata)
+    return {to: load_runtime(file) for to, file in files.items()}
+
+
+@pytest.fixture(scope='session')
+def logits_of(student, tmp_path_factory):
+    """Runtimes from normalised images to logits."""
+    return export_all(DeployedGraph(student).eval(), tmp_path_factory.mktemp('logits'))
+
+
+@pytest.fixture(scope='session')
+def labels_of(student, tmp_path_factory):
+    """Runtimes from images to labels."""
+    graph = DeployedGraph(student, image_in=True, labels_out=True).eval()
+    return export_all(graph, tmp_path_factory.mktemp('labels'))
