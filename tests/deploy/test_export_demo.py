@@ -1,4 +1,4 @@
-"""The demo of an exported file in the browser: its labels are those of Python; what it cannot show is refused."""
+"""The demo in the browser: labels are those of Python; what it cannot show is refused."""
 
 import io
 import json
