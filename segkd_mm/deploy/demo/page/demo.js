@@ -281,7 +281,9 @@ async function start() {
   description = await (await fetched('demo.json')).json();
   // Little-endian, as all machines with a browser: A, B, G, R.
   colours = Uint32Array.from(
-    description.palette, ([r, g, b]) => (255 << 24 | b << 16 | g << 8 | r) >>> 0);
+    description.palette,
+    // A class whose colour is black, as VOC's background, leaves the picture as it is.
+    ([r, g, b]) => ((r || g || b ? 255 : 0) << 24 | b << 16 | g << 8 | r) >>> 0);
   document.title = `${description.name}: segmentation demo`;
   makeLegend();
   const {threads} = await ask({description});
