@@ -9,7 +9,7 @@ from segkd_mm.libraries import import_library
 BACKENDS = {
     'tensorboard': 'TensorboardVisBackend',
     'wandb': 'WandbVisBackend',
-    'mlflow': 'MLflowVisBackend',
+    'mlflow': 'MLflowPicturesBackend',
 }
 LOOK = {
     'tensorboard': 'tensorboard --logdir {folder}',
