@@ -149,11 +149,12 @@ class Job:
 
 def unbroken(job: Job, folder: Path) -> Job:
     """The job with what its run gives when nothing disturbs it."""
-    start = time.monotonic()
-    if run(job.words, folder / 'unbroken.log', lambda pid: None) != 0:
-        raise RuntimeError((folder / 'unbroken.log').read_text()[-3000:])
-    expected, seconds = job.read(job.product), time.monotonic() - start
-    rmtree(job.product)
+    for _ in range(2):  # the first run is slower than all others
+        start = time.monotonic()
+        if run(job.words, folder / 'unbroken.log', lambda pid: None) != 0:
+            raise RuntimeError((folder / 'unbroken.log').read_text()[-3000:])
+        expected, seconds = job.read(job.product), time.monotonic() - start
+        rmtree(job.product)
     return replace(job, expected=expected, seconds=seconds)
 
 

@@ -32,16 +32,32 @@ def run(args: Namespace) -> None:
     logging.disable(logging.WARNING)  # mmengine writes a page on how each weight was made
     builder = TeacherCacheBuilder(load_config(args.config, args.cfg_options), args.device)
     found = {shard: builder.metadata(shard) for shard in builder.shards()}
-    missing = [shard for shard, metadata in found.items() if metadata is None]
-    count = sum(map(len, missing))
+    absent = [shard for shard, metadata in found.items() if metadata is None]
+    count = sum(map(len, absent))
     if count < len(builder.images):
         print(f'{len(builder.images) - count} of {len(builder.images)} images are there already.')
-    if missing:
+    number, parts = args.part
+    if own := [shard for shard in absent if shard in builder.shards()[number - 1 :: parts]]:
         top = packing(builder, [*filter(None, found.values())], args.max_kl)
-        start = perf_counter()
-        for _ in track(builder.build(missing, top, args.workers), 'images', count):
-            pass
-        print(f'{count / (perf_counter() - start):.1f} images a second.')
+        build(builder, own, top, args.workers)
+    if left := sum(builder.metadata(shard) is None for shard in builder.shards()):
+        print(f'Part {number} of {parts} is there; other parts have {left} shards to build.')
+        return
+    report(builder, args.config)
+
+
+def build(
+    builder: TeacherCacheBuilder, shards: Sequence[range], top: int | None, workers: int
+) -> None:
+    """Build shards with a progress bar; print the speed."""
+    start, count = perf_counter(), sum(map(len, shards))
+    for _ in track(builder.build(shards, top, workers), 'images', count):
+        pass
+    print(f'{count / (perf_counter() - start):.1f} images a second.')
+
+
+def report(builder: TeacherCacheBuilder, config: str) -> None:
+    """Complete the cache; print its size, the teacher's scores and what to run next."""
     index = builder.finish()
     seen = mean_iou(np.array(index['confusion']))
     print(f'{builder.folder}: {len(builder.images)} images, {builder.size() / 2**20:.1f} MiB.')
@@ -49,4 +65,4 @@ def run(args: Namespace) -> None:
         crops = mean_iou(builder.confusion_on_crops(CROPS))
         print(f'mIoU of the teacher on training images: {seen:.1f} in this view; {crops:.1f} when '
               f'it is shown training crops (up to {CROPS} of them).')  # fmt: skip
-    print(f'Next: {command("train")} {args.config}')
+    print(f'Next: {command("train")} {config}')

@@ -26,7 +26,14 @@ from segkd_mm.one_logit import two_class_logits
 from segkd_mm.whole_image.cached_teacher import made_from
 from segkd_mm.whole_image.images import WholeImages
 from segkd_mm.whole_image.packing import choose_top, pack
-from segkd_mm.whole_image.store import INDEX, check_same, fingerprint, is_unchanged, names_of
+from segkd_mm.whole_image.store import (
+    INDEX,
+    CacheError,
+    check_same,
+    fingerprint,
+    is_unchanged,
+    names_of,
+)
 from segkd_mm.whole_image.view import View
 
 SHARD = 64  # images
@@ -144,11 +151,17 @@ class TeacherCacheBuilder:
         """Write the index over the shards, which completes the cache; gives it out.
 
         Raises:
+            CacheError: Shards hold different numbers of logits.
             RuntimeError: A shard is missing.
         """
         shards = [self.metadata(shard) for shard in self.shards()]
         if None in shards:
             raise RuntimeError(f'{self.folder}: {shards.count(None)} shards are missing.')
+        if len(tops := {shard['top'] for shard in shards}) > 1:
+            raise CacheError(
+                f'{self.folder}: its shards hold {tops} of the largest logits, expected one number '
+                'in all; remove those of one kind, or the folder, and build it again.'
+            )
         index = {key: shards[0][key] for key in ('made_from', 'loader', 'top', 'channels')}
         index['images'] = {name: one for each in shards for name, one in each['images'].items()}
         index['confusion'] = np.sum([each['confusion'] for each in shards], 0).tolist()
