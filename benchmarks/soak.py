@@ -26,6 +26,7 @@ from segkd_mm.datasets.shapes import make_shapes
 from segkd_mm.results.files import write_result
 
 POINTS, WARM_UP = 200, 0.25
+IMAGES = 400  # mmengine sleeps for 2 seconds whenever all of them were seen
 # What a training may gain in 1,000 iterations.
 BOUNDS = {'MiB': 0.5, 'MiB of workers': 0.5, 'files': 0.05, 'threads': 0.05, 'ms an iteration': 0.5}
 CONFIG = """
@@ -53,7 +54,7 @@ model = dict(
         ),
     ),
 )
-dataset = dict(data_root={root!r}, num_train=40, num_val=4)
+dataset = dict(data_root={root!r}, num_train={images}, num_val=4)
 train_dataloader = dict(batch_size=2, num_workers=1, dataset=dataset)
 val_dataloader = dict(num_workers=0, persistent_workers=False, dataset=dataset)
 test_dataloader = val_dataloader
@@ -118,12 +119,12 @@ def slopes(rows: list[dict[str, float]]) -> dict[str, float]:
 
 def train(folder: Path, iterations: int) -> list[dict[str, float]]:
     """Train in a folder; gives the notes."""
-    make_shapes(folder / 'shapes', 40, 4)
+    make_shapes(folder / 'shapes', IMAGES, 4)
     file, teacher = folder / 'soak.py', folder / 'teacher.pth'
     file.write_text(
         CONFIG.format(
             base=load_config('kd/response_kd_shapes.py').filename, teacher=str(teacher),
-            root=str(folder / 'shapes'), work=str(folder / 'work'), iterations=iterations,
+            root=str(folder / 'shapes'), images=IMAGES, work=str(folder / 'work'), iterations=iterations,
             often=max(iterations // 20, 1),
         )
     )  # fmt: skip
