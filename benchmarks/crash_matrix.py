@@ -92,6 +92,8 @@ def main() -> None:
     parser.add_argument('--out', required=True)
     args = parser.parse_args()
     random.seed(args.seed)
+    # A shell lets what it runs in the background ignore Ctrl-C, and the forks would, too.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     torch.set_num_threads(1)
     with TemporaryDirectory() as folder:
         try:

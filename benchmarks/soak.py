@@ -124,8 +124,8 @@ def train(folder: Path, iterations: int) -> list[dict[str, float]]:
     file.write_text(
         CONFIG.format(
             base=load_config('kd/response_kd_shapes.py').filename, teacher=str(teacher),
-            root=str(folder / 'shapes'), images=IMAGES, work=str(folder / 'work'), iterations=iterations,
-            often=max(iterations // 20, 1),
+            root=str(folder / 'shapes'), images=IMAGES, work=str(folder / 'work'),
+            iterations=iterations, often=max(iterations // 20, 1),
         )
     )  # fmt: skip
     config, watch = load_config(file), Watch()
