@@ -86,7 +86,8 @@ def _check_types(content: dict, source: str | os.PathLike) -> None:
         if not isinstance(kind, str) or kind not in known:
             raise ValueError(
                 f'{source}: the type {kind!r} is no name of a registered component, such as '
-                "'FCNHead'. Other types could run any code, so that they are not shared."
+                "'FCNHead'. Others could run any code. If it is a component of a package of yours, "
+                'import that package first.'
             )
 
 

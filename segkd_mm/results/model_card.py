@@ -52,9 +52,15 @@ def _usage(name: str, classes: Sequence[str]) -> str:
         f"model = segkd_mm.load('hf://{name}')\n"
         "label_map = model.predict('image.jpg')  # class ids, uint8 [H, W]; names: model.classes\n"
         '```\n\n'
-        'In mmsegmentation: `init_model("model.py", "model.safetensors")`. `model.py` is Python '
-        'code, as all configs of mmsegmentation are; `segkd_mm.load` reads `segkd_mm.json`, which '
-        'is data.'
+        'In mmsegmentation, with segkd_mm installed and in a copy of this repository:\n\n'
+        '```python\n'
+        'from mmengine.runner import load_checkpoint\n'
+        'from mmseg.apis import init_model\n\n'
+        "model = init_model('model.py', device='cpu')\n"
+        "load_checkpoint(model, 'model.safetensors')\n"
+        '```\n\n'
+        '`model.py` is Python code, as all configs of mmsegmentation are; `segkd_mm.load` reads '
+        '`segkd_mm.json`, which is data.'
     )
 
 
