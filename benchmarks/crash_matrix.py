@@ -39,7 +39,7 @@ from segkd_mm.results.files import write_result
 
 EPOCHS, IMAGES = 3, 8
 TITLES = {
-    'case': 'what is done', 'kills': 'times', 'in_a_file': 'left a file cut short',
+    'case': 'what is done', 'kills': 'times', 'in_a_file': 'struck while a temporary file was half written',
     'runs': 'runs to the end', 'equal': 'equal to the unbroken one, to the bit',
 }  # fmt: skip
 TRAINING = """

@@ -20,12 +20,18 @@ def gradient_ratios(model: nn.Module, losses: Losses, features: Sequence[Tensor]
         losses: What it returned in the mode ``loss``, with the graph.
         features: The outputs of the student's backbone in it, see :func:`outputs_of`.
     """
-    own, ratios = labels_loss(losses), {}
+    own = labels_loss(losses)
     weights = [p for p in model.student.backbone.parameters() if p.requires_grad]
-    for name in model.terms:
-        loss = losses[f'terms.{name}.loss']
-        shared = features if _norm(loss, features) or not weights else weights
-        ratios[name] = _norm(loss, shared) / max(_norm(own, shared), 1e-12)
+    norms_of_own: dict[bool, float] = {}
+    ratios = {}
+    for name, term in model.terms.items():
+        loss = losses[f'terms.{name}.loss'] if term.is_on else own.new_zeros(())
+        norm, is_late = _norm(loss, features), True
+        if not norm and weights and term.is_on:
+            norm, is_late = _norm(loss, weights), False
+        if is_late not in norms_of_own:
+            norms_of_own[is_late] = _norm(own, features if is_late else weights)
+        ratios[name] = norm / max(norms_of_own[is_late], 1e-12)
     return ratios
 
 

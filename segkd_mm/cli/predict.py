@@ -25,7 +25,7 @@ from segkd_mm.config import load_config
 from segkd_mm.datasets import SampleError
 from segkd_mm.deploy import in_windows, load
 from segkd_mm.deploy.images import find_images
-from segkd_mm.deploy.videos import is_video
+from segkd_mm.deploy.videos import VideoError, is_video
 from segkd_mm.visualize.band_pictures import read_picture
 from segkd_mm.visualize.label_maps import write_label_map
 from segkd_mm.visualize.overlays import picture_names, prediction_picture
@@ -101,16 +101,21 @@ def predict_images(
 
 
 def predict_videos(
-    predictor: TimedPredictor, files: Mapping[str, Path], with_masks: bool, progress: Progress
+    predictor: TimedPredictor,
+    files: Mapping[str, tuple[Path, Path]],
+    with_masks: bool,
+    progress: Progress,
 ) -> list[str]:
     """Predict all videos; return the errors of those that could not be read."""
     unread = []
-    for source, path in files.items():
-        masks = path.parent / 'masks' / path.stem if with_masks else None
+    for source, (path, masks) in files.items():
         try:
-            progress.console.print(predict_video(predictor, source, path, masks, progress))
-        except OSError as error:
+            said = predict_video(predictor, source, path, masks if with_masks else None, progress)
+            progress.console.print(said)
+        except VideoError as error:
             unread.append(str(error))
+        except SampleError as error:
+            unread.append(f'{source}: {error}')
     return unread
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from rich.progress import Progress
 
 from segkd_mm.cli.timed_predictor import TimedPredictor
-from segkd_mm.deploy.videos import CAMERA, Video, checked_source
+from segkd_mm.deploy.videos import CAMERA, Video, VideoError, checked_source
 from segkd_mm.visualize.label_maps import write_label_map
 from segkd_mm.visualize.overlays import picture_names
 from segkd_mm.visualize.videos import VideoFile, named_overlay, video_written
@@ -17,8 +17,8 @@ from segkd_mm.visualize.videos import VideoFile, named_overlay, video_written
 WHOLE = 0.95  # of the frames that a file announces; the number in its header is often an estimate
 
 
-def video_files(sources: Sequence[str], out: Path) -> dict[str, Path]:
-    """Where the video of each source, a file or a camera, goes.
+def video_files(sources: Sequence[str], out: Path) -> dict[str, tuple[Path, Path]]:
+    """Where the video of each source, a file or a camera, and the folder of its masks go.
 
     Raises:
         FileNotFoundError: A file does not exist.
@@ -28,9 +28,12 @@ def video_files(sources: Sequence[str], out: Path) -> dict[str, Path]:
         return {}
     for source in sources:
         checked_source(source)
-    names = picture_names([source.replace(CAMERA, 'camera_') for source in sources])
-    files = {source: out / f'{name}.mp4' for source, name in zip(sources, names, strict=True)}
-    for source, file in files.items():
+    cameras = [source for source in sources if source.startswith(CAMERA)]
+    others = [source for source in sources if source not in cameras]
+    names = dict(zip(others, picture_names(others), strict=True)) if others else {}
+    names |= {camera: camera.replace(':', '_') for camera in cameras}
+    files = {s: (out / f'{name}.mp4', out / 'masks' / name) for s, name in names.items()}
+    for source, (file, _) in files.items():
         if os.path.realpath(source) == os.path.realpath(file):
             raise ValueError(f'{source} would be overwritten; choose another folder by --out')
     return files
@@ -41,30 +44,34 @@ def predict_video(
 ) -> str:
     """Write the video of a source, and its label maps as ``masks``/000000.png and so on.
 
-    A camera is recorded until Ctrl-C, at the speed of real time.
+    A label map has the number of the frame in the video. A camera is recorded until Ctrl-C, at the
+    speed of real time: frames are repeated or left out.
 
     Returns:
         What was written, in a line.
 
     Raises:
-        OSError: The source cannot be read, or not to its end; what was read is written then.
+        OSError: The video cannot be written.
+        VideoError: The source cannot be read, or not to its end; what was read is written then.
     """
     video = Video(source)
     if video.live:
         progress.console.print(f'{source}: recording; Ctrl-C ends it')
     with video_written(path, video.rate) as file:
         try:
-            for number, frame in enumerate(_shown(video, progress)):
-                _add(predictor, frame, file, masks and masks / f'{number:06}.png')
+            for frame in _shown(video, progress):
+                if video.live and file.is_ahead(monotonic()):
+                    continue
+                _add(predictor, frame, file, masks and masks / f'{file.frames:06}.png')
                 if video.live:
                     file.fill_to(monotonic())
         except KeyboardInterrupt:
             if not video.live:
                 raise
         if not file.frames:
-            raise OSError(f'{source}: not one frame could be decoded.')
+            raise VideoError(f'{source}: not one frame could be decoded.')
     if video.count and file.frames < WHOLE * video.count:
-        raise OSError(f'{source}: damaged: {file.frames} of {video.count} frames are in {path}')
+        raise VideoError(f'{source}: damaged: {file.frames} of {video.count} frames are in {path}')
     return f'{path}: {file.frames} frames, {file.frames / video.rate:.1f} s'
 
 

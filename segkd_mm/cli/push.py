@@ -2,7 +2,6 @@
 
 from argparse import Namespace
 from pathlib import Path
-from shutil import rmtree
 
 import numpy as np
 from huggingface_hub import HfApi
@@ -14,7 +13,7 @@ from segkd_mm.cli.print_config import resolved
 from segkd_mm.commands import command
 from segkd_mm.config import inference_config, load_config
 from segkd_mm.deploy import Predictor, is_exported_model, load
-from segkd_mm.deploy.model_folder import is_model_folder, write_model_folder
+from segkd_mm.deploy.model_folder import write_model_folder
 from segkd_mm.files import folder_aside
 from segkd_mm.normalisation import channels_of
 from segkd_mm.results.files import checkpoint_digest, read_results
@@ -25,7 +24,7 @@ def run(args: Namespace) -> None:
     """Run the command."""
     check_name(args.name)
     out = Path(args.out or Path(args.checkpoint).parent / 'hub')
-    clear(out)
+    check_free(out)
     config = load_config(args.config, args.cfg_options)
     predictor, result = load(config, args.checkpoint), result_of(args.checkpoint)
     with folder_aside(out) as folder:
@@ -55,16 +54,14 @@ def check_name(name: str) -> None:
         raise ValueError(f'{name}: expected OWNER/NAME, as in me/slim-voc.')
 
 
-def clear(out: Path) -> None:
-    """Remove an earlier folder of this command.
+def check_free(out: Path) -> None:
+    """Check that the folder can be written: an earlier one may hold what the user added to it.
 
     Raises:
-        FileExistsError: There is something else.
+        FileExistsError: It is there.
     """
-    if is_model_folder(out):
-        rmtree(out)
     if out.exists():
-        raise FileExistsError(f'{out} is there and is no folder of push; choose another by --out.')
+        raise FileExistsError(f'{out} is there already: remove it, or choose another by --out.')
 
 
 def result_of(checkpoint: str) -> dict | None:
@@ -112,7 +109,12 @@ def upload(folder: Path, name: str, private: bool) -> str:
         api.upload_folder(repo_id=name, folder_path=folder, commit_message='Push of segkd_mm')
     except Exception as error:  # of requests, httpx and huggingface_hub, by its version
         raise OSError(
-            f'Could not push to {name} ({str(error).splitlines()[0]}). The folder is whole: after '
+            f'Could not push to {name} ({first_line(error)}). The folder is whole: after '
             f'`hf auth login`, and where the hub can be reached, `hf upload {name} {folder}`.'
         ) from error
     return str(address)
+
+
+def first_line(error: Exception) -> str:
+    """The first line of an error's message; its type where it has none."""
+    return (str(error) or type(error).__name__).splitlines()[0]

@@ -1,5 +1,6 @@
 """A model as a folder to share: its config as plain data and its weights, neither of them code."""
 
+import inspect
 import json
 import os
 from collections.abc import Iterator, Mapping
@@ -9,6 +10,7 @@ import mmengine.registry
 import mmseg.registry
 from mmengine.config import Config
 from mmengine.registry import Registry
+from mmseg.models.segmentors.base import BaseSegmentor
 from safetensors.torch import save_file
 
 from segkd_mm.config import image_pipeline, plain_student
@@ -19,6 +21,12 @@ from segkd_mm.weights import HF, hub_files, read_state_dict
 
 FILES = CONFIG, WEIGHTS = 'segkd_mm.json', 'model.safetensors'
 TUPLE = '__tuple__'  # JSON has lists alone, and mmcv tells them apart
+REFUSED_KEYS = {'_scope_', 'trusted'}
+# What reads Python configs, other models' files, or the code that a config names.
+REFUSED = (
+    'segkd_mm.distill', 'segkd_mm.whole_image', 'segkd_mm.deploy', 'mmseg.models.backbones.vpd',
+)  # fmt: skip
+IF_OWN = 'If it is a component of a package of yours, import that package first.'
 
 
 def is_model_folder(source: str | os.PathLike) -> bool:
@@ -40,7 +48,7 @@ def write_model_folder(folder: Path, config: Config, checkpoint: str) -> None:
     """Write the config and the weights of a config's student, without auxiliary heads.
 
     Raises:
-        ValueError: A component is named in another way than by its registered name.
+        ValueError: A component or a key would be refused by :func:`read_model_folder`.
         WeightsError: The checkpoint cannot be read.
     """
     student = plain_student(config)
@@ -48,7 +56,7 @@ def write_model_folder(folder: Path, config: Config, checkpoint: str) -> None:
     content = dict(
         model=model, pipeline=image_pipeline(student), **class_names(student), version=__version__
     )
-    _check_types(content, config.filename)
+    _check_is_data(content, config.filename)
     left_out = ('terms.', *(f'{name}.' for name in AUXILIARY_HEADS))
     state = read_state_dict(checkpoint)
     kept = {k: v.contiguous() for k, v in state.items() if not k.startswith(left_out)}
@@ -61,11 +69,11 @@ def write_model_folder(folder: Path, config: Config, checkpoint: str) -> None:
 def read_model_folder(folder: str | os.PathLike) -> dict:
     """The content of ``segkd_mm.json``: ``model``, ``pipeline``, ``classes`` and ``palette``.
 
-    It is data: a ``type`` that is not registered, which mmengine would import, is refused.
+    It is data: what could run code when the model is built is refused.
 
     Raises:
         FileNotFoundError: There is no such file.
-        ValueError: It is damaged, or a ``type`` is not registered.
+        ValueError: It is damaged, or could run code.
     """
     path = Path(folder, CONFIG)
     try:
@@ -75,35 +83,53 @@ def read_model_folder(folder: str | os.PathLike) -> dict:
         raise ValueError(f'{path}: damaged, or not written by segkd push ({error}).') from error
     if missing:
         raise ValueError(f'{path} has no {", ".join(sorted(missing))}; push the model again.')
-    _check_types(content, path)
+    _check_is_data(content, path)
     return content
 
 
-def _check_types(content: dict, source: str | os.PathLike) -> None:
-    """Check that each ``type`` is a registered name: mmengine imports and calls others."""
-    known = {name for registry in _registries() for name in registry.module_dict}
-    for kind in _types(content):
-        if not isinstance(kind, str) or kind not in known:
+def _check_is_data(content: dict, source: str | os.PathLike) -> None:
+    """Check that only a segmentor of registered components is built, and nothing is run.
+
+    mmengine imports a ``type`` that is not registered and the package that ``_scope_`` names; a
+    teacher reads Python configs, and with ``trusted`` pickles.
+    """
+    known = {name: one for registry in _registries() for name, one in registry.module_dict.items()}
+    root = known.get(_type_of(content['model']))
+    if not (inspect.isclass(root) and issubclass(root, BaseSegmentor)):
+        raise ValueError(f'{source}: its model is no registered segmentor. {IF_OWN}')
+    for node in _dicts([content['model'], content['pipeline']]):
+        if refused := sorted(REFUSED_KEYS & {*node}):
+            raise ValueError(f'{source}: the key {refused[0]!r} could run code, so it is refused.')
+        kind = _type_of(node)
+        if 'type' in node and (kind not in known or _module(known[kind]).startswith(REFUSED)):
             raise ValueError(
-                f'{source}: the type {kind!r} is no name of a registered component, such as '
-                "'FCNHead'. Others could run any code. If it is a component of a package of yours, "
-                'import that package first.'
+                f'{source}: the type {node["type"]!r} is no name of a registered component of '
+                f"segmentors, such as 'FCNHead'. Others could run any code. {IF_OWN}"
             )
 
 
+def _type_of(node: object) -> str | None:
+    kind = node.get('type') if isinstance(node, Mapping) else None
+    return kind if isinstance(kind, str) else None
+
+
+def _module(component: object) -> str:
+    return getattr(component, '__module__', '')
+
+
 def _registries() -> Iterator[Registry]:
-    """All registries of mmengine, mmcv and mmseg, with their components."""
-    for one in [*vars(mmengine.registry).values(), *vars(mmseg.registry).values()]:
-        if isinstance(one, Registry):
+    """The registries of models, their initial weights and transforms, with their components."""
+    for room in (mmengine.registry, mmseg.registry):
+        for one in (room.MODELS, room.WEIGHT_INITIALIZERS, room.TRANSFORMS):
             one.import_from_location()
             yield one
 
 
-def _types(node: object) -> Iterator[object]:
+def _dicts(node: object) -> Iterator[Mapping]:
     if isinstance(node, Mapping):
-        yield from [node['type']] if 'type' in node else []
+        yield node
     for child in node.values() if isinstance(node, Mapping) else _items(node):
-        yield from _types(child)
+        yield from _dicts(child)
 
 
 def _items(node: object) -> list | tuple:

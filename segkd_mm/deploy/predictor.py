@@ -156,7 +156,9 @@ def _from_folder(
     _check_alone(source, checkpoint)
     folder = local_model_folder(source)
     content = read_model_folder(folder)
-    segmentor = load_model(Config(content), os.fspath(folder / WEIGHTS), device)
+    segmentor = load_model(
+        Config(dict(model=content['model'])), os.fspath(folder / WEIGHTS), device
+    )
     return Predictor(segmentor, content['pipeline'], content['classes'], content['palette'])
 
 

@@ -10,6 +10,11 @@ from cv2.utils import logging
 SUFFIXES = ('.avi', '.m4v', '.mkv', '.mov', '.mp4', '.mpeg', '.mpg', '.webm', '.wmv')
 CAMERA = 'camera:'  # and its number, as in camera:0
 USUAL_RATE = 25.0  # frames per second, where a source does not tell its own
+RATES = 1, 240  # OpenCV gives 1000 or -1, and counts to match, for files that state none
+
+
+class VideoError(OSError):
+    """A video that cannot be read, or not to its end."""
 
 
 def is_video(source: str) -> bool:
@@ -31,14 +36,17 @@ class Video:
     Raises:
         FileNotFoundError: No such file.
         ValueError: A camera without a number.
-        OSError: A file that cannot be decoded, or no such camera.
+        VideoError: A file that cannot be decoded, or no such camera.
     """
 
     def __init__(self, source: str) -> None:
         self.live = source.startswith(CAMERA)
         self._capture = _opened(source)
-        self.rate = self._capture.get(cv2.CAP_PROP_FPS) or USUAL_RATE
-        self.count = None if self.live else int(self._capture.get(cv2.CAP_PROP_FRAME_COUNT)) or None
+        rate = self._capture.get(cv2.CAP_PROP_FPS)
+        is_stated = RATES[0] <= rate <= RATES[1]
+        self.rate = rate if is_stated else USUAL_RATE
+        count = int(self._capture.get(cv2.CAP_PROP_FRAME_COUNT))
+        self.count = count if is_stated and count > 0 and not self.live else None
 
     def __iter__(self) -> Iterator[np.ndarray]:
         """The frames that are left: uint8 [H, W, 3], BGR."""
@@ -76,5 +84,5 @@ def _opened(source: str) -> cv2.VideoCapture:
     if capture.isOpened():
         return capture
     if source.startswith(CAMERA):
-        raise OSError(f'{source}: no such camera, or another program uses it.')
-    raise OSError(f'{place}: damaged, or no video that OpenCV can decode.')
+        raise VideoError(f'{source}: no such camera, or another program uses it.')
+    raise VideoError(f'{place}: damaged, or no video that OpenCV can decode.')

@@ -160,6 +160,8 @@ def _device(runner: Runner) -> str:
 
 
 def _is_term(key: str) -> bool:
+    if key.startswith('terms.'):
+        return key.endswith('.loss')  # not the weight of a term whose name has `loss` in it
     return 'loss' in key and key != 'loss'
 
 

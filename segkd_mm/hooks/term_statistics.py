@@ -22,8 +22,8 @@ class TermStatisticsHook(Hook):
     - ``terms.NAME.agreement``: for terms on logits, the share of the pixels of the crops, 0 to 1,
       where student and teacher find the same class, at the size at which they are compared.
 
-    The numbers are of one batch. A term costs one more backward pass, down to the outputs of the
-    backbone, in such an iteration. Models without terms are left alone.
+    The numbers are of one batch. In such an iteration the labels' loss and each term cost one more
+    backward pass, down to the outputs of the backbone. Models without terms are left alone.
     """
 
     def __init__(self) -> None:

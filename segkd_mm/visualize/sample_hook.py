@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 import numpy as np
-from mmengine.dist import is_main_process
+from mmengine.dist import get_world_size, is_main_process
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from mmseg.registry import HOOKS
@@ -25,7 +25,8 @@ class SamplePredictionsHook(Hook):
 
     def before_val_epoch(self, runner: Runner) -> None:
         dataset = runner.val_loop.dataloader.dataset
-        chosen = evenly_spaced(len(dataset), self.count)
+        own = range(0, len(dataset), get_world_size())  # what the first process sees
+        chosen = [own[index] for index in evenly_spaced(len(own), self.count)]
         self.files = [dataset.get_data_info(index)['img_path'] for index in chosen]
 
     def after_val_iter(

@@ -59,8 +59,14 @@ class VideoFile:
 
         Raises:
             OSError: The file cannot be written.
+            ValueError: The image has another size than the first one.
         """
         size = image.shape[1], image.shape[0]
+        if self._last is not None and self._last.shape != image.shape:
+            raise ValueError(
+                f'Frame {self.frames} has {size[0]}x{size[1]} pixels, the first one '
+                f'{self._last.shape[1]}x{self._last.shape[0]}: a video has one size.'
+            )
         if self._writer is None:
             self._start = monotonic()
             self._writer = cv2.VideoWriter(
@@ -80,6 +86,10 @@ class VideoFile:
         while self.frames < (now - self._start) * self.rate:
             self._repeat()
 
+    def is_ahead(self, now: float) -> bool:
+        """Whether the video is longer than the time since its first image already."""
+        return self.frames > 0 and self.frames > (now - self._start) * self.rate + 1
+
     def _repeat(self) -> None:
         self._writer.write(self._last)
         self.frames += 1
@@ -89,12 +99,28 @@ class VideoFile:
         if self._writer is not None:
             self._writer.release()
 
+    def check_written(self) -> None:
+        """Check that the closed file has all frames, as OpenCV tells of no failure to write.
+
+        Raises:
+            OSError: It has not.
+        """
+        written = int(cv2.VideoCapture(self.path).get(cv2.CAP_PROP_FRAME_COUNT))
+        if written != self.frames:
+            raise OSError(
+                f'{self.path}: {max(written, 0)} of {self.frames} frames could be written. Is the '
+                'disk full?'
+            )
+
 
 @contextmanager
 def video_written(path: str | os.PathLike, rate: float) -> Iterator[VideoFile]:
     """Yields a video of ``rate`` frames per second; it is at ``path`` when the block ends.
 
     After an error there is no file.
+
+    Raises:
+        OSError: Not all frames could be written.
     """
     with written_aside(path) as aside:
         video = VideoFile(str(aside), rate)
@@ -102,3 +128,4 @@ def video_written(path: str | os.PathLike, rate: float) -> Iterator[VideoFile]:
             yield video
         finally:
             video.close()
+        video.check_written()

@@ -140,7 +140,9 @@ def test_a_video_becomes_a_video_with_an_overlay_and_label_maps(call, film, mode
 
 def test_a_camera_is_recorded_until_ctrl_c_in_real_time(call, film, monkeypatch):
     """A file stands for the camera."""
-    times = iter([0.0, 0.3, 1.0])  # a quarter of a second for each frame: 2, then 4 frames
+    # A quarter of a second for each frame of the video. The first one is shown until 0.3, so twice;
+    # the second, at 0.2, comes too early; the third, at 0.6, fills to 1.0; the fourth is the fifth.
+    times = iter([0.0, 0.0, 0.3, 0.2, 0.6, 1.0, 1.1])
 
     def clock():
         for now in times:

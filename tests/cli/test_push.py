@@ -86,8 +86,8 @@ def test_the_card_has_the_scores_of_these_weights_and_no_others(checkpoint, tmp_
     state['state_dict']['decode_head.conv_seg.bias'] += 1
     torch.save(state, other)
     (tmp_path / 'test_test.json').write_bytes((checkpoint.parent / 'test_test.json').read_bytes())
-    run_command('push', CONFIG, other, 'me/model', '--out', out, '--no-upload')
-    assert 'It was not tested.' in (out / 'README.md').read_text()
+    run_command('push', CONFIG, other, 'me/model', '--no-upload')
+    assert 'It was not tested.' in (tmp_path / 'hub/README.md').read_text()
 
 
 def test_a_hub_that_refuses_leaves_the_folder_and_says_what_to_do(checkpoint, hub, tmp_path):
@@ -97,12 +97,22 @@ def test_a_hub_that_refuses_leaves_the_folder_and_says_what_to_do(checkpoint, hu
     assert len([*(tmp_path / 'out').iterdir()]) == 4
 
 
-@pytest.mark.parametrize('kind', ['os.system', 'antigravity', ['FCNHead']])
-def test_a_shared_folder_runs_no_code(kind, tmp_path):
-    content = dict(model=dict(type='EncoderDecoder', neck=[dict(type=kind)]), pipeline=[])
-    text = json.dumps({**content, 'classes': ['a'], 'palette': [[0, 0, 0]]})
-    (tmp_path / 'segkd_mm.json').write_text(text)
-    with pytest.raises(ValueError, match='is no name of a registered component'):
+@pytest.mark.parametrize(
+    ('model', 'message'),
+    [
+        (dict(type='os.system', command='true'), 'is no registered segmentor'),
+        (dict(type='Teacher', model='x.py', checkpoint='x', trusted=True), 'no registered segm'),
+        (dict(type='EncoderDecoder', neck=[dict(type='antigravity')]), 'is no name of a regist'),
+        (dict(type='EncoderDecoder', neck=[dict(type=['FCNHead'])]), 'is no name of a registered'),
+        (dict(type='EncoderDecoder', backbone=dict(type='Teacher')), 'is no name of a registered'),
+        (dict(type='EncoderDecoder', neck=dict(_scope_='antigravity')), "key '_scope_' could run"),
+        (dict(type='EncoderDecoder', neck=dict(trusted=True)), "key 'trusted' could run code"),
+    ],
+)
+def test_a_shared_folder_runs_no_code(model, message, tmp_path):
+    content = dict(model=model, pipeline=[], classes=['a'], palette=[[0, 0, 0]])
+    (tmp_path / 'segkd_mm.json').write_text(json.dumps(content))
+    with pytest.raises(ValueError, match=message):
         segkd_mm.load(tmp_path)
 
 
@@ -121,7 +131,7 @@ def test_a_shared_folder_that_is_damaged_is_named(text, message, tmp_path):
     [
         ('model', None, 'model: expected OWNER/NAME'),
         ('me/mo del', None, 'me/mo del: '),
-        ('me/model', 'notes.txt', 'is there and is no folder of push'),
+        ('me/model', 'notes.txt', 'notes.txt is there already: remove it'),
     ],
 )
 def test_what_cannot_be_pushed_is_said_before_any_work(name, there, message, tmp_path):
