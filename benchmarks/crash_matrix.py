@@ -39,9 +39,12 @@ from segkd_mm.results.files import write_result
 
 EPOCHS, IMAGES = 3, 8
 TITLES = {
-    'case': 'what is done', 'kills': 'times', 'in_a_file': 'struck while a temporary file was half written',
-    'runs': 'runs to the end', 'equal': 'equal to the unbroken one, to the bit',
-}  # fmt: skip
+    'case': 'what is done',
+    'kills': 'times',
+    'in_a_file': 'struck while a temporary file was half written',
+    'runs': 'runs to the end',
+    'equal': 'equal to the unbroken one, to the bit',
+}
 TRAINING = """
 _base_ = {base!r}
 data_root = {root!r}
