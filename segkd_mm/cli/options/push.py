@@ -8,8 +8,8 @@ Writes a folder with the weights (model.safetensors), the config as data (segkd_
 mmseg (model.py), and a model card with classes, scores and commands (README.md), checks that it
 predicts as the checkpoint does, and uploads it. The scores are those of `segkd test`, whose result
 lies beside the checkpoint. Log in before by `hf auth login`. Whoever has segkd_mm then loads it by
-segkd_mm.load('hf://me/slim-voc'), which reads the folder as data: components that are registered, and
-weights.
+segkd_mm.load('hf://me/slim-voc'), which reads the folder as data: registered components
+and weights.
 """
 
 from argparse import ArgumentParser
