@@ -24,6 +24,7 @@ from segkd_mm.cli.console import QuietRunner
 from segkd_mm.config import load_config
 from segkd_mm.datasets.shapes import make_shapes
 from segkd_mm.results.files import write_result
+from segkd_mm.results.tables import markdown_table
 
 POINTS, WARM_UP = 200, 0.25
 IMAGES = 400  # mmengine sleeps for 2 seconds whenever all of them were seen
@@ -147,11 +148,18 @@ def main() -> None:
     with TemporaryDirectory() as folder:
         rows = train(Path(folder), args.iterations)
     found = slopes(rows)
-    print('of 1,000 iterations    gain   bound')
-    for key, bound in BOUNDS.items():
-        print(f'{key:20}{found[key]:8.3f}{bound:8.3f}')
-    about = {'iterations': args.iterations, 'warm_up': WARM_UP, 'per_1000_iterations': found}
-    write_result(args.out, {**about, 'bounds': BOUNDS, 'series': rows})
+    table = [
+        {
+            'what': key,
+            'at the end': rows[-1][key],
+            'gain in 1,000 iterations': found[key],
+            'bound': b,
+        }
+        for key, b in BOUNDS.items()
+    ]
+    print(markdown_table(table))
+    about = {'iterations': args.iterations, 'warm_up': WARM_UP, 'table': table}
+    write_result(args.out, {**about, 'series': rows})
     if any(found[key] > bound for key, bound in BOUNDS.items()):
         raise SystemExit(1)
 
