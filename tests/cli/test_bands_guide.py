@@ -18,6 +18,7 @@ from segkd_mm.deploy.images import benchmark_batch
 from segkd_mm.doctor import Experiment, check_data
 from segkd_mm.doctor.taps import check_taps
 from segkd_mm.measure.candidate import Candidate, build_deployed, check_same_channels
+from segkd_mm.visualize.label_maps import read_label_map
 from segkd_mm.whole_image.builder import TeacherCacheBuilder
 from segkd_mm.whole_image.cached_teacher import made_from
 
@@ -113,7 +114,7 @@ def test_such_images_train_test_export_and_predict(config, script, tmp_path):
     call('predict', config, best, tmp_path / 'data/images', '--masks', '--out', tmp_path / 'found')
     masks = sorted((tmp_path / 'found/masks').glob('*.png'))
     images = sorted((tmp_path / 'data/images').iterdir())
-    wanted = [cv2.imread(str(mask), cv2.IMREAD_UNCHANGED) for mask in masks]
+    wanted = [read_label_map(mask) for mask in masks]
     alone = segkd_mm.load(exported)
     assert np.array_equal(alone.predict(images), wanted)
     assert np.array_equal(alone.predict(read_bands(images[0])), wanted[0])
