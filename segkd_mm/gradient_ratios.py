@@ -9,19 +9,22 @@ from torch import Tensor, nn
 Losses = Mapping[str, Tensor | Sequence[Tensor]]
 
 
-def gradient_ratios(model: nn.Module, losses: Losses, features: Sequence[Tensor]) -> dict:
+def gradient_ratios(
+    model: nn.Module, losses: Losses, features: Sequence[Tensor]
+) -> dict[str, float]:
     """The norm of each term's gradient over that of the student's own losses, by term.
 
-    Gradients are with respect to ``features``, or to the backbone's parameters for terms that tap
-    it before these. The graph stays, and no ``.grad`` is written.
+    Gradients are with respect to ``features``, or to the parameters of :func:`trunk_of` the student
+    for terms that tap it before these. A term that is off has 0. The graph stays, and no ``.grad``
+    is written.
 
     Args:
         model: A :class:`segkd_mm.distill.SegDistiller`.
         losses: What it returned in the mode ``loss``, with the graph.
-        features: The outputs of the student's backbone in it, see :func:`outputs_of`.
+        features: The outputs of the student's trunk in it, see :func:`outputs_of`.
     """
     own = labels_loss(losses)
-    weights = [p for p in model.student.backbone.parameters() if p.requires_grad]
+    weights = [p for p in trunk_of(model.student).parameters() if p.requires_grad]
     norms_of_own: dict[bool, float] = {}
     ratios = {}
     for name, term in model.terms.items():
@@ -33,6 +36,11 @@ def gradient_ratios(model: nn.Module, losses: Losses, features: Sequence[Tensor]
             norms_of_own[is_late] = _norm(own, features if is_late else weights)
         ratios[name] = norm / max(norms_of_own[is_late], 1e-12)
     return ratios
+
+
+def trunk_of(student: nn.Module) -> nn.Module:
+    """The backbone of a student; the whole of one without, as models of other libraries are."""
+    return getattr(student, 'backbone', student)
 
 
 def labels_loss(losses: Losses) -> Tensor:
@@ -61,7 +69,7 @@ def outputs_of(module: nn.Module) -> Iterator[list[Tensor]]:
 
 
 def _norm(loss: Tensor, shared: Sequence[Tensor]) -> float:
-    if not loss.requires_grad:
+    if not loss.requires_grad or not shared:
         return 0.0
     gradients = torch.autograd.grad(loss, shared, retain_graph=True, allow_unused=True)
     squares = [one.float().square().sum() for one in gradients if one is not None]

@@ -37,10 +37,11 @@ def run(args: Namespace) -> None:
     if count < len(builder.images):
         print(f'{len(builder.images) - count} of {len(builder.images)} images are there already.')
     number, parts = args.part
-    if own := [shard for shard in absent if shard in builder.shards()[number - 1 :: parts]]:
+    if own := [shard for shard in [*found][number - 1 :: parts] if found[shard] is None]:
         top = packing(builder, [*filter(None, found.values())], args.max_kl)
         build(builder, own, top, args.workers)
-    if left := sum(builder.metadata(shard) is None for shard in builder.shards()):
+    left = sum(builder.metadata(shard) is None for shard in absent if shard not in own)
+    if left:
         print(f'Part {number} of {parts} is there; other parts have {left} shards to build.')
         return
     report(builder, args.config)

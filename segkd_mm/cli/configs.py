@@ -12,9 +12,9 @@ def run(args: Namespace) -> None:
     if args.show:
         print(resolved(load_config(args.show, args.cfg_options)))
     elif args.copy:
-        shutil.copytree(
-            config_dir(), args.copy, ignore=shutil.ignore_patterns('__pycache__', '*.yml')
-        )
+        # metafile.yml has the scores of our own configs.
+        others = shutil.ignore_patterns('__pycache__', '*.yml')
+        shutil.copytree(config_dir(), args.copy, ignore=others)
         print(f'Copied {config_dir()} to {args.copy}')
     else:
         print('\n'.join(list_configs()))

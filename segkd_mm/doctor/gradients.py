@@ -4,7 +4,7 @@ from torch import nn
 
 from segkd_mm.doctor.experiment import Experiment
 from segkd_mm.doctor.finding import Finding, Report
-from segkd_mm.gradient_ratios import gradient_ratios, outputs_of
+from segkd_mm.gradient_ratios import gradient_ratios, outputs_of, trunk_of
 
 TOO_STRONG, TOO_WEAK = 10.0, 0.01
 
@@ -29,7 +29,7 @@ def check_gradients(experiment: Experiment, batches: int = 2) -> Report:
 
 def _ratios(model: nn.Module, batch: dict) -> dict[str, float]:
     data = model.data_preprocessor(batch, True)
-    with outputs_of(model.student.backbone) as features:
+    with outputs_of(trunk_of(model.student)) as features:
         losses = model(**data, mode='loss')
     return gradient_ratios(model, losses, features)
 

@@ -8,7 +8,7 @@ from mmengine.runner import Runner
 from mmseg.registry import HOOKS
 from torch import Tensor, nn
 
-from segkd_mm.gradient_ratios import Losses, gradient_ratios, outputs_of
+from segkd_mm.gradient_ratios import Losses, gradient_ratios, outputs_of, trunk_of
 from segkd_mm.hooks.progress import is_logged
 from segkd_mm.hooks.unwrap import unwrapped_model
 
@@ -36,7 +36,7 @@ class TermStatisticsHook(Hook):
         if not getattr(model, 'terms', None) or not is_logged(runner, batch_idx):
             return
         log = partial(_log, runner)
-        features = self._measuring.enter_context(outputs_of(model.student.backbone))
+        features = self._measuring.enter_context(outputs_of(trunk_of(model.student)))
         for name, term in model.terms.items():
             log(f'{name}.weight', term.weight)
             if term.is_logits:

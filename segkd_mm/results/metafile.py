@@ -48,8 +48,7 @@ def _is_as_configured(result: Mapping) -> bool:
 
 def _changes(command: str) -> Iterator[str]:
     """What a command line changes in the training of its config."""
-    words = iter(shlex.split(command))
-    for word in words:
+    for word in shlex.split(command):
         key, sign, _ = word.partition('=')
         if word in ('--epochs', '--amp') or (sign and not key.endswith(NEUTRAL)):
             yield word
