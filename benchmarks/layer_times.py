@@ -27,7 +27,7 @@ from torch import Tensor, nn
 from segkd_mm.config import load_config, plain_student
 from segkd_mm.deploy import FastLabelMap, load_runtime
 from segkd_mm.deploy.images import benchmark_batch
-from segkd_mm.deploy.loading import without_auxiliary_heads
+from segkd_mm.deploy.loading import deployable
 from segkd_mm.deploy.runtime import openvino_core
 from segkd_mm.measure.floor import Machine, list_layers, machine_benchmarks, machine_from_times
 from segkd_mm.measure.inference import inference
@@ -219,7 +219,7 @@ def measure(args: argparse.Namespace) -> tuple[Machine, dict[str, Mapping[Part, 
 def build(config: str) -> nn.Module:
     """The model of a config as it is deployed, with random weights."""
     init_default_scope('mmseg')
-    return without_auxiliary_heads(MODELS.build(plain_student(load_config(config)).model)).eval()
+    return deployable(MODELS.build(plain_student(load_config(config)).model)).eval()
 
 
 def rows(found: Mapping[str, Mapping[Part, float]]) -> list[dict]:

@@ -3,7 +3,8 @@
 import gc
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from math import ceil, sqrt
 from pathlib import Path
 from types import SimpleNamespace
 from uuid import uuid4
@@ -13,12 +14,14 @@ import torch
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from mmseg.registry import MODELS
+from torch import Tensor
 
 import segkd_mm  # noqa: F401  registers the components
 from segkd_mm.config import load_config
 from segkd_mm.datasets.shapes import make_shapes
 
 NUM_TRAIN, NUM_VAL = 16, 4
+LARGE = 2**17  # weights of a layer
 
 
 def pytest_configure() -> None:
@@ -73,6 +76,31 @@ def _quick_loaders() -> Iterator[None]:
         patch.setattr('mmengine.dataset.base_dataset.gc', SimpleNamespace(collect=lambda: 0))
         patch.setattr('torch.utils.data._utils.MP_STATUS_CHECK_INTERVAL', 0.2)
         yield
+
+
+@pytest.fixture(scope='session', autouse=True)
+def _quick_initialisation() -> Iterator[None]:
+    """Large layers repeat a sixteenth of their random weights.
+
+    Many tests build models of tens of millions of weights, whose values matter to none of them.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ('kaiming_uniform_', 'kaiming_normal_'):
+            patch.setattr(torch.nn.init, name, _repeated(getattr(torch.nn.init, name)))
+        yield
+
+
+def _repeated(initialise: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    def initialise_part(tensor: Tensor, a: float = 0, mode: str = 'fan_in', *args, **kwargs):
+        if tensor.is_meta or tensor.numel() < LARGE:
+            return initialise(tensor, a, mode, *args, **kwargs)
+        part = initialise(tensor[: len(tensor) // 16 + 1].detach(), a, mode, *args, **kwargs)
+        scale = sqrt(len(part) / len(tensor)) if mode == 'fan_out' else 1
+        times = ceil(len(tensor) / len(part))
+        with torch.no_grad():
+            return tensor.copy_((part * scale).repeat(times, *[1] * (part.ndim - 1))[: len(tensor)])
+
+    return initialise_part
 
 
 @pytest.fixture(scope='session')

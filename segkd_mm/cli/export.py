@@ -4,6 +4,7 @@ import logging
 import shlex
 from argparse import Namespace
 from collections.abc import Mapping, Sequence
+from copy import deepcopy
 from dataclasses import asdict
 from itertools import islice
 
@@ -22,7 +23,7 @@ from segkd_mm.deploy.export import (
 )
 from segkd_mm.deploy.graph import DeployedGraph
 from segkd_mm.deploy.images import ModelInputs, image_paths, pixels_as_input, select_images
-from segkd_mm.deploy.loading import load_model, without_auxiliary_heads
+from segkd_mm.deploy.loading import deployable, load_model
 from segkd_mm.deploy.parity import Parity, measure_parity
 from segkd_mm.deploy.quantise import layer_errors, quantise, worst_layers
 from segkd_mm.deploy.runtime import load_runtime
@@ -91,7 +92,8 @@ def run(args: Namespace) -> None:
     logging.disable(logging.WARNING)  # mmengine writes a page on how each weight was made
     export_libraries(args.to, args.precision)
     config = plain_student(load_config(args.config, args.cfg_options))
-    model = without_auxiliary_heads(load_model(config, args.checkpoint))
+    trained = load_model(config, args.checkpoint)
+    model = deployable(deepcopy(trained))
     images = select_images(config, args.images, 'val', args.num_images or IMAGES[args.precision])
     dtype = torch.bfloat16 if (args.to, args.precision) == TORCH_BF16 else torch.float32
     pixels = pixels_as_input(images[0]['inputs']).dtype
@@ -109,7 +111,7 @@ def run(args: Namespace) -> None:
         metadata |= {'config': args.config, 'checkpoint': args.checkpoint}
         SAVERS[args.to](exported, aside, metadata)
         runtime = load_runtime(aside)
-        parity = measure_parity(model, runtime, track(images, 'Comparing'))
+        parity = measure_parity(trained, runtime, track(images, 'Comparing'))
         if broken := judge(args, parity):
             few = islice(ModelInputs(images, model.data_preprocessor, args.image_in), LAYER_IMAGES)
             errors = layer_errors(in_float, exported, [*few]) if args.precision == 'int8' else {}

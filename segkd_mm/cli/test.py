@@ -19,7 +19,7 @@ from torch import nn
 from segkd_mm.cli.console import QuietRunner
 from segkd_mm.config import load_config, plain_student
 from segkd_mm.deploy import Runtime, in_windows, is_exported_model, without_logits
-from segkd_mm.deploy.loading import check_classes, without_auxiliary_heads
+from segkd_mm.deploy.loading import check_classes, deployable
 from segkd_mm.deploy.windows import default_overlap
 from segkd_mm.evaluation.metric import ClassIoUMetric
 from segkd_mm.evaluation.test_time_augmentation import check_averaged, with_augmentation
@@ -130,7 +130,7 @@ def about_windows(args: Namespace) -> dict:
 def about_checkpoint(args: Namespace, model: nn.Module) -> dict:
     """Facts about the checkpoint for the result file."""
     record = training_record(args.checkpoint)
-    return {'parameters': count_parameters(without_auxiliary_heads(model)), 'training': record}
+    return {'parameters': count_parameters(deployable(model)), 'training': record}
 
 
 def about_runtime(runtime: Runtime) -> dict:

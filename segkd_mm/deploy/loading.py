@@ -1,10 +1,11 @@
-"""Loading of a config's model with its weights and class names."""
+"""Loading of a config's model with its weights and class names, in the form that is deployed."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from mmseg.registry import DATASETS, MODELS
+from timm.utils import reparameterize_model
 from torch import nn
 
 from segkd_mm.deploy.runtime import Runtime
@@ -70,9 +71,25 @@ def check_classes(runtime: Runtime, classes: Sequence[str]) -> None:
         raise ValueError(f'{runtime.path} has the classes {own}; the data have {[*classes]}.')
 
 
-def without_auxiliary_heads(model: nn.Module) -> nn.Module:
-    """Remove a model's auxiliary heads, which only the training loss uses."""
+def deployable(model: nn.Module) -> nn.Module:
+    """Change a model, in place, into the form that is deployed.
+
+    Auxiliary heads go, which only the training loss uses, and the trunks of timm that train with
+    parallel branches or separate norms (RepViT, MobileOne, FastViT, RepGhost ...) are fused by
+    timm's ``reparameterize_model``: the same logits from fewer layers.
+    """
     for name in AUXILIARY_HEADS:
         if hasattr(model, name):
             delattr(model, name)
+    for trunk in _timm_trunks(model.eval()):
+        reparameterize_model(trunk, inplace=True)
     return model
+
+
+def _timm_trunks(module: nn.Module) -> Iterator[nn.Module]:
+    """The outermost modules of timm's: others may call something else ``fuse``."""
+    if type(module).__module__.startswith('timm.'):
+        yield module
+    else:
+        for child in module.children():
+            yield from _timm_trunks(child)

@@ -13,7 +13,7 @@ from mmseg.models.segmentors.base import BaseSegmentor
 
 from segkd_mm.config import image_pipeline, load_config, plain_student
 from segkd_mm.datasets.sample_error import named_image_errors
-from segkd_mm.deploy.loading import check_classes, class_names, known_loader, load_model
+from segkd_mm.deploy.loading import check_classes, class_names, deployable, known_loader, load_model
 from segkd_mm.deploy.model_folder import (
     WEIGHTS,
     is_model_folder,
@@ -138,7 +138,7 @@ def load(
         segmentor = RuntimeSegmentor(os.fspath(checkpoint))
         check_classes(segmentor.runtime, meta['classes'])
     else:
-        segmentor = load_model(config, os.fspath(checkpoint), device)
+        segmentor = deployable(load_model(config, os.fspath(checkpoint), device))
     return Predictor(segmentor, image_pipeline(config), meta['classes'], meta['palette'])
 
 
@@ -156,9 +156,8 @@ def _from_folder(
     _check_alone(source, checkpoint)
     folder = local_model_folder(source)
     content = read_model_folder(folder)
-    segmentor = load_model(
-        Config(dict(model=content['model'])), os.fspath(folder / WEIGHTS), device
-    )
+    config = Config(dict(model=content['model']))
+    segmentor = deployable(load_model(config, os.fspath(folder / WEIGHTS), device))
     return Predictor(segmentor, content['pipeline'], content['classes'], content['palette'])
 
 

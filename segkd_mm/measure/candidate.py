@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from segkd_mm.config import load_config, plain_student
 from segkd_mm.deploy import FastLabelMap, MMSegLabelMap, load_runtime
-from segkd_mm.deploy.loading import without_auxiliary_heads
+from segkd_mm.deploy.loading import deployable
 from segkd_mm.measure.floor import (
     PRECISIONS,
     Layer,
@@ -30,7 +30,7 @@ WAYS = 'labels', 'mmseg', 'logits'
 def build_deployed(model: dict, device: torch.device) -> nn.Module:
     """Build a model with random weights and without auxiliary heads, in eval mode."""
     init_default_scope('mmseg')
-    return without_auxiliary_heads(MODELS.build(model)).to(device).eval()
+    return deployable(MODELS.build(model)).to(device).eval()
 
 
 def check_same_channels(channels: Mapping[str, int]) -> None:

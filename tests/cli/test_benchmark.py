@@ -12,7 +12,7 @@ from tiny_student import MODEL, tiny_student
 
 from segkd_mm.deploy.export import save_program, to_program
 from segkd_mm.deploy.graph import DeployedGraph
-from segkd_mm.deploy.loading import without_auxiliary_heads
+from segkd_mm.deploy.loading import deployable
 from segkd_mm.measure.model_cost import count_parameters
 
 TOOL = Path(__file__).resolve().parents[2] / 'tools' / 'benchmark.py'
@@ -141,7 +141,7 @@ def test_without_results_there_is_no_plot_of_them_not_even_an_old_one(home, benc
 @pytest.mark.slow
 def test_exported_files_are_measured_beside_their_config(home, benchmark):
     (home / 'tiny.py').write_text(f'model = {MODEL!r}')
-    graph = DeployedGraph(without_auxiliary_heads(tiny_student())).eval()
+    graph = DeployedGraph(deployable(tiny_student())).eval()
     program = to_program(graph)
     known = dict(classes=[*'abcdefgh'], precision='fp32', config='tiny.py')
     for name in ('tested.pt2', 'untested.pt2'):

@@ -14,7 +14,7 @@ from torchvision.ops import SqueezeExcitation
 from segkd_mm.config import config_dir
 from segkd_mm.deploy.export import save_openvino, to_onnx, to_program
 from segkd_mm.deploy.graph import DeployedGraph
-from segkd_mm.deploy.loading import without_auxiliary_heads
+from segkd_mm.deploy.loading import deployable
 
 SCRIPT = config_dir().parent / 'benchmarks' / 'layer_times.py'
 
@@ -74,7 +74,7 @@ def test_torch_and_openvino_are_profiled_by_the_layers_of_the_model(
     script, tmp_path, monkeypatch, capsys
 ):
     (tmp_path / 'tiny.py').write_text(f'model = {MODEL!r}')
-    graph = DeployedGraph(without_auxiliary_heads(tiny_student())).eval()
+    graph = DeployedGraph(deployable(tiny_student())).eval()
     known = dict(classes=[*'abcdefgh'], precision='fp32', config='tiny.py')
     model = to_onnx(to_program(graph))
     save_openvino(model, tmp_path / 'tiny.xml', {**graph.describe(), **known})

@@ -6,13 +6,13 @@ from tiny_student import NAMES, tiny_student
 from segkd_mm.deploy import load_runtime
 from segkd_mm.deploy.export import SAVERS, to_onnx, to_program
 from segkd_mm.deploy.graph import DeployedGraph
-from segkd_mm.deploy.loading import without_auxiliary_heads
+from segkd_mm.deploy.loading import deployable
 from segkd_mm.formats import SUFFIXES
 
 
 @pytest.fixture(scope='session')
 def student():
-    return without_auxiliary_heads(tiny_student())
+    return deployable(tiny_student())
 
 
 def export_all(graph, folder):

@@ -13,7 +13,7 @@ from segkd_mm.config import load_config
 from segkd_mm.deploy.export import SAVERS, export_metadata, to_format
 from segkd_mm.deploy.graph import DeployedGraph
 from segkd_mm.deploy.images import images_of_files, pixels_as_input
-from segkd_mm.deploy.loading import image_loader, known_loader, without_auxiliary_heads
+from segkd_mm.deploy.loading import deployable, image_loader, known_loader
 from segkd_mm.deploy.parity import measure_parity
 from segkd_mm.deploy.runtime import load_runtime
 from segkd_mm.normalisation import channels_of
@@ -36,7 +36,7 @@ def test_a_16_bit_image_has_the_same_labels_in_the_exported_file(tmp_path):
     images = images_of_files(config, [tmp_path / 'deep.png'])
     pixels = pixels_as_input(images[0]['inputs']).dtype
     assert pixels == torch.float32
-    graph = DeployedGraph(without_auxiliary_heads(deepcopy(model)), image_in=True, pixels=pixels)
+    graph = DeployedGraph(deployable(deepcopy(model)), image_in=True, pixels=pixels)
     metadata = export_metadata(graph, config, 'torch-export', 'fp32')
     program = to_format(graph.eval(), 'torch-export')
     SAVERS['torch-export'](program, tmp_path / 'deep.pt2', metadata)

@@ -24,7 +24,7 @@ from segkd_mm.deploy.export import (
 )
 from segkd_mm.deploy.graph import DeployedGraph, MatmulAdaptiveAvgPool
 from segkd_mm.deploy.images import ModelInputs, images_of_split
-from segkd_mm.deploy.loading import without_auxiliary_heads
+from segkd_mm.deploy.loading import deployable
 from segkd_mm.deploy.parity import measure_parity
 from segkd_mm.deploy.quantise import quantise
 from segkd_mm.deploy.runtime_segmentor import RuntimeSegmentor
@@ -162,7 +162,7 @@ def test_pyramid_pooling_is_exported_for_any_size():
         type='PSPHead', in_channels=16, in_index=1, channels=8, pool_scales=(1, 2, 3, 6),
         num_classes=8, loss_decode=dict(type='CrossEntropyLoss', avg_non_ignore=True),
     )  # fmt: skip
-    model = without_auxiliary_heads(tiny_student(decode_head=head))
+    model = deployable(tiny_student(decode_head=head))
     program = to_program(DeployedGraph(model).eval()).module()
     images = torch.randn(1, 3, 99, 53)
     torch.testing.assert_close(program(images), model(images), rtol=1e-4, atol=1e-4)
@@ -226,7 +226,7 @@ def test_files_are_kept_together_or_not_at_all(tmp_path):
 def test_bf16_and_int8_of_a_trained_model_on_real_images(real_data, tmp_path):
     """DeepLabV3 with MobileNetV2, int8 calibrated on a few training images."""
     config = load_config('teacher/deeplabv3_mnv2_voc.py', {'data_root': f'{real_data}/voc/VOC2012'})
-    model = without_auxiliary_heads(MODELS.build(config.model)).eval()
+    model = deployable(MODELS.build(config.model)).eval()
     state = read_state_dict(real_data / 'weights/deeplabv3_mobilenet_v2_voc.pth')
     model.load_state_dict(rename_keys(state, TEACHER_KEYS, 'the weights'))
     graph = DeployedGraph(model, image_in=True).eval()

@@ -15,7 +15,7 @@ from segkd_mm.config import load_config
 from segkd_mm.datasets.sample_error import SampleError
 from segkd_mm.deploy.export import SAVERS, export_metadata, to_format
 from segkd_mm.deploy.graph import DeployedGraph
-from segkd_mm.deploy.loading import check_classes, without_auxiliary_heads
+from segkd_mm.deploy.loading import check_classes, deployable
 from segkd_mm.deploy.windows import in_windows
 from segkd_mm.weights import WeightsError
 
@@ -87,7 +87,7 @@ def test_a_distillation_config_loads_its_student_without_its_teacher(
 
 @pytest.fixture
 def exported(config, student, tmp_path):
-    graph = DeployedGraph(without_auxiliary_heads(tiny_student()), image_in=True, labels_out=False)
+    graph = DeployedGraph(deployable(tiny_student()), image_in=True, labels_out=False)
     metadata = export_metadata(graph, config, 'torch-export', 'fp32')
     file = tmp_path / 'student.pt2'
     SAVERS['torch-export'](to_format(graph.eval(), 'torch-export'), file, metadata)

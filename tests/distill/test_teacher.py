@@ -15,15 +15,15 @@ from segkd_mm.weights import WeightsError
 
 pytestmark = pytest.mark.slow
 
-CONV, NORM = (f'backbone.body.layer3.0.downsample.{number}' for number in (0, 1))
+CONV, NORM = (f'backbone.layer3.0.downsample.{number}' for number in (0, 1))
 
 
 def small_segmentor(**preprocessor) -> dict:
     return {
         'type': 'EncoderDecoder',
         'data_preprocessor': {'type': 'SegDataPreProcessor', 'size_divisor': 1, **preprocessor},
-        'backbone': {'type': 'TorchvisionTapBackbone', 'arch': 'resnet18'},
-        'decode_head': {'type': 'LightASPPHead', 'in_channels': 512, 'in_index': 3, 'channels': 8,
+        'backbone': {'type': 'ResNet', 'depth': 18, 'stem_channels': 8, 'base_channels': 8},
+        'decode_head': {'type': 'LightASPPHead', 'in_channels': 64, 'in_index': 3, 'channels': 8,
                         'num_classes': 4, 'dropout_ratio': 0.5},
         'test_cfg': {'mode': 'whole'},
     }  # fmt: skip
@@ -145,7 +145,7 @@ def test_by_default_it_is_in_bf16_where_the_device_is(build, monkeypatch, native
         assert logits_of(one, images).dtype == torch.float32  # it was not moved yet
         one.to('cpu')
     assert teacher(images)['decode_head.conv_seg'].dtype == dtype
-    weight = teacher.model.backbone.body.conv1.weight
+    weight = teacher.model.backbone.conv1.weight
     assert weight.dtype == dtype
     assert weight.is_contiguous(memory_format=torch.channels_last) == native
     with torch.autocast('cpu', torch.bfloat16):
@@ -159,7 +159,7 @@ def test_channels_last_is_the_format_of_the_weights_and_changes_no_value(build):
     teacher = build({'channels_last': True})
     exact = logits_of(build(), images)
     torch.testing.assert_close(logits_of(teacher, images), exact, rtol=1e-3, atol=1e-3)
-    weight = teacher.model.backbone.body.conv1.weight
+    weight = teacher.model.backbone.conv1.weight
     assert weight.is_contiguous(memory_format=torch.channels_last)
 
 
@@ -167,7 +167,7 @@ def test_channels_last_is_the_format_of_the_weights_and_changes_no_value(build):
     ('taps', 'is_fused'),
     [
         (['decode_head.conv_seg'], True),
-        (['decode_head.conv_seg', 'backbone.body.layer3', NORM], True),
+        (['decode_head.conv_seg', 'backbone.layer3', NORM], True),
         (['decode_head.conv_seg', CONV], False),
     ],
 )
@@ -239,9 +239,9 @@ def test_a_copy_of_what_is_around_it_shares_the_teacher(build):
 def test_wrong_weights_are_an_error_and_never_a_random_teacher(tmp_path):
     config = small_segmentor()
     state = MODELS.build(config).state_dict()
-    state['backbone.body.conv1.weihgt'] = state.pop('backbone.body.conv1.weight')
+    state['backbone.conv1.weihgt'] = state.pop('backbone.conv1.weight')
     torch.save(state, tmp_path / 'renamed.pth')
-    with pytest.raises(WeightsError, match=r'missing: backbone\.body\.conv1\.weight'):
+    with pytest.raises(WeightsError, match=r'missing: backbone\.conv1\.weight'):
         Teacher(config, str(tmp_path / 'renamed.pth'))
     with pytest.raises(WeightsError, match=r'No file of weights at .*absent\.pth'):
         Teacher(config, str(tmp_path / 'absent.pth'))

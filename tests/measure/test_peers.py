@@ -10,7 +10,7 @@ from mmseg.registry import MODELS
 from torchvision.models.segmentation import lraspp_mobilenet_v3_large
 
 from segkd_mm.config import config_dir
-from segkd_mm.deploy.loading import without_auxiliary_heads
+from segkd_mm.deploy.loading import deployable
 from segkd_mm.measure.model_cost import count_parameters
 from segkd_mm.measure.peers import build_peers, peer_configs
 
@@ -27,7 +27,7 @@ each_peer = pytest.mark.parametrize('name', STRIDES)
 def build(name):
     if name.endswith('_smp'):
         pytest.importorskip('segmentation_models_pytorch')
-    return without_auxiliary_heads(MODELS.build(Config.fromfile(FILES[name]).peer)).eval()
+    return deployable(MODELS.build(Config.fromfile(FILES[name]).peer)).eval()
 
 
 def test_all_are_there():

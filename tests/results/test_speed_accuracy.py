@@ -10,7 +10,7 @@ from matplotlib.text import Annotation, Text
 from mmseg.registry import MODELS
 from torch import nn
 
-from segkd_mm.deploy.loading import without_auxiliary_heads
+from segkd_mm.deploy.loading import deployable
 from segkd_mm.measure.model_cost import count_parameters
 from segkd_mm.results.files import checkpoint_digest
 from segkd_mm.results.speed_accuracy import (
@@ -252,7 +252,7 @@ def test_auxiliary_heads_are_not_deployed(several):
     ).eval()
     images = torch.randn(1, 3, 32, 32)
     before, logits = count_parameters(model), model(images)
-    without_auxiliary_heads(model)
+    deployable(model)
     of_one_head = (32 * 8 * 9 + 8) + (8 * 3 + 3)
     assert before - count_parameters(model) == of_one_head * (1 + several)
     assert not model.with_auxiliary_head
@@ -261,7 +261,7 @@ def test_auxiliary_heads_are_not_deployed(several):
 
 def test_torchvisions_auxiliary_classifier_is_not_deployed():
     model = nn.ModuleDict({'classifier': nn.Linear(4, 2), 'aux_classifier': nn.Linear(3, 2)})
-    assert list(without_auxiliary_heads(model)) == ['classifier']
+    assert list(deployable(model)) == ['classifier']
 
 
 @pytest.fixture

@@ -195,18 +195,11 @@ def test_law_5_with_workers_too_stopped_and_resumed_is_the_same_to_the_bit(cache
         return made
 
     fill(short('run'), top=3)
-    straight = train(short('straight'))
-
-    def config():
-        made = short('stopped')
-        made.train_dataloader.update(num_workers=2, persistent_workers=True)
-        return made
-
-    stopped = config()
-    stopped.train_cfg.max_epochs = 1
-    train(stopped)
-    resumed = config()
-    resumed.resume = True
+    config = short('straight')
+    straight = train(config)
+    resumed = short('resumed')
+    resumed.train_dataloader.update(num_workers=2, persistent_workers=True)
+    resumed.update(resume=True, load_from=f'{config.work_dir}/epoch_1.pth')
     resumed = train(resumed)
     assert [key for key in straight if not torch.equal(straight[key], resumed[key])] == []
 
