@@ -9,7 +9,15 @@ VERSION = (HERE / 'segkd_mm' / 'version.py').read_text().split("'")[1]
 
 TRANSFORMERS = ['transformers>=5']
 SMP = ['segmentation_models_pytorch>=0.6']
-DEPLOY = ['onnx>=1.17', 'onnxscript>=0.5', 'onnxruntime>=1.20', 'openvino>=2025.0', 'nncf>=2.14']
+DEPLOY = [
+    'onnx>=1.17',
+    'onnxscript>=0.5',
+    'onnxruntime>=1.20',
+    'openvino>=2025.0',
+    'nncf>=2.14',
+    'ncnn>=1.0.20250503',
+    'pnnx>=20250503',
+]
 # Any one of them will do: `segkd train --tracker NAME`.
 TRACKERS = ['tensorboard>=2.14', 'wandb>=0.18', 'mlflow>=2.16']
 LARGE = ['rasterio>=1.3']

@@ -4,13 +4,14 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-SUFFIXES = {'onnx': '.onnx', 'openvino': '.xml', 'torch-export': '.pt2'}
+SUFFIXES = {'onnx': '.onnx', 'openvino': '.xml', 'torch-export': '.pt2', 'ncnn': '.ncnn.param'}
 TORCH = 'torch'  # PyTorch itself, beside the formats
 RUNTIMES = (TORCH, *SUFFIXES)
 PRECISIONS = {
-    'onnx': ('fp32', 'int8'),
+    'onnx': ('fp32', 'fp16', 'int8'),
     'openvino': ('fp32', 'bf16', 'int8'),
     'torch-export': ('fp32', 'bf16'),
+    'ncnn': ('fp32', 'fp16'),
 }
 """Precisions of each format: ONNX Runtime has no fast bf16 on CPUs, torch.export no int8."""
 
@@ -42,6 +43,7 @@ class Bounds:
 
 BOUNDS = {
     'fp32': Bounds(labels=1e-4, logits=1e-3),
+    'fp16': Bounds(labels=2e-3),
     'bf16': Bounds(labels=5e-3),
     'int8': Bounds(drop=1.0),
 }
@@ -50,4 +52,10 @@ INT8_WITHOUT_MASKS = Bounds(labels=0.05)
 
 def is_exported_model(path: str | os.PathLike) -> bool:
     """Whether a file name has the ending of an exported model."""
-    return Path(path).suffix in SUFFIXES.values()
+    return os.fspath(path).endswith(tuple(SUFFIXES.values()))
+
+
+def files_of(path: str | os.PathLike) -> list[Path]:
+    """The files of a model, by the name of the first: .xml and .param have weights in a .bin."""
+    path = Path(path)
+    return [path, path.with_suffix('.bin')] if path.suffix in ('.xml', '.param') else [path]

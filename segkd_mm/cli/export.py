@@ -1,4 +1,4 @@
-"""Export a trained student to ONNX, OpenVINO or torch.export, and compare it with PyTorch."""
+"""Export a trained student to ONNX, OpenVINO, ncnn or torch.export, and compare it with PyTorch."""
 
 import logging
 import shlex
@@ -27,7 +27,7 @@ from segkd_mm.deploy.loading import deployable, load_model
 from segkd_mm.deploy.parity import Parity, measure_parity
 from segkd_mm.deploy.quantise import layer_errors, quantise, worst_layers
 from segkd_mm.deploy.runtime import load_runtime
-from segkd_mm.formats import BOUNDS, INT8_WITHOUT_MASKS, Bounds
+from segkd_mm.formats import BOUNDS, INT8_WITHOUT_MASKS, Bounds, files_of
 from segkd_mm.measure.model_cost import MIB
 from segkd_mm.results.files import command_line, write_result
 from segkd_mm.results.tables import console_table, wide_console
@@ -77,8 +77,7 @@ def error_rows(errors: Mapping[str, float]) -> list[dict]:
 
 def report(args: Namespace, payload: dict) -> None:
     """Write the result file; print where the files are and what to run next."""
-    files = [args.out.with_suffix(suffix) for suffix in (args.out.suffix, '.bin')]
-    size = sum(file.stat().st_size for file in files if file.is_file())
+    size = sum(file.stat().st_size for file in files_of(args.out))
     named = {'config': args.config, 'checkpoint': args.checkpoint, 'artefact': args.out}
     write_result(f'{args.out}.json', {**named, 'bytes': size, **payload})
     print(f'Exported: {args.out}, {size / MIB:.1f} MiB; {payload["engine"]}')
@@ -99,7 +98,7 @@ def run(args: Namespace) -> None:
     pixels = pixels_as_input(images[0]['inputs']).dtype
     graph = DeployedGraph(model, args.image_in, args.labels_out, dtype, pixels).eval()
     with Console(stderr=True).status('Exporting'):
-        exported = in_float = to_format(graph, args.to)
+        exported = in_float = to_format(graph, args.to, args.precision)
     record = {}
     if args.precision == 'int8':
         calibration = select_images(config, args.calibration, 'train', args.num_calibration, SEED)

@@ -1,4 +1,4 @@
-"""Export of a model graph to ONNX, OpenVINO or torch.export, with metadata in the file."""
+"""Export of a model graph to ONNX, OpenVINO, ncnn or torch.export, with metadata in the file."""
 
 import json
 import logging
@@ -19,6 +19,7 @@ from segkd_mm.commands import command
 from segkd_mm.deploy.graph import DeployedGraph
 from segkd_mm.deploy.layers import name_nodes
 from segkd_mm.deploy.loading import class_names, image_loader
+from segkd_mm.deploy.ncnn_model import NCNNModel, to_ncnn
 from segkd_mm.deploy.runtime import EXTRA, METADATA, openvino_core
 from segkd_mm.libraries import import_library
 from segkd_mm.normalisation import CHANNELS
@@ -27,6 +28,7 @@ LIBRARIES = {
     'onnx': ('onnx', 'onnxscript', 'onnxruntime'),
     'openvino': ('onnx', 'onnxscript', 'openvino'),
     'torch-export': (),
+    'ncnn': ('ncnn', 'pnnx'),
 }
 INT8_LIBRARIES = 'onnxruntime', 'nncf'
 # Images, and their height and width: small and different; the graph holds for any.
@@ -43,10 +45,18 @@ def export_libraries(to: str, precision: str) -> tuple[ModuleType, ...]:
     return tuple(import_library(name, EXTRA) for name in names)
 
 
-def to_format(graph: DeployedGraph, to: str) -> Any:
-    """Convert a graph to a format of ``SUFFIXES``, in float: a program or ``onnx.ModelProto``."""
+def to_format(graph: DeployedGraph, to: str, precision: str = 'fp32') -> Any:
+    """Convert a graph to a format of ``SUFFIXES``: a program, ``onnx.ModelProto`` or ``NCNNModel``.
+
+    With 'int8' it is still in float, for :func:`segkd_mm.deploy.quantise.quantise`.
+    """
+    if to == 'ncnn':
+        return to_ncnn(graph, half=precision == 'fp16')
     program = to_program(graph, graph.input_dtype, graph.channels)
-    return program if to == 'torch-export' else to_onnx(program, graph.labels_out)
+    if to == 'torch-export':
+        return program
+    model = to_onnx(program, graph.labels_out)
+    return to_half(model) if precision == 'fp16' else model
 
 
 def export_metadata(graph: DeployedGraph, config: Config, to: str, precision: str) -> dict:
@@ -104,6 +114,13 @@ def to_onnx(program: torch.export.ExportedProgram, labels_out: bool = False) -> 
     return name_nodes(exported.model_proto)
 
 
+def to_half(model: Any) -> Any:
+    """An ``onnx.ModelProto`` that computes in fp16; its input and output stay as they are."""
+    float16 = import_library('onnxruntime.transformers.float16', EXTRA)
+    with _quiet():
+        return float16.convert_float_to_float16(model, keep_io_types=True)
+
+
 def save_program(program: torch.export.ExportedProgram, path: Path, metadata: dict) -> None:
     """Write a torch.export program as a .pt2 file."""
     torch.export.save(program, path, extra_files={METADATA: json.dumps(metadata)})
@@ -129,10 +146,20 @@ def save_openvino(model: Any, path: Path, metadata: dict) -> None:
     openvino.save_model(converted, path, compress_to_fp16=False)
 
 
+def save_ncnn(model: NCNNModel, path: Path, metadata: dict) -> None:
+    """Write a model of ncnn as a .ncnn.param file with its .ncnn.bin file.
+
+    ncnn reads as many lines as there are layers: the metadata is one line more.
+    """
+    path.with_suffix('.bin').write_bytes(model.weights)
+    path.write_text(f'{model.param.rstrip()}\n{METADATA} {json.dumps(metadata)}\n')
+
+
 SAVERS: dict[str, Callable[[Any, Path, dict], None]] = {
     'onnx': save_onnx,
     'openvino': save_openvino,
     'torch-export': save_program,
+    'ncnn': save_ncnn,
 }
 
 

@@ -1,4 +1,4 @@
-"""Runtimes of exported models: ONNX Runtime, OpenVINO or torch, by the ending of the file."""
+"""Runtimes of exported models: ONNX Runtime, OpenVINO, ncnn or torch, by the ending of the file."""
 
 import json
 import os
@@ -6,11 +6,12 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from segkd_mm.commands import command
-from segkd_mm.formats import is_exported_model
+from segkd_mm.formats import SUFFIXES, files_of, is_exported_model
 from segkd_mm.libraries import import_library
 from segkd_mm.normalisation import CHANNELS
 
@@ -143,6 +144,41 @@ class OpenVINO(Runtime):
         return torch.from_numpy(outputs[0])
 
 
+class NCNN(Runtime):
+    """A .ncnn.param file with its .ncnn.bin in ncnn on the CPU, one image after the other."""
+
+    def __init__(self, path: Path, threads: int) -> None:
+        ncnn = import_library('ncnn', EXTRA)
+        lines = path.read_text().splitlines()
+        texts = [line[len(METADATA) :] for line in lines if line.startswith(f'{METADATA} ')]
+        self.path = path
+        self.metadata = _metadata(path, texts[-1] if texts else None)
+        self._net, is_half = ncnn.Net(), self.metadata['precision'] == 'fp16'
+        self._net.opt.num_threads = threads
+        for option in ('use_fp16_packed', 'use_fp16_storage', 'use_fp16_arithmetic'):
+            setattr(self._net.opt, option, is_half)
+        loaders = self._net.load_param, self._net.load_model
+        for load, file in zip(loaders, files_of(path), strict=True):
+            if load(str(file)):
+                raise ValueError(
+                    f'{file} is missing or damaged: ncnn cannot read it. Export again.'
+                )
+        self._mat = ncnn.Mat
+        self.engine = f'ncnn {ncnn.__version__}, CPU, floats as {"f16" if is_half else "f32"}'
+
+    def _run(self, images: Tensor) -> Tensor:
+        return torch.stack([self._logits(image) for image in images])
+
+    def _logits(self, image: Tensor) -> Tensor:
+        extractor = self._net.create_extractor()
+        # A Mat of an array has no memory of its own.
+        extractor.input('in0', self._mat(image.numpy()).clone())
+        failed, output = extractor.extract('out0')
+        if failed:
+            raise RuntimeError(f'{self.path}: ncnn failed with code {failed} (out of memory?).')
+        return torch.from_numpy(np.array(output))
+
+
 class TorchExport(Runtime):
     """A .pt2 file of torch.export, on the CPU."""
 
@@ -165,10 +201,9 @@ def load_runtime(path: str | os.PathLike, threads: int | None = None) -> Runtime
     """Load a model that tools/export.py wrote.
 
     Args:
-        path: A file that ends in .onnx, .xml (with its .bin beside it) or .pt2.
-        threads: Number of threads. By default 1 for ONNX Runtime and OpenVINO, since several thread
-            pools in a process, such as torch's, slow each other down; for a .pt2 file torch's
-            setting is kept.
+        path: A file that ends in .onnx, .pt2, .xml or .ncnn.param (the two with their .bin).
+        threads: Number of threads. By default 1, since several thread pools in a process, such as
+            torch's, slow each other down; for a .pt2 file torch's setting is kept.
 
     Raises:
         FileNotFoundError: The file does not exist.
@@ -177,7 +212,7 @@ def load_runtime(path: str | os.PathLike, threads: int | None = None) -> Runtime
     """
     path = Path(path)
     if not is_exported_model(path):
-        endings = ', '.join(_RUNTIMES)
+        endings = ', '.join(SUFFIXES.values())
         raise ValueError(f'{path} is no exported model; expected a name that ends in {endings}.')
     if not path.is_file():
         raise FileNotFoundError(f'No exported model at {path} (looked in {Path.cwd()}).')
@@ -186,7 +221,7 @@ def load_runtime(path: str | os.PathLike, threads: int | None = None) -> Runtime
     return _RUNTIMES[path.suffix](path, threads or 1)
 
 
-_RUNTIMES = {'.onnx': ONNXRuntime, '.xml': OpenVINO, '.pt2': TorchExport}
+_RUNTIMES = {'.onnx': ONNXRuntime, '.xml': OpenVINO, '.param': NCNN}
 
 
 def _metadata(path: Path, text: str | None) -> dict:

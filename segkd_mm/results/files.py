@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from segkd_mm.files import written_aside
+from segkd_mm.formats import files_of
 from segkd_mm.measure.environment import environment
 
 
@@ -68,16 +69,15 @@ def _read(path: Path) -> dict:
 
 
 def checkpoint_digest(checkpoint: str | os.PathLike) -> str | None:
-    """Sha256 of a checkpoint or an exported file, an .xml with its .bin; None if it is no file.
+    """Sha256 of a checkpoint or an exported file with its .bin, if any; None if it is no file.
 
     It binds a result to the weights that it is of.
     """
     path = Path(checkpoint)
     if not path.is_file():
         return None
-    files = [path, path.with_suffix('.bin')] if path.suffix == '.xml' else [path]
     hashed = sha256()
-    for file in files:
+    for file in files_of(path):
         with file.open('rb') as content:
             while block := content.read(1 << 20):
                 hashed.update(block)

@@ -7,6 +7,7 @@ from segkd_mm.deploy import load_runtime
 from segkd_mm.deploy.export import SAVERS, to_onnx, to_program
 from segkd_mm.deploy.graph import DeployedGraph
 from segkd_mm.deploy.loading import deployable
+from segkd_mm.deploy.ncnn_model import to_ncnn
 from segkd_mm.formats import SUFFIXES
 
 
@@ -20,8 +21,10 @@ def export_all(graph, folder):
     program = to_program(graph, graph.input_dtype)
     exported = dict.fromkeys(('onnx', 'openvino'), to_onnx(program, graph.labels_out))
     exported['torch-export'] = program
+    if not graph.image_in:
+        exported['ncnn'] = to_ncnn(graph)
     metadata = {**graph.describe(), **NAMES, 'note': 'ü "<&>'}
-    files = {to: folder / f'model{suffix}' for to, suffix in SUFFIXES.items()}
+    files = {to: folder / f'model{SUFFIXES[to]}' for to in exported}
     for to, file in files.items():
         SAVERS[to](exported[to], file, metadata)
     return {to: load_runtime(file) for to, file in files.items()}

@@ -1,8 +1,12 @@
 """What is exported computes what PyTorch computes."""
 
+import re
+import shutil
 import subprocess
 import sys
+from pathlib import Path
 
+import cv2
 import numpy as np
 import onnx
 import pytest
@@ -18,6 +22,7 @@ from segkd_mm.deploy import load_runtime
 from segkd_mm.deploy.export import (
     SAVERS,
     export_libraries,
+    to_format,
     to_onnx,
     to_program,
     written_if_valid,
@@ -25,15 +30,18 @@ from segkd_mm.deploy.export import (
 from segkd_mm.deploy.graph import DeployedGraph, MatmulAdaptiveAvgPool
 from segkd_mm.deploy.images import ModelInputs, images_of_split
 from segkd_mm.deploy.loading import deployable
+from segkd_mm.deploy.ncnn_model import to_ncnn
 from segkd_mm.deploy.parity import measure_parity
 from segkd_mm.deploy.quantise import quantise
 from segkd_mm.deploy.runtime_segmentor import RuntimeSegmentor
-from segkd_mm.formats import BOUNDS, SUFFIXES
+from segkd_mm.formats import BOUNDS, SUFFIXES, files_of
 from segkd_mm.weights import read_state_dict, rename_keys
 
 pytestmark = pytest.mark.slow
 
+REPO = Path(__file__).parents[2]
 FORMATS = [*SUFFIXES]
+LABEL_FORMATS = [to for to in FORMATS if to != 'ncnn']
 
 
 def test_writing_openvino_reports_to_nobody(logits_of, tmp_path, monkeypatch):
@@ -84,7 +92,7 @@ def test_logits_are_those_of_pytorch_at_any_batch_and_size(student, logits_of, t
     torch.testing.assert_close(found, expected, rtol=1e-3, atol=1e-4 * expected.abs().max().item())
 
 
-@pytest.mark.parametrize('to', FORMATS)
+@pytest.mark.parametrize('to', LABEL_FORMATS)
 @pytest.mark.parametrize('shape', [(1, 3, 64, 64), (2, 3, 75, 101)])
 def test_images_become_the_labels_that_pytorch_finds(student, labels_of, to, shape):
     images = torch.randint(0, 256, shape, dtype=torch.uint8)
@@ -105,10 +113,52 @@ def test_metadata_travel_in_the_file(logits_of, labels_of, to):
     assert metadata['bgr_to_rgb'] is True
     np.testing.assert_allclose(metadata['mean'], [123.675, 116.28, 103.53])
     assert (metadata['input'], metadata['output']) == ('normalised', 'logits')
-    assert (labels_of[to].metadata['input'], labels_of[to].metadata['output']) == (
-        'image',
-        'labels',
-    )
+    if to in LABEL_FORMATS:
+        metadata = labels_of[to].metadata
+        assert (metadata['input'], metadata['output']) == ('image', 'labels')
+
+
+@pytest.mark.parametrize('to', ['onnx', 'openvino', 'ncnn'])
+def test_programs_of_the_guide_need_the_runtime_alone(student, logits_of, labels_of, to, tmp_path):
+    """The blocks of docs/export.md, each as it is, on files of these names."""
+    text = (REPO / 'docs/export.md').read_text().split('### Without this package')[1]
+    programs = re.findall(r'^```python\n(.*?)^```', text, re.MULTILINE | re.DOTALL)
+    (program,) = [one for one in programs if {'onnx': 'onnxruntime'}.get(to, to) in one]
+    for file in files_of((logits_of if to == 'ncnn' else labels_of)[to].path):
+        shutil.copy(file, tmp_path / f'best_fp32{"".join(file.suffixes)}')
+    image = np.random.default_rng(0).integers(0, 256, (60, 83, 3), np.uint8)
+    cv2.imwrite(str(tmp_path / 'street.jpg'), image)
+    program += "\nnp.save('labels.npy', labels)\n"
+    without = f'import sys; sys.modules.update(dict.fromkeys(["torch", "segkd_mm"]))\n{program}'
+    subprocess.run([sys.executable, '-c', without], cwd=tmp_path, check=True, timeout=60)
+    pixels = torch.from_numpy(cv2.imread(str(tmp_path / 'street.jpg')).transpose(2, 0, 1).copy())
+    expected = predicted(student, pixels)
+    assert (np.load(tmp_path / 'labels.npy')[0] != expected.numpy()).mean() < 1e-3  # ties
+    assert cv2.imread(str(tmp_path / 'street_labels.png')).shape == image.shape
+
+
+class Sorted(DeployedGraph):
+    def forward(self, images):
+        return super().forward(images).sort(1)[0]
+
+
+def test_an_operation_that_ncnn_has_not_is_named(student):
+    with pytest.raises(RuntimeError, match=r'ncnn has no layer for .*another format'):
+        to_ncnn(Sorted(student))
+
+
+def test_fp16_is_near_and_half_as_large(student, logits_of, tmp_path):
+    images = torch.randn(1, 3, 64, 96)
+    graph = DeployedGraph(student).eval()
+    for to in ('onnx', 'ncnn'):
+        file = tmp_path / f'model{SUFFIXES[to]}'
+        SAVERS[to](
+            to_format(graph, to, 'fp16'), file, {**logits_of[to].metadata, 'precision': 'fp16'}
+        )
+        error = (load_runtime(file)(images) - logits_of[to](images)).abs().max()
+        assert 1e-5 < error < 1e-2
+    sizes = [files_of(one)[1].stat().st_size for one in (file, logits_of['ncnn'].path)]
+    assert sizes[0] < 0.6 * sizes[1]
 
 
 def test_float32_is_computed_in_float32(logits_of):

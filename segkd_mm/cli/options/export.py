@@ -1,4 +1,4 @@
-"""Export a trained student to ONNX, OpenVINO or torch.export, and compare it with PyTorch.
+"""Export a trained student to ONNX, OpenVINO, ncnn or torch.export, and compare it with PyTorch.
 
 Examples:
   segkd export configs/student/mnv3s_slim_voc.py work_dirs/feature_kd_voc/best.pth --to onnx
@@ -39,8 +39,8 @@ def add_arguments(parser: ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument(
         '--out', type=Path, metavar='FILE',
-        help='ends in .onnx, .xml or .pt2 (default: CHECKPOINT_PRECISION beside the checkpoint, or '
-        'in work_dirs/CONFIG)',
+        help=f'ends in {", ".join(SUFFIXES.values())} (default: CHECKPOINT_PRECISION beside the '
+        'checkpoint, or in work_dirs/CONFIG)',
     )  # fmt: skip
     parser.add_argument(
         '--image-in', action='store_true',
@@ -87,9 +87,14 @@ def finish(args: Namespace, error: Callable[[str], None]) -> None:
             f'--to {args.to} has no --precision {args.precision}; that goes with --to '
             f'{" or ".join(others)}, and --to {args.to} with {" or ".join(PRECISIONS[args.to])}'
         )
+    if args.to == 'ncnn' and (args.image_in or args.labels_out):
+        error(
+            '--to ncnn goes from normalised images to logits, without --image-in and --labels-out: '
+            "ncnn's own from_pixels and substract_mean_normalize prepare images (docs/export.md)"
+        )
     if args.precision != 'int8' and (args.calibration or args.keep_float):
         error('--calibration and --keep-float are of --precision int8')
-    if args.out and args.out.suffix != SUFFIXES[args.to]:
+    if args.out and not args.out.name.endswith(SUFFIXES[args.to]):
         error(f'--out {args.out}: expected a name that ends in {SUFFIXES[args.to]}')
     args.out = args.out or default_file(args)
 
