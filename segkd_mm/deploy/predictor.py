@@ -109,7 +109,7 @@ def load(
     Args:
         model: A config, its file or a name of ``python -m segkd_mm configs``; its test pipeline
             prepares the images. Of a distillation config the student is loaded. Or alone: an
-            exported file, .onnx, .xml or .pt2, and then images keep their size; or a folder or
+            file of ``segkd export``, and then images keep their size; or a folder or
             ``hf://OWNER/NAME`` of ``segkd push``, which are read as data.
         checkpoint: The weights of the config's model: what
             :func:`segkd_mm.weights.read_state_dict` reads, or an exported file.

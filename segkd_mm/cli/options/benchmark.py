@@ -41,8 +41,8 @@ def add_arguments(parser: ArgumentParser) -> None:
         'models',
         nargs='+',
         metavar='MODEL',
-        help='config files, names of `segkd configs`, or exported files: .onnx, .xml, '
-        '.pt2; the first one is a config',
+        help='config files, names of `segkd configs`, or exported files (of '
+        '`segkd export`); the first one is a config',
     )
     parser.add_argument('--peers', action='store_true', help='other light models beside them')
     parser.add_argument(

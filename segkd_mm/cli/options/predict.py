@@ -25,7 +25,7 @@ from segkd_mm.cli import arguments
 def add_arguments(parser: ArgumentParser) -> None:
     """The arguments of the command."""
     arguments.add_config(parser)
-    arguments.add_checkpoint(parser, '; or .onnx, .xml, .pt2')
+    arguments.add_checkpoint(parser, '; or a file of `segkd export`')
     parser.add_argument(
         'paths', nargs='+', metavar='PATH', help='image, folder of images, video file, or camera:0'
     )

@@ -23,7 +23,7 @@ from segkd_mm.formats import is_exported_model
 def add_arguments(parser: ArgumentParser) -> None:
     """The arguments of the command."""
     arguments.add_config(parser)
-    arguments.add_checkpoint(parser, '; or .onnx, .xml, .pt2')
+    arguments.add_checkpoint(parser, '; or a file of `segkd export`')
     parser.add_argument('--split', choices=['test', 'val'], default='test', help='default: test')
     parser.add_argument(
         '--tta',
