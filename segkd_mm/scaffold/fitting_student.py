@@ -64,7 +64,7 @@ def measure_students(
     image = benchmark_batch(None, size, 1).to(device)
     runs, parameters = {}, {}
     for name in track(list_students(), 'building the students', transient=True):
-        model = build_deployed(_config(name, num_classes), image.device)
+        model = build_deployed(student_model(name, num_classes), image.device)
         parameters[name] = count_parameters(model)
         runs[name] = _run(model, runtime)
     rough = measure_latency(runs, image, warmup=1, repeats=2)
@@ -76,7 +76,8 @@ def measure_students(
     ]
 
 
-def _config(name: str, num_classes: int) -> dict:
+def student_model(name: str, num_classes: int) -> dict:
+    """The model of a student, by the name of its base, with random weights."""
     common = Config.fromfile(Path(config_dir(), '_base_', 'datasets', 'common.py'))
     student = read_student(name).student
     student.data_preprocessor = common.preprocessor

@@ -1,0 +1,152 @@
+"""Latency of students and of peers that are exported alike: one runtime, each precision, one run.
+
+Example:
+  python benchmarks/race.py --runtime openvino --threads 1 --out results/benchmark/race.json
+
+Every model goes through this project's own export, and its label map is made from its logits at
+their own stride by `FastLabelMap`: what is compared is the models, not how they are called. Weights
+are random, as many as 19 classes; int8 is calibrated on noise, so that it is good for times alone.
+Peers are those of `segkd benchmark --peers` and light models of mmseg's own configs.
+"""
+
+import argparse
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import mmseg
+import numpy as np
+import torch
+from mmengine.config import Config, ConfigDict
+from torch import Tensor, nn
+
+from segkd_mm.deploy import FastLabelMap, Runtime, load_runtime
+from segkd_mm.deploy.export import SAVERS, to_format
+from segkd_mm.deploy.graph import DeployedGraph
+from segkd_mm.deploy.quantise import quantise
+from segkd_mm.formats import PRECISIONS, SUFFIXES
+from segkd_mm.measure.candidate import build_deployed
+from segkd_mm.measure.latency import measure_latency
+from segkd_mm.measure.model_cost import count_gmacs, count_parameters
+from segkd_mm.measure.peers import peer_configs
+from segkd_mm.results.files import write_result
+from segkd_mm.results.tables import console_table, wide_console
+from segkd_mm.scaffold.fitting_student import student_model
+from segkd_mm.scaffold.students import list_students
+
+CONFIGS = Path(mmseg.__file__).parent / '.mim' / 'configs'
+CLASSES = 19
+MMSEG = {
+    'BiSeNetV2': 'bisenetv2/bisenetv2_fcn_4xb4-160k_cityscapes-1024x1024.py',
+    'DDRNet-23-slim': 'ddrnet/ddrnet_23-slim_in1k-pre_2xb6-120k_cityscapes-1024x1024.py',
+    'Fast-SCNN': 'fastscnn/fast_scnn_8xb4-160k_cityscapes-512x1024.py',
+    'PIDNet-S': 'pidnet/pidnet-s_2xb6-120k_1024x1024-cityscapes.py',
+    'SegFormer-B0': 'segformer/segformer_mit-b0_8xb1-160k_cityscapes-1024x1024.py',
+    'SegNeXt-T': 'segnext/segnext_mscan-t_1xb16-adamw-160k_ade20k-512x512.py',
+    'STDC1': 'stdc/stdc1_4xb12-80k_cityscapes-512x1024.py',
+}
+REFERENCE = 'mnv3s_slim'
+CALIBRATION = 2  # images of noise
+SECONDS = 900.0  # after which no new round starts
+
+
+def parse_args() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument('--models', nargs='+', metavar='NAME', help='of these alone')
+    parser.add_argument('--runtime', choices=SUFFIXES, default='openvino', help='%(default)s')
+    parser.add_argument('--precisions', nargs='+', help="default: all of the runtime's")
+    parser.add_argument('--size', nargs=2, type=int, default=(512, 512), metavar=('H', 'W'))
+    parser.add_argument('--threads', type=int, default=1, help='default: %(default)s')
+    parser.add_argument('--repeats', type=int, default=30, help='default: %(default)s')
+    parser.add_argument('--out', type=Path, required=True, help='the result file')
+    return parser.parse_args()
+
+
+def model_configs() -> dict[str, tuple[str, dict]]:
+    """Whose each model is, and its config."""
+    ours = {name: ('ours', student_model(name, CLASSES)) for name in list_students()}
+    peers = {name: ('peer', config) for name, config in peer_configs(CLASSES).items()}
+    return ours | peers | {name: ('peer', _of_mmseg(file)) for name, file in MMSEG.items()}
+
+
+def _of_mmseg(file: str) -> ConfigDict:
+    model = Config.fromfile(CONFIGS / file).model
+    model.decode_head.num_classes = CLASSES
+    model.pop('pretrained', None)
+    model.backbone.pop('init_cfg', None)
+    return model
+
+
+def exported(model: nn.Module, args: argparse.Namespace) -> Iterator[tuple[str, Runtime]]:
+    """A model in the runtime, by precision."""
+    graph = DeployedGraph(model).eval()
+    floats = to_format(graph, args.runtime)
+    for precision in args.precisions:
+        form = floats if precision in ('fp32', 'bf16') else None
+        if precision == 'int8':
+            noise = np.random.default_rng(0).normal(size=(CALIBRATION, 1, 3, *args.size))
+            form = quantise(floats, noise.astype(np.float32))
+        form = to_format(graph, args.runtime, precision) if form is None else form
+        with TemporaryDirectory() as folder:
+            file = Path(folder, f'model{SUFFIXES[args.runtime]}')
+            SAVERS[args.runtime](form, file, {**graph.describe(), 'precision': precision})
+            yield precision, load_runtime(file, args.threads)
+
+
+def prepare(name: str, whose: str, config: dict, args: argparse.Namespace) -> tuple[dict, dict]:
+    """Facts about a model, and its calls to time, by their column."""
+    torch.manual_seed(0)
+    model = build_deployed(config, torch.device('cpu'))
+    facts = {
+        'model': name,
+        'whose': whose,
+        'parameters': count_parameters(model),
+        'GMACs': count_gmacs(model, tuple(args.size)),
+    }
+    runs: dict[str, Callable[[Tensor], Tensor]] = {}
+    for precision, runtime in exported(model, args):
+        fast = FastLabelMap.from_runtime(runtime)
+        runs[f'{precision} ms'] = fast
+        runs[f'{precision} logits ms'] = lambda x, fast=fast, run=runtime: run(fast.normalise(x))
+    return facts, runs
+
+
+def prepare_all(args: argparse.Namespace) -> tuple[list[dict], dict]:
+    """Rows of facts, and the calls to time, by model and column; what fails is printed."""
+    rows, runs = [], {}
+    for name, (whose, config) in model_configs().items():
+        if args.models and name not in args.models:
+            continue
+        try:
+            facts, calls = prepare(name, whose, config, args)
+        except (ImportError, RuntimeError, ValueError) as error:
+            print(f'{name} is left out: {str(error).splitlines()[0][:150]}', flush=True)
+            continue
+        print(f'{name} is exported', flush=True)
+        rows.append(facts)
+        runs |= {(name, column): call for column, call in calls.items()}
+    return rows, runs
+
+
+def main() -> None:
+    """Run the benchmark."""
+    args = parse_args()
+    args.precisions = args.precisions or PRECISIONS[args.runtime]
+    torch.set_num_threads(args.threads)
+    rows, runs = prepare_all(args)
+    image = torch.randint(0, 256, (1, 3, *args.size), dtype=torch.uint8)
+    latencies = measure_latency(runs, image, warmup=3, repeats=args.repeats, seconds=SECONDS)
+    for (name, column), latency in latencies.items():
+        next(row for row in rows if row['model'] == name)[column] = latency.median_ms
+    rows.sort(key=lambda row: row[f'{args.precisions[0]} ms'])
+    setting = {'size': list(args.size), 'threads': args.threads, 'runtime': args.runtime}
+    write_result(args.out, {**setting, 'repeats': args.repeats, 'models': rows})
+    wide_console().print(console_table(rows, title=str(setting)))
+    print(f'Result: {args.out}')
+
+
+if __name__ == '__main__':
+    main()
