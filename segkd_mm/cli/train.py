@@ -6,7 +6,7 @@ from time import time
 
 from mmengine.config import Config
 from mmengine.device import get_device
-from mmengine.dist import is_main_process
+from mmengine.dist import all_gather_object, is_main_process
 from mmengine.runner import Runner
 from torch.utils.data import DataLoader
 
@@ -22,6 +22,7 @@ from segkd_mm.results.files import write_result
 from segkd_mm.results.lock import locked
 from segkd_mm.results.trackers import how_to_look, tracker_backend
 from segkd_mm.results.work_dir import (
+    check_is_folder,
     check_same_run,
     check_unused,
     earlier_files,
@@ -39,6 +40,7 @@ def training_config(args: Namespace) -> Config:
     config = load_config(args.config, args.cfg_options)
     config.launcher = args.launcher
     config.work_dir = args.work_dir or config.get('work_dir') or default_work_dir(args.config)
+    check_is_folder(config.work_dir)
     if args.epochs:
         set_epochs(config, args.epochs)
     if args.seed is not None:
@@ -83,6 +85,7 @@ def train(config: Config, args: Namespace) -> None:
     if config.resume and not args.allow_changes:
         check_same_run(config.to_dict(), given)
     runner = QuietRunner.from_cfg(config)
+    check_same_start(config)
     if is_main_process():
         if earlier:
             print(set_aside(earlier))
@@ -118,6 +121,22 @@ def choose_checkpoint(config: Config) -> None:
     config.resume = checkpoint is not None
     if checkpoint:
         config.load_from = str(checkpoint)
+
+
+def check_same_start(config: Config) -> None:
+    """Check that all processes go on from one checkpoint.
+
+    Raises:
+        ValueError: They do not: some see another work directory than others.
+    """
+    own = Path(config.load_from).name if config.resume and config.load_from else 'no checkpoint'
+    chosen = all_gather_object(own)
+    if len(set(chosen)) > 1:
+        each = ', '.join(f'process {rank} {name}' for rank, name in enumerate(chosen))
+        raise ValueError(
+            f'--resume: the processes would go on from different states: {each}. All machines must '
+            f'see one work directory, on a shared file system; this is {config.work_dir}.'
+        )
 
 
 def check_length(loader: DataLoader) -> None:

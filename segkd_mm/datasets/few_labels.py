@@ -67,7 +67,7 @@ class LabelledPerBatch:
             size = self.batch_size - start
         position = batch * size + place - start
         index = kind[position * self.world_size + self.rank]
-        return ReplayIndex(index, (self.seed, self.rank, number))
+        return self._placed(index, number * self.world_size + self.rank)
 
 
 @DATA_SAMPLERS.register_module()

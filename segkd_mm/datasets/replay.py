@@ -9,7 +9,7 @@ import logging
 import random
 from collections.abc import Iterator
 from contextlib import contextmanager
-from itertools import islice
+from itertools import count, islice
 from typing import Any
 
 import numpy as np
@@ -24,7 +24,7 @@ class ReplayIndex(int):
     """Index of a sample, with the number of the sample in the training.
 
     Attributes:
-        place: Seed of the run, rank, and number of the sample among all that the rank draws.
+        place: Seed of the run, 0, and number of the sample among all that the run draws.
     """
 
     place: tuple[int, int, int]
@@ -46,7 +46,11 @@ class ReplayIndex(int):
 
 
 class Replaying:
-    """Mixin of a sampler: it warns of a data set that draws other samples after a resume."""
+    """Mixin of a sampler: it warns of a data set that draws other samples after a resume.
+
+    Its processes deal out the samples in turn, and a sample's place is that in one process with
+    the same global batch: any number of processes draws the same augmented images.
+    """
 
     replays = True
     """Whether a resumed run gets the same samples; read by ``IterationSeedHook``."""
@@ -62,6 +66,10 @@ class Replaying:
                 'current',
                 logging.WARNING,
             )
+
+    def _placed(self, index: int, number: int) -> ReplayIndex:
+        """A sample with its place, given its number among those of all processes."""
+        return ReplayIndex(index, (self.seed, 0, number))
 
 
 def draws_again(dataset: Any) -> bool:
@@ -88,8 +96,8 @@ class ReplayInfiniteSampler(Replaying, InfiniteSampler):
     """mmengine's ``InfiniteSampler``, for loops that count iterations; yields ReplayIndex."""
 
     def _indices_of_rank(self) -> Iterator[ReplayIndex]:
-        for number, index in enumerate(super()._indices_of_rank()):
-            yield ReplayIndex(index, (self.seed, self.rank, number))
+        numbers = count(self.rank, self.world_size)
+        yield from map(self._placed, super()._indices_of_rank(), numbers)
 
 
 @DATA_SAMPLERS.register_module()
@@ -100,9 +108,9 @@ class ReplayEpochSampler(Replaying, DefaultSampler):
     """How many samples of the epoch to leave out: a training that was stopped has had them."""
 
     def __iter__(self) -> Iterator[ReplayIndex]:
-        indices = enumerate(super().__iter__(), self.epoch * self.num_samples)
-        for number, index in islice(indices, self.start, None):
-            yield ReplayIndex(index, (self.seed, self.rank, number))
+        numbers = count(self.epoch * len(self.dataset) + self.rank, self.world_size)
+        placed = map(self._placed, super().__iter__(), numbers)
+        yield from islice(placed, self.start, None)
 
 
 @DATASETS.register_module(name='ClassBalancedDataset')

@@ -12,6 +12,7 @@ from segkd_mm.hooks.freeze import FreezeHook
 from segkd_mm.hooks.iteration_seed import IterationSeedHook
 from segkd_mm.hooks.label_check import LabelCheckHook, LabelError, check_outputs
 from segkd_mm.hooks.progress import TestBarHook, TrainingLinesHook
+from segkd_mm.hooks.shard_teacher import ShardTeacherHook
 from segkd_mm.hooks.stop import StopHook, Stopped
 from segkd_mm.hooks.term_schedule import TermScheduleHook
 from segkd_mm.hooks.term_statistics import TermStatisticsHook
@@ -26,6 +27,7 @@ __all__ = [
     'LabelError',
     'NonFiniteLossError',
     'NonFiniteWeightsError',
+    'ShardTeacherHook',
     'StopHook',
     'Stopped',
     'TermScheduleHook',

@@ -15,6 +15,8 @@ from segkd_mm.hooks import local_backend  # noqa: F401  mmengine then saves whol
 
 # Number of epochs (or iterations) after which the last validation was; kept in checkpoints.
 VALIDATED = 'validated_after'
+# Where in its epoch a training is; kept in checkpoints.
+POSITION = 'position_in_epoch'
 STOPPED = 'stopped_iter_{}.pth'
 
 
@@ -36,6 +38,7 @@ class WholeCheckpointHook(CheckpointHook):
         super().before_train(runner)
         if not runner.iter:
             runner.message_hub.update_info(VALIDATED, 0)
+            runner.message_hub.runtime_info.pop(POSITION, None)
         elif _lacks_validation(runner):
             runner.val_loop.run()
 
@@ -44,11 +47,13 @@ class WholeCheckpointHook(CheckpointHook):
         super().after_val_epoch(runner, metrics)
 
     def before_train_epoch(self, runner: Runner) -> None:
-        # A training that was stopped within an epoch has had its first batches.
+        # A training that was stopped within an epoch has had its first images.
         loader = runner.train_dataloader
         if _counts_epochs(runner) and hasattr(loader.sampler, 'start'):
-            batches = runner.iter - runner.epoch * len(loader)
-            loader.sampler.start = batches * loader.batch_size
+            drawn, step = _drawn(runner), loader.batch_size * runner.world_size
+            position = dict(epoch=runner.epoch, iter=runner.iter, drawn=drawn, step=step)
+            runner.message_hub.update_info(POSITION, position)
+            loader.sampler.start = drawn // runner.world_size
 
     def can_stop(self, runner: Runner) -> bool:
         """Whether a training can go on exactly from where it is, within an epoch too."""
@@ -128,6 +133,18 @@ class RemovesLater:
 
 def _counts_epochs(runner: Runner) -> bool:
     return isinstance(runner.train_loop, EpochBasedTrainLoop)
+
+
+def _drawn(runner: Runner) -> int:
+    """Images that all processes together have had of this epoch; they may have been others."""
+    position = runner.message_hub.runtime_info.get(POSITION)
+    if position is None:  # a checkpoint of an earlier version, or the first epoch
+        loader = runner.train_dataloader
+        batches = runner.iter - runner.epoch * len(loader)
+        return max(batches, 0) * loader.batch_size * runner.world_size
+    if position['epoch'] != runner.epoch:
+        return 0
+    return position['drawn'] + (runner.iter - position['iter']) * position['step']
 
 
 def _done(runner: Runner) -> int:

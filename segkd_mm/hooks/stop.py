@@ -5,9 +5,10 @@ import signal
 from multiprocessing.sharedctypes import RawValue
 from pathlib import Path
 from threading import current_thread, main_thread
+from time import monotonic
 
 import torch
-from mmengine.dist import all_reduce
+from mmengine.dist import all_reduce, is_distributed
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
@@ -16,6 +17,9 @@ from segkd_mm.hooks.checkpoint import WholeCheckpointHook
 SIGNALS = signal.SIGTERM, signal.SIGINT
 # Iterations between two looks of several processes at whether one of them got a signal.
 DISTRIBUTED_INTERVAL = 10
+# Seconds in which a process of several may get a signal twice: from Slurm or a terminal, which
+# send it to all processes, and from torchrun, which got it too and passes it on.
+REPEATED = 5
 
 
 class Stopped(Exception):
@@ -33,9 +37,9 @@ class Stopped(Exception):
 class StopHook(Hook):
     """Let the first SIGTERM or Ctrl-C finish the step and save; a second one ends at once.
 
-    A validation is finished, too. With gradient accumulation the step ends with the optimizer's.
-    Workers of data loaders get the signal of a terminal or of a job's end as well: they work on
-    until :meth:`end`.
+    A signal that one of several processes gets twice within seconds counts once. A validation is
+    finished, too. With gradient accumulation the step ends with the optimizer's. Workers of data
+    loaders get the signal of a terminal or of a job's end as well: they work on until :meth:`end`.
 
     Raises:
         Stopped: In the main process, when the checkpoint is saved.
@@ -46,12 +50,15 @@ class StopHook(Hook):
     def __init__(self) -> None:
         self.process = os.getpid()
         self.signal = 0
+        self.first = 0.0
+        self.repeated = 0
         self.has_ended = RawValue('b', False)  # the workers see it
         self.earlier = {}
 
     def before_train(self, runner: Runner) -> None:
         if current_thread() is not main_thread():
             return  # Python gives signals to the main thread alone, which then decides
+        self.repeated = REPEATED if is_distributed() else 0
         for one in SIGNALS:
             if signal.getsignal(one) == signal.SIG_IGN:
                 continue  # as a shell script does for Ctrl-C of what it starts with `&`
@@ -69,9 +76,12 @@ class StopHook(Hook):
 
     def _note(self, number: int, _frame: object) -> None:
         if os.getpid() == self.process:
-            self.signal = number
-            self._restore()
-            print(f'{signal.Signals(number).name}: stops after this step; again ends at once.')
+            if not self.signal:
+                self.signal, self.first = number, monotonic()
+                print(f'{signal.Signals(number).name}: stops after this step; again ends at once.')
+            elif monotonic() - self.first > self.repeated:
+                self._restore()
+                os.kill(os.getpid(), number)
         elif self.has_ended.value:  # in a worker
             signal.signal(number, signal.SIG_DFL)
             os.kill(os.getpid(), number)

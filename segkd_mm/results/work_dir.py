@@ -30,6 +30,20 @@ HARMLESS = (
 SHOWN = 12  # differences in a message
 
 
+def check_is_folder(work_dir: str) -> None:
+    """Check that a work directory is no address, which would become a folder named ``s3:``.
+
+    Raises:
+        ValueError: It is.
+    """
+    if '://' in work_dir:
+        raise ValueError(
+            f'The work directory {work_dir} is an address, but checkpoints are locked, synced and '
+            'renamed, which needs a file system: give a folder, such as one that is mounted, and '
+            'copy it from there (docs/large_scale.md).'
+        )
+
+
 def earlier_files(work_dir: str | os.PathLike) -> list[Path]:
     """List the checkpoints, logs and results of an earlier training in a work directory."""
     return [path for pattern in WRITTEN for path in sorted(Path(work_dir).glob(pattern))]

@@ -6,7 +6,7 @@ from mmengine.config import Config
 
 from segkd_mm.cli import train as train_module
 from segkd_mm.cli.main import main
-from segkd_mm.cli.train import choose_checkpoint
+from segkd_mm.cli.train import check_same_start, choose_checkpoint
 from segkd_mm.hooks import Stopped
 from segkd_mm.results.lock import locked
 
@@ -40,6 +40,22 @@ def test_a_training_goes_on_from_the_newest_whole_checkpoint_and_says_so(tmp_pat
     choose_checkpoint(config)
     assert (config.resume, config.load_from) == (False, None)
     assert 'Resumes from the beginning, as no checkpoint is whole.' in capsys.readouterr().out
+
+
+def test_processes_that_would_go_on_from_different_states_stop(monkeypatch):
+    config = Config(dict(work_dir='work', resume=True, load_from='there/epoch_1.pth'))
+    monkeypatch.setattr(train_module, 'all_gather_object', lambda own: [own, 'epoch_1.pth'])
+    check_same_start(config)
+    config.resume = False
+    each = 'process 0 no checkpoint, process 1 epoch_1.pth'
+    with pytest.raises(ValueError, match=rf'{each}\. .* one work directory.* this is work'):
+        check_same_start(config)
+
+
+def test_an_address_is_no_work_directory(capsys):
+    with pytest.raises(SystemExit):
+        main(['train', 'student/mnv3s_slim_shapes.py', '--work-dir', 's3://bucket/run'])
+    assert 'error: The work directory s3://bucket/run is an address' in capsys.readouterr().err
 
 
 def test_a_stopped_training_has_the_exit_code_of_its_signal(tmp_path, monkeypatch, capsys):

@@ -77,7 +77,7 @@ def test_processes_share_the_passes(monkeypatch):
         monkeypatch.setattr('mmengine.dataset.sampler.get_dist_info', lambda rank=rank: (rank, 2))
         batches = infinite(5, labelled_per_batch=2)
         assert all(sum(i in DATA.labelled for i in batch) == 2 for batch in batches)
-        assert batches[0][3].place == (0, rank, 3)
+        assert batches[0][3].place == (0, 0, 3 * 2 + rank)
         drawn += [int(index) for batch in batches for index in batch]
     # 20 unlabelled draws are two passes over 10, 20 labelled ones nearly seven over 3.
     counts = Counter(drawn)

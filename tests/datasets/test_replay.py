@@ -1,5 +1,6 @@
 import pickle
 import random
+from itertools import islice
 
 import numpy as np
 import pytest
@@ -104,12 +105,28 @@ def test_epochs_differ_and_come_again(dataset):
 
 
 @pytest.mark.parametrize('kind', [ReplayEpochSampler, ReplayInfiniteSampler])
-def test_ranks_count_their_own_samples(kind, monkeypatch):
-    monkeypatch.setattr('mmengine.dataset.sampler.get_dist_info', lambda: (1, 2))
-    sampler = iter(kind(range(6), shuffle=False, seed=5))
-    indices = [next(sampler) for _ in range(3)]
-    assert indices == [1, 3, 5]
-    assert [index.place for index in indices] == [(5, 1, 0), (5, 1, 1), (5, 1, 2)]
+def test_processes_draw_in_turn_what_one_process_draws(kind, monkeypatch):
+    def drawn(rank, processes):
+        monkeypatch.setattr('mmengine.dataset.sampler.get_dist_info', lambda: (rank, processes))
+        sampler = kind(range(6), seed=5)
+        sampler.set_epoch(1)
+        return [(index, index.place) for index in islice(sampler, 6 // processes)]
+
+    alone = drawn(0, 1)
+    for processes in (2, 3):
+        shares = [drawn(rank, processes) for rank in range(processes)]
+        assert [one for turn in zip(*shares, strict=True) for one in turn] == alone
+
+
+def test_processes_have_equal_shares_of_images_that_do_not_divide(monkeypatch):
+    shares = []
+    for rank in range(2):
+        monkeypatch.setattr('mmengine.dataset.sampler.get_dist_info', lambda rank=rank: (rank, 2))
+        sampler = ReplayEpochSampler(range(5), shuffle=False, seed=0)
+        shares.append([*sampler])
+        infinite = islice(ReplayInfiniteSampler(range(5), shuffle=False, seed=0), 5)
+        assert [*infinite] == [[0, 2, 4, 1, 3], [1, 3, 0, 2, 4]][rank]
+    assert shares == [[0, 2, 4], [1, 3, 0]]  # the first image comes twice
 
 
 def test_the_second_epoch_counts_on():

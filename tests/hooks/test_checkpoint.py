@@ -8,7 +8,7 @@ import pytest
 import torch
 from mmengine.fileio import LocalBackend, put, put_text
 from mmengine.hooks import Hook
-from mmengine.runner import Runner
+from mmengine.runner import EpochBasedTrainLoop, Runner
 
 from segkd_mm.config import load_config
 from segkd_mm.hooks import WholeCheckpointHook, checkpoint
@@ -83,6 +83,31 @@ def test_a_validation_that_was_killed_is_done_when_the_training_goes_on(tiny):
     assert [path.name for path in work.glob('epoch_*.pth')] == ['epoch_2.pth']
     assert (work / 'best.pth').is_file()
     assert [path.name for path in work.glob('.*')] == []
+
+
+def test_an_epoch_goes_on_behind_the_images_that_other_processes_have_had():
+    info = {}
+    hub = SimpleNamespace(runtime_info=info, update_info=info.__setitem__)
+    sampler = SimpleNamespace(start=0)
+    loop = EpochBasedTrainLoop.__new__(EpochBasedTrainLoop)
+    runner = SimpleNamespace(message_hub=hub, train_loop=loop, world_size=2, iter=6, epoch=1)
+
+    def start_of_epoch(processes, iteration, epoch=1):
+        runner.world_size, runner.iter, runner.epoch = processes, iteration, epoch
+        loader = [None] * (24 // (2 * processes))  # batches of 24 images
+        runner.train_dataloader = Loader(loader)
+        runner.train_dataloader.sampler, runner.train_dataloader.batch_size = sampler, 2
+        WholeCheckpointHook().before_train_epoch(runner)
+        return sampler.start
+
+    assert start_of_epoch(2, 6) == 0
+    assert start_of_epoch(1, 10) == 16  # 4 batches of 2 processes
+    assert start_of_epoch(2, 12) == 10  # and 2 of one
+    assert start_of_epoch(4, 13, epoch=2) == 0
+
+
+class Loader(list):
+    """A list with the attributes of a data loader."""
 
 
 def test_the_old_checkpoint_is_removed_when_the_new_one_is_there(tmp_path):

@@ -98,6 +98,17 @@ def test_a_second_signal_ends_at_once(interrupt):
         os.kill(os.getpid(), signal.SIGINT)
 
 
+def test_a_signal_that_a_launcher_repeats_is_one(interrupt, monkeypatch):
+    monkeypatch.setattr('segkd_mm.hooks.stop.is_distributed', lambda: True)
+    hook = StopHook()
+    hook.before_train(None)
+    for _ in range(2):
+        os.kill(os.getpid(), signal.SIGINT)
+    hook.first -= 6  # seconds
+    with pytest.raises(KeyboardInterrupt):
+        os.kill(os.getpid(), signal.SIGINT)
+
+
 def test_a_signal_that_the_shell_ignores_stays_ignored(interrupt):
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     hook = StopHook()

@@ -2,6 +2,7 @@
 
 import re
 from functools import partial
+from inspect import signature
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ import torch
 from mmseg.registry import MODELS
 
 from segkd_mm.losses import functional
+from segkd_mm.losses.modules.base import KDLoss
 
 VOID = 255
 
@@ -208,3 +210,30 @@ def test_losses_by_class_leave_images_without_labels_out_and_the_others_do_not()
         assert torch.equal(loss(student, teacher, free), loss(student, teacher, labels))
     whole = MODELS.build(dict(type='PixelKLLoss'))
     assert torch.equal(whole(student, teacher, free), whole(student, teacher))
+
+
+# Of these a batch is more than the sum of its images, in their papers too.
+OF_THE_BATCH = {
+    'CosineSmoothL1Loss', 'PKDLoss', 'DISTLoss', 'SoftJaccardLoss', 'HardJaccardLoss',
+    'CrossImageLoss',
+}  # fmt: skip
+
+
+def test_the_mean_over_processes_is_the_loss_of_their_images_together_but_of_some():
+    arguments = {'channels': 16, 'num_classes': 16}
+    draw = torch.Generator().manual_seed(0)
+    scale = torch.tensor([1.0, 1.0, 3.0, 3.0])[:, None, None, None]
+    maps = torch.randn(2, 4, 16, 12, 12, generator=draw) * scale
+    labels = torch.randint(0, 16, (4, 12, 12), generator=draw)
+    differ = set()
+    for name, kind in list(MODELS.module_dict.items()):
+        if name == 'CIRKDMemoryLoss' or not (isinstance(kind, type) and issubclass(kind, KDLoss)):
+            continue  # its queues hold the images of all processes
+        known = signature(kind).parameters
+        loss = kind(**{key: value for key, value in arguments.items() if key in known})
+        loss.mask_ratio = 0.0  # of those that mask positions at random
+        together = loss(*maps, labels)
+        shares = [loss(*maps[:, part], labels[part]) for part in (slice(0, 2), slice(2, 4))]
+        if not torch.allclose(together, sum(shares) / 2, rtol=1e-4):
+            differ.add(name)
+    assert differ == OF_THE_BATCH
