@@ -3,6 +3,7 @@
 from segkd_mm.hooks.best_link import BestLinkHook
 from segkd_mm.hooks.checkpoint import WholeCheckpointHook
 from segkd_mm.hooks.class_weights import ClassWeightHook
+from segkd_mm.hooks.early_stopping import ResumableEarlyStoppingHook
 from segkd_mm.hooks.finite_loss import (
     FiniteLossHook,
     NonFiniteLossError,
@@ -27,6 +28,7 @@ __all__ = [
     'LabelError',
     'NonFiniteLossError',
     'NonFiniteWeightsError',
+    'ResumableEarlyStoppingHook',
     'ShardTeacherHook',
     'StopHook',
     'Stopped',

@@ -261,6 +261,7 @@ def test_images_without_labels_count_for_the_terms_alone(build):
 def plateau(config: Config) -> None:
     config.param_scheduler = load_config('student/mnv3s_slim_voc.py').param_scheduler
     config.param_scheduler.update(patience=0, threshold=100)
+    config.custom_hooks.append(dict(type='EarlyStoppingHook', monitor='mIoU', min_delta=100))
 
 
 def poly_with_averages_and_queues(config: Config) -> None:
@@ -296,6 +297,8 @@ def test_law_5_stopped_and_resumed_is_the_same_to_the_bit(tiny, variant):
     assert_same(first['state_dict'], second['state_dict'])
     assert_same(first.get('ema_state_dict', {}), second.get('ema_state_dict', {}))
     assert first['optimizer']['param_groups'] == second['optimizer']['param_groups']
+    hubs = [r.message_hub.runtime_info.get('early_stopping_mIoU') for r in (straight, resumed)]
+    assert hubs[0] == hubs[1] and (hubs[0] is None or hubs[0][1] == 1)
 
 
 # Law 6: names are checked at build.
