@@ -24,6 +24,13 @@ NUM_TRAIN, NUM_VAL = 16, 4
 LARGE = 2**17  # weights of a layer
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_cmdline_main(config: pytest.Config) -> None:
+    """With several processes, tests of a group run in one, where they share what they make."""
+    if config.option.numprocesses and config.option.dist == 'no':
+        config.option.dist = 'loadgroup'
+
+
 def pytest_configure() -> None:
     """The tools that tests start take one thread each, as the tests do."""
     os.environ.setdefault('OMP_NUM_THREADS', '1')

@@ -1,5 +1,7 @@
 """One student in every format, for the tests of export and of what runs exported files."""
 
+from pathlib import Path
+
 import pytest
 from tiny_student import NAMES, tiny_student
 
@@ -9,6 +11,13 @@ from segkd_mm.deploy.graph import DeployedGraph
 from segkd_mm.deploy.loading import deployable
 from segkd_mm.deploy.ncnn_model import to_ncnn
 from segkd_mm.formats import SUFFIXES
+
+
+def pytest_collection_modifyitems(items):
+    """Exports are slow, and so are the imports of the libraries that make them: once, not twice."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.xdist_group('deploy'))
 
 
 @pytest.fixture(scope='session')
