@@ -76,6 +76,7 @@ def _of_mmseg(file: str) -> ConfigDict:
     model = Config.fromfile(CONFIGS / file).model
     model.decode_head.num_classes = CLASSES
     model.pop('pretrained', None)
+    model.test_cfg = dict(mode='whole')
     model.backbone.pop('init_cfg', None)
     return model
 
