@@ -1,12 +1,13 @@
 """Losses, scores and times of a training, read from mmengine's log files."""
 
-import json
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+
+from segkd_mm.json_files import NUMBER, parsed_object
 
 LOGS = '*/vis_data/scalars.json'
 
@@ -46,10 +47,11 @@ def _records(file: Path) -> list[dict]:
     for number, line in enumerate(file.read_text().splitlines(keepends=True), 1):
         # A last line without a line end was not completed, as the run was killed.
         if line.endswith('\n'):
-            try:
-                records.append(json.loads(line))
-            except ValueError as error:
-                raise ValueError(f'{file}, line {number}: {error}; delete the line.') from error
+            place = f'{file}, line {number}'
+            record = parsed_object(line, place, 'Delete the line.')
+            record.check(dict.fromkeys(record, (*NUMBER, str, list, type(None), bool)))
+            record.check({'iter': int, 'step': int, 'epoch': int, 'loss': NUMBER})
+            records.append(record)
     return records
 
 
