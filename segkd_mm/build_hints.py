@@ -1,10 +1,11 @@
 """Error messages for configs: unknown types and keywords, with near names, and wrong channels."""
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from inspect import Parameter, signature
 from itertools import zip_longest
 from opcode import opmap
+from sysconfig import get_paths
 from traceback import walk_tb
 from types import FrameType
 from urllib.error import URLError
@@ -15,6 +16,8 @@ from segkd_mm.hints import did_you_mean
 
 # Whose `raise` statements speak to the user.
 OWN = ('segkd_mm',)
+# Where libraries and Python's own modules lie; some of these have no file.
+LIBRARIES = (*{get_paths()[kind] for kind in ('purelib', 'platlib', 'stdlib')}, '<frozen')
 
 
 class BuildError(TypeError):
@@ -119,13 +122,14 @@ def _explain(error: KeyError | TypeError, where: str) -> None:
 
 
 def _explain_value(error: Exception, where: str) -> None:
-    """Raise a BuildError if an error occurred in a build: a value of its config is the cause.
+    """Raise a BuildError if a library fails in a build: a value of its config is the cause.
 
-    Errors that the package raises itself say more.
+    Errors that the package raises itself say more, and those of a user's own class are its faults.
     """
     frames = [frame for frame, _ in walk_tb(error.__traceback__)]
     builds = [frame for frame in frames if _is_build(frame)]
-    if not builds or is_raised_by(error, OWN) or type(error).__module__.startswith(OWN):
+    below = frames[frames.index(builds[-1]) :] if builds else []
+    if not below or _is_own(below[-1]) or not all(map(_is_known, below)):
         return
     configs = [frame.f_locals['cfg'] for frame in builds]
     path = [_type_name(c) for c, inner in zip_longest(configs, configs[1:]) if c is not inner]
@@ -134,6 +138,15 @@ def _explain_value(error: Exception, where: str) -> None:
         f'{_joined(where, path)}: cannot be built with {given!r:.300}: {type(error).__name__}: '
         f'{str(error)[:300]}. Correct these values in the config; --traceback shows more.'
     ) from error
+
+
+def _is_own(frame: FrameType) -> bool:
+    return frame.f_globals.get('__name__', '').split('.')[0] in OWN
+
+
+def _is_known(frame: FrameType) -> bool:
+    """Whether a frame is of the package, of Python or of an installed library."""
+    return _is_own(frame) or frame.f_code.co_filename.startswith(LIBRARIES)
 
 
 def is_raised_by(error: Exception, owners: tuple[str, ...]) -> bool:
@@ -157,21 +170,20 @@ def _check_optimizer(frames: Iterable[FrameType]) -> None:
             _check_type('optim_wrapper.optimizer', kind, OPTIMIZERS)
 
 
-def _check_is_config(error: Exception, frames: Iterable[FrameType], where: str) -> None:
+def _check_is_config(error: Exception, frames: Sequence[FrameType], where: str) -> None:
     """mmengine says of a config without a type, or that is no dict, not where it stands."""
-    for found in (frame.f_locals for frame in frames):
-        config, registry = found.get('cfg'), found.get('registry')
-        if not isinstance(registry, Registry) or 'type' in (config if _is_dict(config) else ()):
-            continue
-        expected = f"a dict with the type of a {registry.name}, such as dict(type='NAME', ...)"
-        raise BuildError(
-            f'{where or registry.name}: found {config!r:.200}, expected {expected}. Correct the '
-            'config.'
-        ) from error
+    found = frames[-1].f_locals  # of its build function, which raised the error
+    config, registry = found.get('cfg'), found.get('registry')
+    if 'cfg' not in found or not isinstance(registry, Registry) or 'type' in _keys(config):
+        return
+    raise BuildError(
+        f'{where or registry.name}: found {config!r:.200}, expected a dict with the type of a '
+        f"{registry.name}, such as dict(type='NAME', ...). Correct the config."
+    ) from error
 
 
-def _is_dict(config: object) -> bool:
-    return isinstance(config, Mapping)
+def _keys(config: object) -> Iterable[str]:
+    return config if isinstance(config, Mapping) else ()
 
 
 def _check_type(where: str, name: str, registry: Registry) -> None:

@@ -39,7 +39,7 @@ RULES: dict[str, tuple[Callable[[Any], bool], str]] = {
     **dict.fromkeys(('loss_weight', 'lr', 'weight_decay'), (_is_amount, 'a number of 0 or more')),
     'temperature': (lambda x: _is_amount(x) and x > 0, 'a number above 0'),
     'crop_size': (_are_sides, 'one or two whole numbers of 1 or more'),
-    'log_level': (lambda x: x in LEVELS, f'one of {", ".join(LEVELS)}'),
+    'log_level': (lambda x: x in LEVELS or _whole(0)(x), f'one of {", ".join(LEVELS)}'),
     'std': (_has_no_zero, 'numbers above 0'),
 }
 

@@ -13,7 +13,7 @@ from PIL import Image
 
 from segkd_mm.datasets import SampleError
 from segkd_mm.datasets.mask_values import read_mask
-from segkd_mm.distill.class_map import ClassMap
+from segkd_mm.distill.class_map import ALL_OTHERS, ClassMap
 from segkd_mm.labels import VOID
 from segkd_mm.losses import functional
 from segkd_mm.whole_image.crop import crop_map
@@ -71,10 +71,10 @@ def test_void_has_no_influence(name, drawn, other):
 
 
 @few(max_examples=30)
-@given(st.permutations(list('abcdef')), st.integers(1, 5), st.integers(0, 2**32))
+@given(st.permutations(list('abcdef')), st.integers(2, 5), st.integers(0, 2**32))
 def test_a_class_map_pairs_names_whatever_their_order(teacher, count, seed):
     student = [*'abcdef'][:count] + ['own']
-    classes = ClassMap(student, teacher)
+    classes = ClassMap(student, teacher, {'own': []}, ALL_OTHERS)
     logits = torch.randn(1, 6, 3, 3, generator=torch.Generator().manual_seed(seed))
     own = torch.randn(1, count + 1, 3, 3)
     ids = torch.arange(9).view(1, 3, 3) % (count + 1)
@@ -130,7 +130,7 @@ def png(pixels):
     return file.getvalue()
 
 
-@few(max_examples=60)
+@few(max_examples=40)
 @given(ids, st.integers(1, 254), st.booleans())
 def test_a_mask_is_read_as_it_is_or_refused(pixels, count, wide):
     stored = png(pixels.astype(np.uint16) if wide else pixels)
@@ -141,7 +141,7 @@ def test_a_mask_is_read_as_it_is_or_refused(pixels, count, wide):
             read_mask('a.png', stored, count)
 
 
-@few(max_examples=60)
+@few(max_examples=40)
 @given(ids, st.integers(0, 200), st.binary(max_size=8))
 def test_a_damaged_mask_is_read_or_named(pixels, at, noise):
     content = png(pixels)

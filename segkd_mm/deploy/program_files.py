@@ -29,6 +29,7 @@ NAMES = {
 }  # fmt: skip
 SYMBOL = re.compile('[a-z]+[0-9]+')
 CHARACTERS = re.compile(r"[\w\s'+\-*/%(),=<>!]*")
+MARKS = 'archive_format', 'serialized_exported_program.json'  # members, of old files the second
 FORCE = 'TORCH_FORCE_WEIGHTS_ONLY_LOAD'
 
 
@@ -63,7 +64,10 @@ def _weights_only() -> Iterator[None]:
 
 def _check_sizes(path: Path) -> None:
     with zipfile.ZipFile(path) as file:
-        for name in file.namelist():
+        names = file.namelist()
+        if not any(Path(name).name in MARKS for name in names):
+            raise zipfile.BadZipFile(f'none of {MARKS} in it')
+        for name in names:
             if name.endswith('.json'):
                 for text in _sizes_in(json.loads(file.read(name))):
                     _check_size(path, text)
