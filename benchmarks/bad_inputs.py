@@ -579,7 +579,7 @@ def flag_cases() -> list[Case]:
         case('a report of a folder without a training', 'report images', 'images'),
         case('a comparison with options that are no options', 'compare kd.py --results r --check --cfg-options nix', 'nix', exit=2),
         case('a conversion that does not exist', 'convert pascal --annotations a --out b', "invalid choice: 'pascal'", exit=2),
-        case('a port that does not exist', 'demo student.pth --port 99999', 'port|student.pth'),
+        case('a port that does not exist', 'demo student.onnx --port 99999', '--port: 99999: expected a number below', exit=2),
     ]
 
 
@@ -905,9 +905,12 @@ def fault(one: Case, outcome: Outcome) -> str | None:
 
 def message(outcome: Outcome) -> str:
     """The message of a command, without what was printed before it, in one line."""
-    _, found, error = outcome.said.rpartition('error: ')
-    text = error if found else ' '.join(outcome.said.split('\n')[-4:])
-    line = ' '.join(text.split()).replace(f'{os.sep}root', '').replace('|', '/')
+    lines = outcome.said.splitlines()
+    text = '\n'.join(line for line in lines if line.startswith('warning: '))
+    if outcome.exit != 0:
+        text = re.split(r'^(?:segkd.*: )?error: ', outcome.said, flags=re.MULTILINE)[-1]
+        text = re.sub(r'.*(?=\d+ of \d+ could not be read)', '', text, flags=re.DOTALL)
+    line = ' '.join(text.split()).replace(f'{config_dir().parent}{os.sep}', '').replace('|', '/')
     return line if len(line) <= SHOWN else f'{line[:SHOWN]} ...'
 
 
@@ -942,10 +945,9 @@ def table(rows: list[dict]) -> list[dict]:
     """The rows as the guide shows them."""
     shown = []
     for row in rows:
-        how = f'exit {row["exit"]}' if row['exit'] else 'goes on'
-        shown.append(
-            {'input': f'{row["group"]}: {row["input"]}', 'what happens': f'{how}: {row["message"]}'}
-        )
+        how = f'exit {row["exit"]}' if row['exit'] else 'goes on, rightly'
+        happens = ': '.join(filter(None, [how, row['message']]))
+        shown.append({'input': f'{row["group"]}: {row["input"]}', 'what happens': happens})
     return shown
 
 

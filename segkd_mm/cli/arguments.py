@@ -7,6 +7,7 @@ from collections.abc import Callable
 from mmengine.config import DictAction
 
 SEEDS = 1 << 32  # that numpy takes
+PORTS = 1 << 16
 
 
 def add_config(parser: ArgumentParser) -> None:
@@ -78,6 +79,14 @@ def seed(text: str) -> int:
     number = whole(text)
     if number >= SEEDS:
         raise ArgumentTypeError(f'{text}: expected a number below {SEEDS}')
+    return number
+
+
+def port(text: str) -> int:
+    """A number of a port, for argparse."""
+    number = whole(text)
+    if number >= PORTS:
+        raise ArgumentTypeError(f'{text}: expected a number below {PORTS}')
     return number
 
 
