@@ -672,6 +672,7 @@ def result_cases() -> list[Case]:
         case('a page with a table that is not closed', table, r'page\.md', text('page.md', '<!-- table: a.json -->\n'), result('{"table": [{"a": 1}]}')),
         case('a log of a training whose last line is cut short', curves, 'Curves', scalars(line + '{"iter": 2'), exit=0),
         case('a log of a training with a line that is no JSON', curves, r'scalars\.json, line 2', scalars(line + '{"iter"\n')),
+        case('a log of a training that is not UTF-8', curves, r'scalars\.json, line 2', scalars(line.encode() + b'{"a": "\xff"}\n')),
         case('a log of a training with a line that is a list', curves, r'scalars\.json, line 2', scalars(line + '[3]\n')),
         case('a log of a training with a text for a number', curves, r'scalars\.json, line 2', scalars(line + '{"iter": "a", "loss": 1.0}\n')),
         case('a log of a training with a validation without a step', curves, r'scalars\.json, line 2', scalars(line + '{"mIoU": 3.0}\n')),

@@ -29,14 +29,14 @@ class JsonObject(dict):
     def __missing__(self, key: str) -> None:
         raise JsonFileError(f'{self.file}: found no key {self.place}{key}. {self.advice}')
 
-    def check(self, kinds: Mapping[str, type | tuple[type, ...]]) -> None:
-        """Check the types of values that are there; of numbers also that they are finite.
+    def check(self, kinds: Mapping[str, type | tuple[type, ...]], finite: bool = True) -> None:
+        """Check the types of values that are there; of numbers, if asked for, that they are finite.
 
         Raises:
             JsonFileError: One has another type.
         """
         for key, kind in kinds.items():
-            if key in self and not _is_of(self[key], kind):
+            if key in self and not _is_of(self[key], kind, finite):
                 raise JsonFileError(
                     f'{self.file}: found {self.place}{key}={self[key]!r:.80}, expected '
                     f'{_name(kind)}. {self.advice}'
@@ -91,11 +91,13 @@ def _named(node: Any, file: str | os.PathLike, advice: str, place: str) -> Any:
     return named
 
 
-def _is_of(value: Any, kind: type | tuple[type, ...]) -> bool:
+def _is_of(value: Any, kind: type | tuple[type, ...], finite: bool) -> bool:
     kinds = kind if isinstance(kind, tuple) else (kind,)
     if isinstance(value, bool):
         return bool in kinds
-    return isinstance(value, kinds) and not (isinstance(value, float) and not math.isfinite(value))
+    return isinstance(value, kinds) and (
+        not finite or not isinstance(value, float) or math.isfinite(value)
+    )
 
 
 def _name(kind: type | tuple[type, ...]) -> str:
