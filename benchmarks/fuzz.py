@@ -1,7 +1,7 @@
 """Fuzzing of what reads files from elsewhere, by atheris: any error that is not ours is a fault.
 
 Example:
-  python benchmarks/fuzz.py --minutes 3 --out results/reliability/fuzz.json
+  python benchmarks/fuzz.py --minutes 3 --jobs 3 --out results/reliability/fuzz.json
 
 Each target gets inputs that a coverage-guided fuzzer makes from whole ones, in its own process.
 An input at fault is kept in --faults DIR.
@@ -17,6 +17,7 @@ import sys
 import time
 from argparse import ArgumentParser
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -117,17 +118,17 @@ def exported_metadata(content: bytes) -> None:
 
 def coco_file(content: bytes) -> None:
     Path('a.json').write_bytes(content)
-    drawn(coco.read_coco(Path('a.json'), Path('images')))
+    drawn(coco.read_coco(Path('a.json'), Path('images').absolute()))
 
 
 def labelme_file(content: bytes) -> None:
     Path('labelme/a.json').write_bytes(content)
-    drawn(labelme.read_labelme(Path('labelme'), Path('images')))
+    drawn(labelme.read_labelme(Path('labelme').absolute(), Path('images').absolute()))
 
 
 def yolo_file(content: bytes) -> None:
     Path('yolo/a.txt').write_bytes(content)
-    drawn(yolo.read_yolo(Path('yolo'), Path('images'), ['a', 'b']))
+    drawn(yolo.read_yolo(Path('yolo').absolute(), Path('images').absolute(), ['a', 'b']))
 
 
 def yolo_names(content: bytes) -> None:
@@ -244,6 +245,7 @@ def main() -> None:
     parser = ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('--minutes', type=float, default=3, help='for each target')
     parser.add_argument('--targets', nargs='+', choices=TARGETS, default=[*TARGETS])
+    parser.add_argument('--jobs', type=int, default=1, help='targets at once')
     parser.add_argument('--faults', type=Path, default='work_dirs/fuzz')
     parser.add_argument('--out', default='work_dirs/fuzz.json', metavar='JSON')
     parser.add_argument('--target', choices=TARGETS, help='of this process (internal)')
@@ -252,10 +254,11 @@ def main() -> None:
     if args.target:
         prepare()
         fuzz(args.target, args.seconds)
-    rows = []
-    for name in args.targets:
-        rows.append(run(name, int(60 * args.minutes), args.faults))
-        print(rows[-1], flush=True)
+    with ThreadPoolExecutor(args.jobs) as pool:
+        seconds, faults = int(60 * args.minutes), args.faults
+        rows = [*pool.map(lambda name: run(name, seconds, faults), args.targets)]
+    for row in rows:
+        print(row)
     table = [
         {
             'what is read': row['target'], 'inputs': row['inputs'],
@@ -265,7 +268,7 @@ def main() -> None:
     ]  # fmt: skip
     from segkd_mm.results.files import write_result
 
-    write_result(args.out, {'targets': rows, 'table': table})
+    write_result(args.out, {'jobs': args.jobs, 'targets': rows, 'table': table})
 
 
 if __name__ == '__main__':
