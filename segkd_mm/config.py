@@ -180,8 +180,9 @@ def _check_bases(path: str, above: tuple[str, ...] = ()) -> None:
 
 def _line_of(error: Exception) -> str:
     """The line of a Python config at which an error occurred."""
-    lines = [line for frame, line in walk_tb(error.__traceback__) if not frame.f_code.co_filename]
-    return f' (line {lines[-1]})' if lines else ''
+    steps = ((frame.f_code, line) for frame, line in walk_tb(error.__traceback__))
+    places = [(code.co_filename, line) for code, line in steps if code.co_name == '<module>']
+    return f' ({places[-1][0]}, line {places[-1][1]})' if places else ''
 
 
 def _find(path: Path) -> Path:

@@ -1,6 +1,7 @@
 """Values in a config that no run can have, by the name of their key."""
 
 import math
+import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -14,34 +15,35 @@ def _is_amount(value: Any) -> bool:
     return number and 0 <= value < math.inf
 
 
-def _has_no_zero(value: Any) -> bool:
-    values = value if isinstance(value, list | tuple) else [value]
-    return all(one is None or (_is_amount(one) and one > 0) for one in values)
+def _is_above_zero(value: Any) -> bool:
+    return _is_amount(value) and value > 0
 
 
-def _are_sides(value: Any) -> bool:
-    return all(_whole(1)(side) for side in (value if isinstance(value, list | tuple) else [value]))
+def _each(allowed: Callable[[Any], bool]) -> Callable[[Any], bool]:
+    """Whether a value, or each in a list of values, is allowed."""
+    return lambda x: all(map(allowed, x if isinstance(x, list | tuple) else [x]))
 
 
 LEVELS = 'DEBUG', 'INFO', 'WARNING', 'ERROR', 'CRITICAL'
-# What a key of that name must be, wherever it stands in these parts of a config.
+# The parts of a config that are looked at, and what keys with such an end must be.
 PARTS = (
     'model', 'train_dataloader', 'val_dataloader', 'test_dataloader', 'train_cfg', 'optim_wrapper',
     'randomness', 'log_level',
 )  # fmt: skip
 RULES: dict[str, tuple[Callable[[Any], bool], str]] = {
-    **dict.fromkeys(
-        ('num_classes', 'batch_size', 'max_epochs', 'max_iters', 'val_interval'),
-        (_whole(1), 'a whole number of 1 or more'),
-    ),
-    'num_workers': (_whole(0), 'a whole number of 0 or more'),
-    'seed': (lambda x: x is None or _whole(0)(x), 'a whole number of 0 or more, or None'),
-    **dict.fromkeys(('loss_weight', 'lr', 'weight_decay'), (_is_amount, 'a number of 0 or more')),
-    'temperature': (lambda x: _is_amount(x) and x > 0, 'a number above 0'),
-    'crop_size': (_are_sides, 'one or two whole numbers of 1 or more'),
+    r'head(\.\d+)?\.num_classes|\.(batch_size|max_epochs|max_iters|val_interval)': (
+        _whole(1), 'a whole number of 1 or more'),
+    r'\.num_workers': (_whole(0), 'a whole number of 0 or more'),
+    r'randomness\.seed': (
+        lambda x: x is None or _whole(0)(x), 'a whole number of 0 or more, or None'),
+    r'\.(loss_weight|lr|weight_decay)': (_each(_is_amount), 'a number of 0 or more'),
+    r'\.temperature': (_is_above_zero, 'a number above 0'),
+    r'\.crop_size': (_each(_whole(1)), 'one or two whole numbers of 1 or more'),
+    r'data_preprocessor\.std': (
+        lambda x: x is None or _each(_is_above_zero)(x), 'numbers above 0'),
     'log_level': (lambda x: x in LEVELS or _whole(0)(x), f'one of {", ".join(LEVELS)}'),
-    'std': (_has_no_zero, 'numbers above 0'),
-}
+}  # fmt: skip
+END = {re.compile(f'(?:{pattern})$'): rule for pattern, rule in RULES.items()}
 
 
 def check_values(config: Mapping, file: str | None) -> None:
@@ -56,12 +58,12 @@ def check_values(config: Mapping, file: str | None) -> None:
     """
     for part in PARTS:
         for name, value in _leaves(part, config[part]) if part in config else ():
-            allowed, expected = RULES.get(name.rpartition('.')[2], (None, ''))
-            if allowed and not allowed(value):
-                raise ValueError(
-                    f'{file}: found {name}={value!r:.60}, expected {expected}. Correct it in the '
-                    'config or by --cfg-options.'
-                )
+            for end, (allowed, expected) in END.items():
+                if end.search(name) and not allowed(value):
+                    raise ValueError(
+                        f'{file}: found {name}={value!r:.60}, expected {expected}. Correct it in '
+                        'the config or by --cfg-options.'
+                    )
 
 
 def _leaves(name: str, node: Any) -> Iterator[tuple[str, Any]]:

@@ -46,7 +46,7 @@ def maps(draw):
 
 
 @pytest.mark.parametrize('name', LOSSES)
-@few(max_examples=8)
+@few(max_examples=6)
 @given(maps())
 def test_a_loss_is_finite_and_zero_where_both_are_equal(name, drawn):
     student, teacher, valid = drawn
@@ -61,7 +61,7 @@ def test_a_loss_is_finite_and_zero_where_both_are_equal(name, drawn):
 
 
 @pytest.mark.parametrize('name', LOSSES)
-@few(max_examples=6)
+@few(max_examples=4)
 @given(maps(), st.sampled_from([0.0, 1e30, float('nan'), float('inf')]))
 def test_void_has_no_influence(name, drawn, other):
     student, teacher, valid = drawn
@@ -70,7 +70,7 @@ def test_void_has_no_influence(name, drawn, other):
     assert torch.equal(one, two)
 
 
-@few(max_examples=30)
+@few(max_examples=20)
 @given(st.permutations(list('abcdef')), st.integers(2, 5), st.integers(0, 2**32))
 def test_a_class_map_pairs_names_whatever_their_order(teacher, count, seed):
     student = [*'abcdef'][:count] + ['own']
@@ -85,7 +85,7 @@ def test_a_class_map_pairs_names_whatever_their_order(teacher, count, seed):
     assert set(labels.unique().tolist()) <= {*range(count), VOID}
 
 
-@few(max_examples=40)
+@few(max_examples=25)
 @given(
     st.integers(2, 300), st.integers(1, 6), st.sampled_from([0.1, 5.0, 1e5]), st.integers(0, 2**32)
 )
@@ -102,7 +102,7 @@ def test_packed_logits_are_within_a_bound(channels, top, scale, seed):
     assert stored.isfinite().all()
 
 
-@few(max_examples=40)
+@few(max_examples=25)
 @given(
     st.integers(8, 40), st.integers(8, 40), st.floats(0.5, 2), st.floats(-5, 20),
     st.floats(-5, 20), st.booleans(),
@@ -130,7 +130,7 @@ def png(pixels):
     return file.getvalue()
 
 
-@few(max_examples=40)
+@few(max_examples=25)
 @given(ids, st.integers(1, 254), st.booleans())
 def test_a_mask_is_read_as_it_is_or_refused(pixels, count, wide):
     stored = png(pixels.astype(np.uint16) if wide else pixels)
@@ -141,7 +141,7 @@ def test_a_mask_is_read_as_it_is_or_refused(pixels, count, wide):
             read_mask('a.png', stored, count)
 
 
-@few(max_examples=40)
+@few(max_examples=25)
 @given(ids, st.integers(0, 200), st.binary(max_size=8))
 def test_a_damaged_mask_is_read_or_named(pixels, at, noise):
     content = png(pixels)

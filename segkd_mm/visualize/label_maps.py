@@ -53,11 +53,16 @@ class LabelMapIndex:
             ) from error
 
 
+def _is_inside(name: str) -> bool:
+    """Whether a name leads to no place outside of the folder."""
+    return not Path(name).is_absolute() and '..' not in Path(name).parts
+
+
 def _check_kinds(index: LabelMapIndex) -> None:
     names = isinstance(index.classes, list) and all(isinstance(n, str) for n in index.classes)
     colours = isinstance(index.palette, list) and np.shape(index.palette) == (len(index.classes), 3)
     files = isinstance(index.images, dict) and all(
-        isinstance(file, str) and Path(name).name == name for name, file in index.images.items()
+        isinstance(file, str) and _is_inside(name) for name, file in index.images.items()
     )
     if not (names and colours and files):
         raise ValueError('classes, palette or images are of another kind')
