@@ -912,6 +912,7 @@ def message(outcome: Outcome) -> str:
         text = re.split(r'^(?:segkd.*: )?error: ', outcome.said, flags=re.MULTILINE)[-1]
         text = re.sub(r'.*(?=\d+ of \d+ could not be read)', '', text, flags=re.DOTALL)
     line = ' '.join(text.split()).replace(f'{config_dir().parent}{os.sep}', '').replace('|', '/')
+    line = line.replace('<!--', '(').replace('-->', ')')  # which would be markers of the guide
     return line if len(line) <= SHOWN else f'{line[:SHOWN]} ...'
 
 
