@@ -90,6 +90,7 @@ setup(
             *LARGE,
             *COMPLETION,
             TRACKERS[0],
+            'hypothesis>=6.100',
             'pytest>=8',
             'pytest-xdist>=3.6',
             'ruff>=0.9',

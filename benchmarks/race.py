@@ -93,7 +93,8 @@ def exported(model: nn.Module, args: argparse.Namespace) -> Iterator[tuple[str, 
         form = to_format(graph, args.runtime, precision) if form is None else form
         with TemporaryDirectory() as folder:
             file = Path(folder, f'model{SUFFIXES[args.runtime]}')
-            SAVERS[args.runtime](form, file, {**graph.describe(), 'precision': precision})
+            metadata = {**graph.describe(), 'classes': [], 'palette': [], 'precision': precision}
+            SAVERS[args.runtime](form, file, metadata)
             yield precision, load_runtime(file, args.threads)
 
 

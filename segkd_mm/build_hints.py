@@ -1,9 +1,11 @@
 """Error messages for configs: unknown types and keywords, with near names, and wrong channels."""
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from inspect import Parameter, signature
 from itertools import zip_longest
+from opcode import opmap
+from sysconfig import get_paths
 from traceback import walk_tb
 from types import FrameType
 from urllib.error import URLError
@@ -11,6 +13,11 @@ from urllib.error import URLError
 from mmengine.registry import OPTIMIZERS, Registry
 
 from segkd_mm.hints import did_you_mean
+
+# Whose `raise` statements speak to the user.
+OWN = ('segkd_mm',)
+# Where libraries and Python's own modules lie; some of these have no file.
+LIBRARIES = (*{get_paths()[kind] for kind in ('purelib', 'platlib', 'stdlib')}, '<frozen')
 
 
 class BuildError(TypeError):
@@ -39,12 +46,17 @@ def build_hints(where: str = '') -> Iterator[None]:
         raise
     except (KeyError, TypeError) as error:
         _explain(error, where)
+        _explain_value(error, where)
         raise
     except (AssertionError, IndexError, RuntimeError) as error:
         from segkd_mm.head_hints import explained_channels  # imports torch, there by then
 
         if fault := explained_channels(error):
             raise BuildError(f'{where}: {fault}' if where else fault) from error
+        _explain_value(error, where)
+        raise
+    except (ArithmeticError, AttributeError) as error:
+        _explain_value(error, where)
         raise
     except URLError as error:
         from segkd_mm.library_hints import explained_download  # likewise
@@ -55,8 +67,9 @@ def build_hints(where: str = '') -> Iterator[None]:
     except ValueError as error:
         from segkd_mm.library_hints import explained_empty
 
-        if fault := explained_empty(error):
+        if not is_raised_by(error, OWN) and (fault := explained_empty(error)):
             raise ValueError(fault) from error
+        _explain_value(error, where)
         raise
 
 
@@ -95,6 +108,7 @@ def _explain(error: KeyError | TypeError, where: str) -> None:
     """
     frames = [frame for frame, _ in walk_tb(error.__traceback__)]
     _check_optimizer(frames)
+    _check_is_config(error, frames, where)
     builds = [frame for frame in frames if _is_build(frame)]
     if not builds:
         return
@@ -107,12 +121,69 @@ def _explain(error: KeyError | TypeError, where: str) -> None:
         _check_type(_joined(where, path[:-1]), path[-1], builds[-1].f_locals['registry'])
 
 
+def _explain_value(error: Exception, where: str) -> None:
+    """Raise a BuildError if a library fails in a build: a value of its config is the cause.
+
+    Errors that the package raises itself say more, and those of a user's own class are its faults.
+    """
+    frames = [frame for frame, _ in walk_tb(error.__traceback__)]
+    builds = [frame for frame in frames if _is_build(frame)]
+    below = frames[frames.index(builds[-1]) :] if builds else []
+    if not below or _is_own(below[-1]) or not all(map(_is_known, below)):
+        return
+    configs = [frame.f_locals['cfg'] for frame in builds]
+    path = [_type_name(c) for c, inner in zip_longest(configs, configs[1:]) if c is not inner]
+    given = {k: v for k, v in configs[-1].items() if k != 'type' and not isinstance(v, Mapping)}
+    raise BuildError(
+        f'{_joined(where, path)}: cannot be built with {given!r:.300}: {type(error).__name__}: '
+        f'{str(error)[:300]}. Correct these values in the config; --traceback shows more.'
+    ) from error
+
+
+def _is_own(frame: FrameType) -> bool:
+    return frame.f_globals.get('__name__', '').split('.')[0] in OWN
+
+
+def _is_known(frame: FrameType) -> bool:
+    """Whether a frame is of the package, of Python or of an installed library."""
+    return _is_own(frame) or frame.f_code.co_filename.startswith(LIBRARIES)
+
+
+def is_raised_by(error: Exception, owners: tuple[str, ...]) -> bool:
+    """Whether an error came from a ``raise`` statement of some modules, or of those below them."""
+    traceback = error.__traceback__
+    while traceback.tb_next is not None:
+        traceback = traceback.tb_next
+    frame = traceback.tb_frame
+    statement = frame.f_code.co_code[traceback.tb_lasti]
+    module = frame.f_globals.get('__name__', '')
+    return statement == opmap['RAISE_VARARGS'] and any(
+        module == owner or module.startswith(f'{owner}.') for owner in owners
+    )
+
+
 def _check_optimizer(frames: Iterable[FrameType]) -> None:
     """mmengine looks up the optimizer outside of a build, and goes on with None."""
     for found in (frame.f_locals for frame in frames):
         if found.get('optimizer_cls', found) is None:
             kind = found['optimizer_cfg']['type']
             _check_type('optim_wrapper.optimizer', kind, OPTIMIZERS)
+
+
+def _check_is_config(error: Exception, frames: Sequence[FrameType], where: str) -> None:
+    """mmengine says of a config without a type, or that is no dict, not where it stands."""
+    found = frames[-1].f_locals  # of its build function, which raised the error
+    config, registry = found.get('cfg'), found.get('registry')
+    if 'cfg' not in found or not isinstance(registry, Registry) or 'type' in _keys(config):
+        return
+    raise BuildError(
+        f'{where or registry.name}: found {config!r:.200}, expected a dict with the type of a '
+        f"{registry.name}, such as dict(type='NAME', ...). Correct the config."
+    ) from error
+
+
+def _keys(config: object) -> Iterable[str]:
+    return config if isinstance(config, Mapping) else ()
 
 
 def _check_type(where: str, name: str, registry: Registry) -> None:

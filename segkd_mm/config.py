@@ -1,13 +1,18 @@
 """Configs: finding and reading them, checking options, and the plain student in each."""
 
+import os
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
+from traceback import walk_tb
 from typing import Any
 
+import yaml
 from mmengine.config import Config, ConfigDict
 from mmengine.config.config import DELETE_KEY
 
 from segkd_mm.commands import command
+from segkd_mm.config_values import check_values
 from segkd_mm.hints import did_you_mean
 
 # Before the key of an option: a key that the config does not have.
@@ -22,6 +27,7 @@ RUNNER_KEYS = (
 )  # fmt: skip
 # Others that an option may set: load_config passes them on.
 SHARED_KEYS = 'data_root', 'download'
+YAML = '.yaml', '.yml'
 LENGTHS = 'max_epochs', 'max_iters'
 # Dicts without a `type` that become the arguments of a call.
 ARGUMENTS = ('train_dataloader', 'val_dataloader', 'test_dataloader', 'randomness')
@@ -66,10 +72,11 @@ def load_config(path: str | Path, options: dict[str, Any] | None = None) -> Conf
 
     Raises:
         FileNotFoundError: No such config; close matches are shown.
-        ValueError: The file or a base of it is not Python; ``download`` among the options, but the
+        ValueError: The file or a base of it cannot be read; a value that no run can have;
+            ``download`` among the options, but the
             data cannot be downloaded; or an option whose key the config does not have.
     """
-    config = _read(_find(Path(path)))
+    config = read_config(_find(Path(path)))
     options = dict(options or {})
     if 'download' in options and 'download' not in config:
         raise ValueError(
@@ -83,7 +90,22 @@ def load_config(path: str | Path, options: dict[str, Any] | None = None) -> Conf
     for dataset in _datasets_at(config._cfg_dict, config.get('data_root')):
         dataset.update(shared)
     config.merge_from_dict(options)
+    check_values(config, config.filename)
     return config
+
+
+def require(config: Config, *keys: str) -> None:
+    """Check that a config has what a command needs.
+
+    Raises:
+        ValueError: It lacks a key.
+    """
+    for key in keys:
+        if not isinstance(config.get(key), dict):
+            raise ValueError(
+                f'{config.filename}: found {key}={config.get(key)!r:.60}, expected a dict. Add it, '
+                f'or a base that has it; `{command("configs")}` lists configs to begin with.'
+            )
 
 
 def plain_student(config: Config) -> Config:
@@ -91,8 +113,9 @@ def plain_student(config: Config) -> Config:
 
     What is measured, tested or exported is the student; its teacher need not be at hand.
     """
+    require(config, 'model')
     config = Config(config.to_dict(), filename=config.filename)
-    if config.model.type == 'SegDistiller':
+    if config.model.get('type') == 'SegDistiller':
         config.model = config.model.student
     return config
 
@@ -119,14 +142,47 @@ def inference_config(config: Config) -> Config:
     return Config(values, filename=config.filename)
 
 
-def _read(path: Path) -> Config:
+def read_config(path: Path) -> Config:
+    """Read a config file as it is. A .py file is code, other files are data.
+
+    Raises:
+        ValueError: It or a base of it cannot be read.
+    """
     try:
+        _check_bases(str(path))
         return Config.fromfile(path)
     except SyntaxError as error:  # without the name of the file
         line = (error.text or '').strip()
         raise ValueError(
             f'{path}, or a base of it, is not Python: line {error.lineno}, {line!r}: {error.msg}'
         ) from error
+    except Exception as error:  # a Python config is code, which may raise anything
+        raise ValueError(
+            f'{path}, or a base of it, cannot be read{_line_of(error)}: {type(error).__name__}: '
+            f'{error}. Correct it; expected a Python config, .json or .yaml.'
+        ) from error
+
+
+def _check_bases(path: str, above: tuple[str, ...] = ()) -> None:
+    """Check that bases do not lead back, which mmengine would follow, and that YAML is data."""
+    if path in above:
+        raise ValueError('its _base_ leads back to itself')
+    if Path(path).suffix in YAML:
+        yaml.safe_load(Path(path).read_text(encoding='utf-8'))  # mmengine would build any object
+    bases = []
+    with suppress(SyntaxError):  # which mmengine names in full as it reads the file
+        bases = Config._get_base_files(path)
+    for base in bases:
+        found, scope = Config._get_cfg_path(base, path)
+        if scope is None:
+            _check_bases(os.path.normpath(found), (*above, path))
+
+
+def _line_of(error: Exception) -> str:
+    """The line of a Python config at which an error occurred."""
+    steps = ((frame.f_code, line) for frame, line in walk_tb(error.__traceback__))
+    places = [(code.co_filename, line) for code, line in steps if code.co_name == '<module>']
+    return f' ({places[-1][0]}, line {places[-1][1]})' if places else ''
 
 
 def _find(path: Path) -> Path:

@@ -12,8 +12,8 @@ COMPONENTS = ['backbones', 'heads', 'losses', 'distill', 'datasets', 'hooks', 's
 SHARED = [
     f'segkd_mm.{name}'
     for name in (
-        'build_hints', 'commands', 'config', 'config_source', 'evenly_spaced', 'files', 'formats',
-        'gradient_ratios',
+        'build_hints', 'commands', 'config', 'config_source', 'config_values',
+        'evenly_spaced', 'files', 'formats', 'gradient_ratios', 'json_files',
         'head_hints', 'hints', 'image_files', 'labels', 'libraries', 'library_hints',
         'normalisation', 'one_logit', 'schedule', 'version', 'weights',
     )

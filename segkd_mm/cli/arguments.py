@@ -1,8 +1,13 @@
 """Command-line arguments that several tools share."""
 
-from argparse import SUPPRESS, ArgumentParser, ArgumentTypeError
+import math
+from argparse import SUPPRESS, ArgumentParser, ArgumentTypeError, Namespace
+from collections.abc import Callable
 
 from mmengine.config import DictAction
+
+SEEDS = 1 << 32  # that numpy takes
+PORTS = 1 << 16
 
 
 def add_config(parser: ArgumentParser) -> None:
@@ -50,12 +55,54 @@ def add_windows(parser: ArgumentParser) -> None:
     )
 
 
+def check_windows(args: Namespace, error: Callable[[str], None]) -> None:
+    """Refuse an overlap without windows."""
+    if args.overlap is not None and not args.window:
+        error('--overlap goes with --window SIDE')
+
+
 def positive(text: str) -> int:
     """A positive whole number, for argparse."""
+    return whole(text, least=1)
+
+
+def whole(text: str, least: int = 0) -> int:
+    """A whole number of 0 or more, for argparse."""
     number = int(text)
-    if number < 1:
-        raise ArgumentTypeError(f'{text}: expected 1 or more')
+    if number < least:
+        raise ArgumentTypeError(f'{text}: expected {least} or more')
     return number
+
+
+def seed(text: str) -> int:
+    """A seed that all random generators take, for argparse."""
+    number = whole(text)
+    if number >= SEEDS:
+        raise ArgumentTypeError(f'{text}: expected a number below {SEEDS}')
+    return number
+
+
+def port(text: str) -> int:
+    """A number of a port, for argparse."""
+    number = whole(text)
+    if number >= PORTS:
+        raise ArgumentTypeError(f'{text}: expected a number below {PORTS}')
+    return number
+
+
+def amount(text: str) -> float:
+    """A number of 0 or more, for argparse."""
+    number = float(text)
+    if not (0 <= number < math.inf):
+        raise ArgumentTypeError(f'{text}: expected a number of 0 or more')
+    return number
+
+
+def option(text: str) -> str:
+    """KEY=VALUE, for argparse."""
+    if not text.partition('=')[1]:
+        raise ArgumentTypeError(f'{text!r}: expected KEY=VALUE')
+    return text
 
 
 def add_launcher(parser: ArgumentParser) -> None:
@@ -74,6 +121,7 @@ def add_cfg_options(parser: ArgumentParser, more: str = '') -> None:
     parser.add_argument(
         '--cfg-options',
         nargs='+',
+        type=option,
         action=DictAction,
         metavar='KEY=VALUE',
         help='override the config, such as optim_wrapper.optimizer.lr=1e-3; data_root=DIR '

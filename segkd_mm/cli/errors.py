@@ -1,16 +1,30 @@
 """Errors in what the user gave: one message without a traceback."""
 
+import errno
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from opcode import opmap
 from traceback import format_exception, print_exc
-from types import TracebackType
 
-from segkd_mm.build_hints import build_hints
+from segkd_mm.build_hints import build_hints, is_raised_by
 
+# What to do about errors of the system, which say the file and what was found.
+IN_THE_WAY = (
+    'Expected a folder there or a new name: there is a file. Give another place, or move it.'
+)
+ADVICE = {
+    errno.EEXIST: IN_THE_WAY,
+    errno.ENOTDIR: IN_THE_WAY,
+    errno.ENOENT: 'Looked in {cwd}. Correct the name, or make the file or folder first.',
+    errno.EISDIR: 'Expected a file there: it is a folder. Give another name.',
+    errno.EACCES: 'Give a place that you may read and write, or change its permissions.',
+    errno.EPERM: 'Give a place that you may read and write, or change its permissions.',
+    errno.EROFS: 'Nothing can be written there: give another place.',
+    errno.ENOSPC: 'Make room on that disk, or give a place on another one.',
+}
 # Whose `raise` statements speak to the user: the package, and mmengine where it reads a config.
-OWN = 'segkd_mm', 'mmengine.config'
+OWN = 'segkd_mm', 'mmengine.config', 'mmengine.runner'
 
 
 @contextmanager
@@ -51,7 +65,7 @@ def is_of_user(error: Exception) -> bool:
     return (
         isinstance(error, OSError)
         or _is_within(type(error).__module__, OWN)
-        or _is_raised(error.__traceback__)
+        or is_raised_by(error, OWN)
     )
 
 
@@ -60,17 +74,14 @@ def message(error: Exception) -> str:
     text = str(error)
     if 'DataLoader worker process' in text:
         text = text.rpartition(f'{type(error).__name__}: ')[2]
-    return text.strip()
+    return f'{text.strip()}{_advice(error)}'
 
 
-def _is_raised(traceback: TracebackType | None) -> bool:
-    """Whether the error came from a ``raise`` statement of the own modules."""
-    while traceback.tb_next is not None:
-        traceback = traceback.tb_next
-    frame = traceback.tb_frame
-    statement = frame.f_code.co_code[traceback.tb_lasti]
-    name = frame.f_globals.get('__name__', '')
-    return statement == opmap['RAISE_VARARGS'] and _is_within(name, OWN)
+def _advice(error: Exception) -> str:
+    """What to do about an error of the system that names a file."""
+    named = isinstance(error, OSError) and error.filename is not None
+    advice = ADVICE.get(error.errno) if named else None
+    return f'. {advice.format(cwd=os.getcwd())}' if advice else ''
 
 
 def _is_within(module: str, owners: tuple[str, ...]) -> bool:

@@ -41,7 +41,22 @@ def run(args: Namespace) -> int:
         args.finish(args, args.error)
     with redirect_stdout(StringIO()):  # some libraries print as they are imported
         module = import_module(f'segkd_mm.cli.{COMMANDS[args.command]}')
+    check_devices(args)
     return module.run(args) or 0
+
+
+def check_devices(args: Namespace) -> None:
+    """Check that the devices of a command are there.
+
+    Raises:
+        ValueError: One is not, or is none.
+    """
+    for option in 'device', 'train_device':
+        name = getattr(args, option, None)
+        if name not in (None, 'cpu'):
+            from segkd_mm.measure.environment import check_device  # imports torch
+
+            check_device(name)
 
 
 def read_arguments(parser: ArgumentParser, words: Sequence[str] | None) -> Namespace:

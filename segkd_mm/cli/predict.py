@@ -91,9 +91,12 @@ def predict_images(
     unread = []
     for image, (picture, mask) in progress.track(files.items(), description='images'):
         try:
-            pixels = read_picture(image)
             labels = predictor.predict(image)
-        except (ImportError, OSError, SampleError) as error:
+            pixels = read_picture(image)
+        except SampleError as error:
+            unread.append(str(error))
+            continue
+        except (ImportError, OSError) as error:
             unread.append(f'{image}: {error}')
             continue
         write(predictor, pixels, labels, picture, mask if with_masks else None)

@@ -4,6 +4,7 @@ from argparse import Namespace
 from pathlib import Path
 
 from segkd_mm.commands import command
+from segkd_mm.json_files import JsonFileError, JsonObject
 from segkd_mm.results.files import read_results
 from segkd_mm.results.metafile import METAFILE, write_metafile
 from segkd_mm.results.speed_accuracy import table_rows
@@ -17,8 +18,23 @@ def rows(name: str) -> list[dict]:
     """The rows of the table of that name."""
     if name.endswith('.json'):
         (benchmark,) = read_results([RESULTS / name])
-        return benchmark['table'] if 'table' in benchmark else table_rows(benchmark['models'])
+        return checked_rows(benchmark) if 'table' in benchmark else table_rows(benchmark['models'])
     return [row(*found) for found in find(name)]
+
+
+def checked_rows(result: JsonObject) -> list[dict]:
+    """The table of a result.
+
+    Raises:
+        JsonFileError: It is no list of rows.
+    """
+    result.check({'table': list})
+    if odd := [row for row in result['table'] if not isinstance(row, dict)]:
+        raise JsonFileError(
+            f'{result.file}: found the row {odd[0]!r:.80} of its table, expected an object with a '
+            f'value for each column. {result.advice}'
+        )
+    return result['table']
 
 
 def find(patterns: str) -> list[tuple[str, dict]]:

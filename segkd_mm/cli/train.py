@@ -13,7 +13,7 @@ from torch.utils.data import DataLoader
 from segkd_mm.cli.console import QuietRunner
 from segkd_mm.cli.print_config import resolved
 from segkd_mm.commands import command
-from segkd_mm.config import inference_config, load_config
+from segkd_mm.config import inference_config, load_config, require
 from segkd_mm.files import remove_left_aside, written_aside
 from segkd_mm.hooks import StopHook, Stopped, TermStatisticsHook, TrainingLinesHook
 from segkd_mm.measure.environment import environment
@@ -32,12 +32,13 @@ from segkd_mm.results.work_dir import (
 from segkd_mm.schedule import set_epochs
 from segkd_mm.visualize import SamplePredictionsHook
 from segkd_mm.visualize.curves import draw_curves
-from segkd_mm.weights.checkpoints import newest_whole
+from segkd_mm.weights.checkpoints import check_resumable, newest_whole
 
 
 def training_config(args: Namespace) -> Config:
     """The config with the command line's options applied."""
     config = load_config(args.config, args.cfg_options)
+    require(config, 'model', 'train_dataloader', 'train_cfg', 'optim_wrapper')
     config.launcher = args.launcher
     config.work_dir = args.work_dir or config.get('work_dir') or default_work_dir(args.config)
     check_is_folder(config.work_dir)
@@ -82,6 +83,8 @@ def train(config: Config, args: Namespace) -> None:
     if config.resume and (args.resume == 'auto' or not given):
         given = Path(config.work_dir, 'last_checkpoint')  # the checkpoint may be in another folder
         choose_checkpoint(config)
+    if config.resume and config.load_from:
+        check_resumable(config.load_from)
     if config.resume and not args.allow_changes:
         check_same_run(config.to_dict(), given)
     runner = QuietRunner.from_cfg(config)

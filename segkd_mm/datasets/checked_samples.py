@@ -32,8 +32,16 @@ class CheckedImages:
 
     def prepare_data(self, idx: int) -> Any:
         info = self.get_data_info(idx)
-        with named_image_errors(info['img_path']):
-            return self.pipeline(info)
+        try:
+            with named_image_errors(info['img_path']):
+                return self.pipeline(info)
+        except KeyError as error:
+            steps = [type(step).__name__ for step in self.pipeline.transforms]
+            raise ValueError(
+                f'The pipeline of {type(self).__name__} needs {error}, which no step before gives: '
+                f'{", ".join(steps)}. It begins with LoadImageFromFile and LoadCheckedAnnotations '
+                'and ends with PackSegInputs.'
+            ) from error
 
 
 class CheckedSamples(CheckedImages):

@@ -12,6 +12,7 @@ from segkd_mm.datasets.bands import LoadBands
 from segkd_mm.datasets.sample_error import sample_error
 from segkd_mm.image_files import ARRAY
 
+PNG, PNG_DEPTH = b'\x89PNG', 24  # its first bytes, and where the bits of a pixel stand
 DEEP = ('.png', '.tif', '.tiff', '.ppm', '.pgm')  # may hold more than 8 bits
 
 
@@ -34,7 +35,10 @@ def check_eight_bits(file: str | os.PathLike) -> None:
         raise _not_eight_bits(file, 'an array')
     if not name.endswith(DEEP):
         return
-    encoded = np.frombuffer(fileio.get(str(file)), np.uint8)
+    content = fileio.get(str(file))
+    if content.startswith(PNG) and content[PNG_DEPTH : PNG_DEPTH + 1] <= b'\x08':
+        return  # without decoding it
+    encoded = np.frombuffer(content, np.uint8)
     pixels = cv2.imdecode(encoded, cv2.IMREAD_UNCHANGED) if encoded.size else None
     if pixels is not None and pixels.dtype != np.uint8:
         raise _not_eight_bits(file, f'pixels of {pixels.dtype}, up to {pixels.max():.5g}')

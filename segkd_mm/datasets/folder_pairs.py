@@ -51,14 +51,27 @@ def read_names(file: Path) -> list[str]:
     """The stems in a list of names, one a line.
 
     Raises:
-        DataLayoutError: The file does not exist or is empty.
+        DataLayoutError: The file does not exist, is empty, no text, or has a name twice.
     """
     if not file.is_file():
         raise DataLayoutError(f'{file} does not exist (looked in {Path.cwd()}).')
-    names = [line.strip() for line in file.read_text(encoding='utf-8').splitlines()]
-    if not any(names):
+    try:
+        # Some editors begin a text with a byte order mark.
+        names = [line.strip() for line in file.read_text(encoding='utf-8-sig').splitlines()]
+    except UnicodeDecodeError as error:
+        raise DataLayoutError(
+            f'{file} is no text in UTF-8 ({error}), expected the name of an image in each line. '
+            'Save it as UTF-8.'
+        ) from error
+    names = [name for name in names if name]
+    if not names:
         raise DataLayoutError(f'{file} is empty, expected the name of an image in each line.')
-    return [name for name in names if name]
+    if twice := [name for name, count in Counter(names).items() if count > 1]:
+        raise DataLayoutError(
+            f'{file}: found {twice[0]!r} {names.count(twice[0])} times, expected each name once. '
+            'Remove the others; RepeatDataset repeats all images.'
+        )
+    return names
 
 
 def in_part(names: Sequence[str], part: str, shares: Sequence[float], seed: int) -> list[str]:

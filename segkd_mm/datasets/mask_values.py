@@ -14,6 +14,7 @@ INVALID = 254
 """In the place of values that stand for no class: an id that is no class and not void."""
 MAX_CLASSES = INVALID
 SHOWN = 5  # values in a message
+JPEG = b'\xff\xd8\xff'  # its first bytes
 Colour = tuple[int, int, int]
 
 
@@ -42,10 +43,15 @@ def read_mask(
         reduce_zero_label: As of mmseg: 0 is void, and 1 is the class 0.
 
     Raises:
-        SampleError: The file cannot be decoded, or holds colours where ids are expected, numbers
-            that are not whole, or values that stand for no class.
+        SampleError: The file cannot be decoded, or is a JPEG of ids, holds colours where ids are
+            expected, numbers that are not whole, or values that stand for no class.
     """
     flag = 'color_ignore_orientation' if _of_colours(label_map) else 'unchanged'
+    if not _of_colours(label_map) and content.startswith(JPEG):
+        raise sample_error(
+            file, 'a JPEG', 'a mask whose ids are stored as they are',
+            'JPEG changes ids to other ids. Save the masks as PNG from where they were drawn.',
+        )  # fmt: skip
     pixels = _decode(file, content, flag)
     return class_ids(file, pixels, num_classes, label_map, reduce_zero_label)
 

@@ -20,6 +20,8 @@ from segkd_mm.datasets.wrapped import base_configs
 from segkd_mm.image_files import SUFFIXES, images_in
 from segkd_mm.normalisation import CHANNELS
 
+ANIMATION = '.gif'  # of which OpenCV would read the first frame
+
 
 def find_images(paths: Iterable[str], out: Path | None = None) -> list[Path]:
     """List the image files among paths and in folders, each once.
@@ -30,6 +32,7 @@ def find_images(paths: Iterable[str], out: Path | None = None) -> list[Path]:
 
     Raises:
         FileNotFoundError: A path does not exist, or there is no image.
+        ValueError: A path is an animation, or what has the name of an image is no file.
     """
     places = [Path(os.path.abspath(path)) for path in paths]
     images = list(dict.fromkeys(image for place in places for image in _images_at(place, out)))
@@ -144,6 +147,11 @@ class ModelInputs(Sequence):
 
 def _images_at(place: Path, out: Path | None) -> list[Path]:
     """A file itself, or the image files below a folder, without those below ``out``."""
+    if place.suffix.lower() == ANIMATION:
+        raise ValueError(
+            f'{place}: found an animation, expected an image. Save its frames as .png, or all '
+            'of it as .mp4.'
+        )
     if place.is_file():
         return [place]
     if not place.is_dir():

@@ -12,6 +12,7 @@ from mmengine.registry import init_default_scope
 from mmseg.models.segmentors.base import BaseSegmentor
 
 from segkd_mm.config import image_pipeline, load_config, plain_student
+from segkd_mm.datasets.eight_bits import check_eight_bits, reduces_bits
 from segkd_mm.datasets.sample_error import named_image_errors
 from segkd_mm.deploy.loading import check_classes, class_names, deployable, known_loader, load_model
 from segkd_mm.deploy.model_folder import (
@@ -60,7 +61,8 @@ class Predictor:
 
         Raises:
             FileNotFoundError: No such file.
-            SampleError: The file cannot be decoded, or has another number of bands.
+            SampleError: The file cannot be decoded, has another number of bands, or more bits than
+                its loader keeps.
             ValueError: An array of another shape or type.
         """
         if isinstance(images, list | tuple):
@@ -83,6 +85,8 @@ class Predictor:
                 )
             return self._of_array({'img': image})
         with named_image_errors(image):
+            if reduces_bits(self._of_file.transforms):
+                check_eight_bits(image)
             return self._of_file({'img_path': os.fspath(image)})
 
     @property

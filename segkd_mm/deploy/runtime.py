@@ -1,6 +1,5 @@
 """Runtimes of exported models: ONNX Runtime, OpenVINO, ncnn or torch, by the ending of the file."""
 
-import json
 import os
 from functools import cache
 from pathlib import Path
@@ -11,11 +10,27 @@ import torch
 from torch import Tensor
 
 from segkd_mm.commands import command
-from segkd_mm.formats import SUFFIXES, files_of, is_exported_model
+from segkd_mm.deploy.program_files import load_program
+from segkd_mm.formats import BOUNDS, SUFFIXES, files_of, is_exported_model
+from segkd_mm.json_files import JsonFileError, parsed_object
 from segkd_mm.libraries import import_library
 from segkd_mm.normalisation import CHANNELS
+from segkd_mm.weights import WeightsError
 
 METADATA = 'segkd_mm'  # key of the JSON metadata in a file of any format
+# The types of what the metadata have, the values of some, and what they cannot lack.
+NONE = type(None)
+KINDS = {
+    'classes': list, 'palette': list, 'mean': (list, NONE), 'std': (list, NONE), 'bgr_to_rgb': bool,
+    'test_cfg': (dict, NONE), 'channels': int, 'loader': dict, 'align_corners': bool,
+    'parameters': int, 'config': str, 'checkpoint': str, 'versions': dict,
+}  # fmt: skip
+ALLOWED = {
+    'input': ('normalised', 'image'), 'output': ('logits', 'labels'),
+    'input_dtype': ('uint8', 'float32', 'bfloat16', 'float16'),
+    'precision': tuple(BOUNDS),
+}  # fmt: skip
+NEEDED = 'classes', 'palette', 'input', 'output', 'precision'
 EXTRA = 'deploy'  # of pip install 'segkd_mm[...]'
 
 
@@ -160,9 +175,7 @@ class NCNN(Runtime):
         loaders = self._net.load_param, self._net.load_model
         for load, file in zip(loaders, files_of(path), strict=True):
             if load(str(file)):
-                raise ValueError(
-                    f'{file} is missing or damaged: ncnn cannot read it. Export again.'
-                )
+                raise ValueError(f'ncnn cannot read {file.name}')
         self._mat = ncnn.Mat
         self.engine = f'ncnn {ncnn.__version__}, CPU, floats as {"f16" if is_half else "f32"}'
 
@@ -186,7 +199,7 @@ class TorchExport(Runtime):
         if threads:
             torch.set_num_threads(threads)
         extra = {METADATA: ''}
-        program = torch.export.load(path, extra_files=extra)
+        program = load_program(path, extra)
         self.path = path
         self.metadata = _metadata(path, extra[METADATA])
         self._program = program.module()
@@ -216,17 +229,42 @@ def load_runtime(path: str | os.PathLike, threads: int | None = None) -> Runtime
         raise ValueError(f'{path} is no exported model; expected a name that ends in {endings}.')
     if not path.is_file():
         raise FileNotFoundError(f'No exported model at {path} (looked in {Path.cwd()}).')
-    if path.suffix == '.pt2':
-        return TorchExport(path, threads)
-    return _RUNTIMES[path.suffix](path, threads or 1)
+    try:
+        if path.suffix == '.pt2':
+            return TorchExport(path, threads)
+        return _RUNTIMES[path.suffix](path, threads or 1)
+    except (ImportError, JsonFileError, OSError, WeightsError):
+        raise
+    except Exception as error:  # each library has errors of its own
+        beside = ', or its .bin beside it is missing or damaged' * (len(files_of(path)) > 1)
+        raise ValueError(
+            f'{path} cannot be loaded: it is no {path.suffix} file of `{command("export")}` or is '
+            f'damaged{beside} ({_first_line(error)}). Export it again, or copy it again.'
+        ) from error
 
 
 _RUNTIMES = {'.onnx': ONNXRuntime, '.xml': OpenVINO, '.param': NCNN}
 
 
 def _metadata(path: Path, text: str | None) -> dict:
+    advice = f'Export it again with `{command("export")}`.'
     if not text:
-        raise ValueError(
+        raise JsonFileError(
             f'{path} has no metadata of segkd_mm; export it with `{command("export")}`.'
         )
-    return json.loads(text)
+    metadata = parsed_object(text, f'{path}, its metadata', advice)
+    metadata.check(KINDS)
+    for key, allowed in ALLOWED.items():
+        if metadata.get(key, allowed[0]) not in allowed:
+            raise JsonFileError(
+                f'{path}, its metadata: found {key}={metadata[key]!r:.60}, expected one of '
+                f'{allowed}. {advice}'
+            )
+    for key in NEEDED:
+        _ = metadata[key]  # which names it where it is missing
+    return metadata
+
+
+def _first_line(error: Exception) -> str:
+    lines = str(error).strip().splitlines()
+    return f'{type(error).__name__}: {lines[-1].strip()[:200]}' if lines else type(error).__name__

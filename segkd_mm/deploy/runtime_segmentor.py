@@ -45,4 +45,9 @@ class RuntimeSegmentor(ForeignSegmentor):
         output = self.runtime(inputs).to(inputs.device)
         if self.runtime.metadata['output'] == 'labels':
             return F.one_hot(output, self.num_classes).permute(0, 3, 1, 2).float()
+        if output.shape[1] not in (1, self.num_classes):
+            raise ValueError(
+                f'{self.runtime.path}: found logits of {output.shape[1]} classes, expected '
+                f'{self.num_classes} as its metadata say. Export it again.'
+            )
         return output

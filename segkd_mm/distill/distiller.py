@@ -1,6 +1,6 @@
 """The model of a distillation: a student trained by labels and by terms against a teacher."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import torch
@@ -10,7 +10,7 @@ from mmseg.registry import MODELS
 from mmseg.utils import OptSampleList, SampleList
 from torch import Tensor, nn
 
-from segkd_mm.build_hints import build_hints
+from segkd_mm.build_hints import BuildError, build_hints
 from segkd_mm.distill.taps import TapError, Taps
 from segkd_mm.distill.term import Term, check_options
 from segkd_mm.labels import UNLABELLED, VOID
@@ -146,7 +146,14 @@ class SegDistiller(BaseModel):
 
 
 def _checked_terms(terms: dict[str, dict]) -> dict[str, dict]:
+    if not isinstance(terms, Mapping):
+        raise BuildError(f'terms: found {terms!r:.200}, expected a dict of terms by name.')
     for name, term in terms.items():
+        if not isinstance(term, Mapping):
+            raise BuildError(
+                f'Term {name!r}: found {term!r:.200}, expected dict(student=TAP, teacher=TAP, '
+                'loss=dict(type=...)).'
+            )
         check_options(name, term)
     if not terms:
         MMLogger.get_current_instance().warning(

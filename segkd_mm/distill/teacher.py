@@ -1,5 +1,6 @@
 """A teacher that sees the student's crops: frozen, with its own normalisation and precision."""
 
+import os
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
@@ -16,13 +17,13 @@ from mmseg.utils import OptSampleList
 from torch import Tensor, nn
 
 from segkd_mm.build_hints import check_keywords, keywords_of
-from segkd_mm.config import plain_student
+from segkd_mm.config import plain_student, read_config
 from segkd_mm.distill.frozen import FrozenModule
 from segkd_mm.distill.fuse_norms import fused
 from segkd_mm.distill.renormalise import Renormalise
 from segkd_mm.distill.taps import Taps
 from segkd_mm.normalisation import channels_of, normalisation_of
-from segkd_mm.weights import load_strictly, read_state_dict
+from segkd_mm.weights import WeightsError, load_strictly, read_state_dict
 
 HALF = {'bf16': torch.bfloat16, 'fp16': torch.float16}
 TRIAL = 64, 64
@@ -88,6 +89,7 @@ class Teacher(FrozenModule):
         if pixel_scale <= 0:
             raise ValueError(f'pixel_scale is {pixel_scale}, expected above 0.')
         self.model = MODELS.build(model_config(model))
+        _require_checkpoint(checkpoint)
         state = read_state_dict(checkpoint, trusted)
         load_strictly(self.model, state, checkpoint, ignore=['terms.'])
         self.channels = channels_of(self.model)
@@ -296,4 +298,13 @@ def model_config(model: dict | str) -> dict:
             f'The teacher is the config file {model}, which does not exist (looked in '
             f'{Path.cwd()}).'
         )
-    return plain_student(Config.fromfile(model)).model
+    return plain_student(read_config(Path(model))).model
+
+
+def _require_checkpoint(checkpoint: object) -> None:
+    """Check that a teacher has weights: with random ones it would teach noise."""
+    if not isinstance(checkpoint, str | os.PathLike) or not os.fspath(checkpoint):
+        raise WeightsError(
+            f'teacher: found checkpoint={checkpoint!r:.60}, expected its weights: a file, an '
+            'address, torchvision://MODEL or hf://OWNER/NAME.'
+        )

@@ -68,9 +68,18 @@ class ClassIoUMetric(IoUMetric):
         return confusion_matrix(pred_label.long(), label, num_classes)
 
     def compute_metrics(self, results: list[Tensor]) -> dict[str, float]:
-        """mIoU, aAcc, mAcc and the other scores in percent, of the pixels of all images."""
+        """mIoU, aAcc, mAcc and the other scores in percent, of the pixels of all images.
+
+        Raises:
+            ValueError: All are void.
+        """
         matrix = sum(results)
         self.confusion = matrix.numpy()
+        if not matrix.any():
+            raise ValueError(
+                f'No pixel of a class in the masks of {len(results)} images, only void: there is '
+                'nothing to score. Check the masks and the list of the split.'
+            )
         self.scores = class_scores(self.confusion, self.dataset_meta['classes'])
         hits, truth, predicted = matrix.diag(), matrix.sum(1), matrix.sum(0)
         return super().compute_metrics([(hits, truth + predicted - hits, predicted, truth)])

@@ -2,6 +2,7 @@
 
 import json
 import os
+from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
 
@@ -45,9 +46,9 @@ def count_pixels(dataset: Dataset) -> np.ndarray:
     infos = [dataset.get_data_info(index) for index in range(len(dataset))]
     infos = [info for info in infos if 'seg_map_path' in info]
     cached = _cache_file(infos)
-    if cached.exists():
-        return np.array(json.loads(cached.read_text()))
     num_classes = len(dataset.metainfo['classes'])
+    if (counts := _cached_counts(cached, num_classes)) is not None:
+        return counts
     pixels = np.zeros(num_classes, dtype=np.int64)
     load = TRANSFORMS.build({'type': 'LoadCheckedAnnotations'})
     for info in track(infos, 'Counting the pixels of each class', transient=True):
@@ -61,6 +62,15 @@ def count_pixels(dataset: Dataset) -> np.ndarray:
     with written_aside(cached) as aside:
         aside.write_text(json.dumps(pixels.tolist()))
     return pixels
+
+
+def _cached_counts(file: Path, num_classes: int) -> np.ndarray | None:
+    """The counts in a file of the cache; None where they are not there, or are damaged."""
+    with suppress(OSError, ValueError):
+        counts = np.array(json.loads(file.read_text()))
+        if counts.shape == (num_classes,) and counts.dtype == np.int64 and counts.sum() > 0:
+            return counts
+    return None
 
 
 def _cache_file(infos: list[dict]) -> Path:

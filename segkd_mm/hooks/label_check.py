@@ -42,12 +42,24 @@ def check_outputs(model: nn.Module, classes: Sequence[str] | None) -> None:
             'out_channels=2 in all heads, also where decode_head is a list.'
         )
     outputs = getattr(student, 'num_classes', None)
+    _check_class_weights(student, outputs)
     if classes and outputs not in (None, len(classes)):
         raise LabelError(
             f'{type(student).__name__} has num_classes={outputs}, but the data set has '
             f'{len(classes)} classes: {", ".join(classes)}. Set num_classes={len(classes)} in its '
             'heads, or take the data set (or metainfo.classes) that the model is for.'
         )
+
+
+def _check_class_weights(student: nn.Module, outputs: int | None) -> None:
+    """Check that each loss has as many class weights as the student has classes."""
+    for name, module in student.named_modules():
+        weights = getattr(module, 'class_weight', None)
+        if outputs and isinstance(weights, list | tuple) and len(weights) != outputs:
+            raise LabelError(
+                f'{name}: found {len(weights)} numbers in class_weight, expected {outputs} as '
+                'num_classes. Give one for each class, or leave it out.'
+            )
 
 
 @HOOKS.register_module()
@@ -59,8 +71,9 @@ class LabelCheckHook(Hook):
     set has no list of classes, those are the model's, by number.
 
     Raises:
-        LabelError: The model has another number of classes than the data; a label tensor is not
-            int64; or a mask holds an id that is no class. The last two name the image.
+        LabelError: The model has another number of classes than the data; samples are not packed;
+            a label tensor is not int64; no mask has a pixel of a class; or a mask holds an id that
+            is no class, and then the image is named.
     """
 
     priority = 'VERY_HIGH'
@@ -83,6 +96,11 @@ class LabelCheckHook(Hook):
     def before_train_iter(
         self, runner: Runner, batch_idx: int, data_batch: dict | None = None
     ) -> None:
+        if not isinstance(data_batch, dict) or 'data_samples' not in data_batch:
+            raise LabelError(
+                'The pipeline of train_dataloader gives samples without data_samples, expected its '
+                'last step to be PackSegInputs. Add it.'
+            )
         for sample in data_batch['data_samples']:
             self._check(sample)
         self.iterations += 1
@@ -131,6 +149,12 @@ class LabelCheckHook(Hook):
 
     def _report_unseen(self, runner: Runner) -> None:
         unseen = [name for i, name in enumerate(self.classes) if not self.seen[i]]
+        if unseen and len(unseen) == len(self.classes) and not self.is_distilled:
+            raise LabelError(
+                f'No pixel of any class in {self.iterations} batches, which is once through the '
+                f'training data: found only {VOID} (void), expected the ids of '
+                f'{", ".join(unseen)}. Check the masks.'
+            )
         if unseen:
             runner.logger.warning(
                 f'No pixel of {", ".join(unseen)} in {self.iterations} batches, which is once '

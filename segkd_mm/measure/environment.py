@@ -52,3 +52,19 @@ def _cpu_name() -> str:
     lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
     names = [line.partition(':')[2].strip() for line in lines if line.startswith('model name')]
     return names[0] if names else platform.processor()
+
+
+def check_device(name: str) -> None:
+    """Check that a device is there, such as ``cuda:1``.
+
+    Raises:
+        ValueError: It is not, or there is no such kind.
+    """
+    try:
+        torch.ones(1, device=name).item()
+    except (AssertionError, NotImplementedError, RuntimeError) as error:
+        there = [f'cuda:{number}' for number in range(torch.cuda.device_count())]
+        raise ValueError(
+            f'--device {name}: it cannot be used ({str(error).splitlines()[0][:120]}). Expected '
+            f'one of {", ".join(["cpu", *there])}.'
+        ) from error

@@ -14,7 +14,23 @@ import numpy as np
 
 from segkd_mm.files import written_aside
 from segkd_mm.formats import files_of
+from segkd_mm.json_files import NUMBER, JsonObject, read_object
 from segkd_mm.measure.environment import environment
+
+# The types of the project's keys, where a result has them.
+NONE = type(None)
+KINDS = {
+    'config': str, 'checkpoint': (str, NONE), 'checkpoint_sha256': (str, NONE), 'command': str,
+    'date': str, 'environment': dict, 'dataset': str, 'split': str, 'images': int,
+    'metrics': dict, 'per_class': dict, 'per_class_recall': dict, 'per_class_precision': dict,
+    'per_class_share': dict, 'parameters': (*NUMBER, NONE), 'training': (dict, NONE),
+    'table': list, 'models': list,
+}  # fmt: skip
+# The types of the values below some of them.
+NUMBERS = dict.fromkeys(
+    ('metrics', 'per_class', 'per_class_recall', 'per_class_precision', 'per_class_share'),
+    (*NUMBER, NONE),
+)
 
 
 def write_result(path: str | os.PathLike, payload: Mapping) -> None:
@@ -43,28 +59,23 @@ def write_result(path: str | os.PathLike, payload: Mapping) -> None:
         aside.write_text(text + '\n', encoding='utf-8')
 
 
-def read_results(paths: Iterable[str | os.PathLike]) -> list[dict]:
-    """Read result files, in the order given.
+def read_results(paths: Iterable[str | os.PathLike]) -> list[JsonObject]:
+    """Read result files, in the order given. A key that one lacks is an error at its use.
 
     Raises:
         FileNotFoundError: A file is missing.
-        ValueError: A file is not a JSON object.
+        JsonFileError: A file is not a JSON object, or a value of the project's keys has another
+            type.
     """
     return [_read(Path(path)) for path in paths]
 
 
-def _read(path: Path) -> dict:
-    try:
-        result = json.loads(path.read_text(encoding='utf-8'))
-    except ValueError as error:
-        raise ValueError(
-            f'{path}: not a result file ({error}); measure again, or remove the file.'
-        ) from error
-    if not isinstance(result, dict):
-        raise ValueError(
-            f'{path}: not a result file: found a JSON {type(result).__name__}, expected an object '
-            'as write_result writes it; measure again, or remove the file.'
-        )
+def _read(path: Path) -> JsonObject:
+    result = read_object(path, 'a result file', 'Measure again, or remove the file.')
+    result.check(KINDS)
+    for key in result.keys() & NUMBERS.keys():
+        if isinstance(result[key], JsonObject):
+            result[key].check(dict.fromkeys(result[key], NUMBERS[key]))
     return result
 
 

@@ -1,12 +1,13 @@
 """Losses, scores and times of a training, read from mmengine's log files."""
 
-import json
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+
+from segkd_mm.json_files import NUMBER, parsed_object
 
 LOGS = '*/vis_data/scalars.json'
 
@@ -26,7 +27,7 @@ def read_log(work_dir: str | os.PathLike) -> TrainingLog:
 
     Raises:
         FileNotFoundError: There is no log, or none with a training entry.
-        ValueError: A line is not JSON.
+        JsonFileError: A line is not an object of numbers in JSON.
     """
     log = TrainingLog()
     files = sorted(Path(work_dir).glob(LOGS))
@@ -43,13 +44,15 @@ def read_log(work_dir: str | os.PathLike) -> TrainingLog:
 
 def _records(file: Path) -> list[dict]:
     records = []
-    for number, line in enumerate(file.read_text().splitlines(keepends=True), 1):
+    for number, line in enumerate(file.read_bytes().splitlines(keepends=True), 1):
         # A last line without a line end was not completed, as the run was killed.
-        if line.endswith('\n'):
-            try:
-                records.append(json.loads(line))
-            except ValueError as error:
-                raise ValueError(f'{file}, line {number}: {error}; delete the line.') from error
+        if line.endswith(b'\n'):
+            place = f'{file}, line {number}'
+            record = parsed_object(line, place, 'Delete the line.')
+            # A training that diverged logs NaN.
+            record.check(dict.fromkeys(record, NUMBER), finite=False)
+            record.check({'iter': int, 'step': int})
+            records.append(record)
     return records
 
 

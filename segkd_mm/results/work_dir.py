@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from segkd_mm.files import written_aside
+from segkd_mm.json_files import read_object
 from segkd_mm.results.files import read_results
 
 TIME = 8 * '[0-9]' + '_' + 6 * '[0-9]'  # a folder of logs: 20260131_235959
@@ -98,7 +99,8 @@ def check_same_run(config: Mapping, checkpoint: str | os.PathLike | None) -> Non
     record = folder / 'config.json'
     if not record.is_file() or not (checkpoint or (folder / 'last_checkpoint').is_file()):
         return
-    there, now = json.loads(record.read_text(encoding='utf-8')), _decisive(config)
+    advice = 'Remove it to go on without the comparison.'
+    there, now = read_object(record, 'the settings of a training', advice), _decisive(config)
     lines = [
         f'  {key}: {there.get(key, "-")} there, {now.get(key, "-")} now'
         for key in {**there, **now}

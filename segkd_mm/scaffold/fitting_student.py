@@ -90,7 +90,7 @@ def _run(model: nn.Module, runtime: str) -> Callable[[Tensor], Tensor]:
     if runtime == TORCH:
         return FastLabelMap.from_model(model)
     graph = DeployedGraph(model).eval()
-    metadata = {**graph.describe(), 'precision': 'fp32'}
+    metadata = {**graph.describe(), 'classes': [], 'palette': [], 'precision': 'fp32'}
     with TemporaryDirectory() as folder:
         file = Path(folder, f'student{SUFFIXES[runtime]}')
         SAVERS[runtime](to_format(graph, runtime), file, metadata)

@@ -85,9 +85,22 @@ def _names_beside(masks: Path) -> list[str]:
     for folder in (masks, masks.parent):
         file = folder / NAMES_FILE
         if file.is_file():
-            content = json.loads(file.read_text(encoding='utf-8'))
-            return content if isinstance(content, list) else content['classes']
+            return _names_in(file)
     return []
+
+
+def _names_in(file: Path) -> list[str]:
+    try:
+        content = json.loads(file.read_bytes())
+    except ValueError as error:
+        raise ValueError(f'{file}: found no JSON ({error}). Correct or remove it.') from error
+    names = content.get('classes') if isinstance(content, dict) else content
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise ValueError(
+            f'{file}: found {content!r:.80}, expected a list of names, or one under "classes". '
+            'Correct or remove it.'
+        )
+    return names
 
 
 def _check_order(entries: Sequence[str], written: Sequence[str]) -> None:

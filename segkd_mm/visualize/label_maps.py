@@ -44,11 +44,28 @@ class LabelMapIndex:
         """
         path = Path(folder, INDEX)
         try:
-            return cls(**json.loads(path.read_text(encoding='utf-8')))
+            index = cls(**json.loads(path.read_text(encoding='utf-8')))
+            _check_kinds(index)
+            return index
         except (TypeError, ValueError) as error:
             raise ValueError(
                 f'{path}: not an index of label maps ({error}); run the test again.'
             ) from error
+
+
+def _is_inside(name: str) -> bool:
+    """Whether a name leads to no place outside of the folder."""
+    return not Path(name).is_absolute() and '..' not in Path(name).parts
+
+
+def _check_kinds(index: LabelMapIndex) -> None:
+    names = isinstance(index.classes, list) and all(isinstance(n, str) for n in index.classes)
+    colours = isinstance(index.palette, list) and np.shape(index.palette) == (len(index.classes), 3)
+    files = isinstance(index.images, dict) and all(
+        isinstance(file, str) and _is_inside(name) for name, file in index.images.items()
+    )
+    if not (names and colours and files):
+        raise ValueError('classes, palette or images are of another kind')
 
 
 def label_map_file(folder: str | os.PathLike, kind: str, name: str) -> Path:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import torch
 
+from segkd_mm.weights.error import WeightsError
 from segkd_mm.weights.mmengine_loader import IF_TRUSTED
 from segkd_mm.weights.reading import safe_reading
 
@@ -39,6 +40,23 @@ def newest_whole(work_dir: str | Path) -> tuple[Path | None, list[str]]:
     if pointed is not None and not pointed.exists():
         faults.insert(0, f'last_checkpoint names {pointed}, which is gone')
     return max(iterations, key=iterations.get, default=None), faults
+
+
+def check_resumable(path: str | Path) -> None:
+    """Check that a file is a checkpoint of a training, with the state to go on from.
+
+    What is no local file passes: its loader names it.
+
+    Raises:
+        WeightsError: It holds weights alone, or could run code.
+    """
+    path = Path(path)
+    if path.is_file() and zipfile.is_zipfile(path) and _iteration(path) is None:
+        raise WeightsError(
+            f'{path}: found weights alone, expected a checkpoint with its iteration and the state '
+            'of the optimizer, to resume from. To start from these weights: --cfg-options '
+            f'load_from={path}, without --resume.'
+        )
 
 
 def _pointed(work_dir: Path) -> Path | None:

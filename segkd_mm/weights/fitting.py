@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from functools import partial
 from pathlib import Path
 
+import torch
 from torch import Tensor, nn
 
 from segkd_mm.hints import did_you_mean
@@ -53,13 +54,15 @@ def load_strictly(
         ignore: Prefixes of keys that may be missing on either side.
 
     Raises:
-        WeightsError: See :func:`check_fit`; or a tensor holds NaN or infinity.
+        WeightsError: See :func:`check_fit`; or a tensor holds NaN or infinity, or numbers of
+            another kind than the module's.
     """
     ignore = tuple(ignore)
     state = {k: v for k, v in state.items() if not k.startswith(ignore)}
     if hasattr(module, 'to_own_keys') and state.keys() != module.state_dict().keys():
         state = module.to_own_keys(state, source)
     check_fit(module, state, source, ignore)
+    _check_types(module, state, source)
     _check_finite(module, state, source)
     module.load_state_dict(state, strict=not ignore)
 
@@ -97,6 +100,36 @@ def check_fit(
             + '\n  '.join(lines + ['...'] * (len(faults) > 12))
             + '\nCheck that the file was made for this architecture and number of classes.'
         )
+
+
+def _check_types(module: nn.Module, state: Mapping[str, Tensor], source: str | Path) -> None:
+    """Check that weights are dense numbers of the module's kind: torch would convert them.
+
+    Raises:
+        WeightsError: Some are whole or complex where the module has floats, quantised or sparse.
+    """
+    own = module.state_dict()
+    faults = [
+        f'{key} ({tensor.layout}, {tensor.dtype} for {own[key].dtype})'.replace('torch.', '')
+        for key, tensor in state.items()
+        if key in own and not _is_of_kind(tensor, own[key])
+    ]
+    if faults:
+        raise WeightsError(
+            f'{source} holds {len(faults)} of {len(state)} tensors of another kind than the '
+            'model:\n  '
+            + '\n  '.join(faults[:12] + ['...'] * (len(faults) > 12))
+            + '\nSave the weights as dense floats, such as those of before a quantisation.'
+        )
+
+
+def _is_of_kind(tensor: Tensor, own: Tensor) -> bool:
+    dense = tensor.layout == torch.strided and not tensor.is_quantized
+    return (
+        dense
+        and (tensor.is_floating_point() or not own.is_floating_point())
+        and (not tensor.is_complex() or own.is_complex())
+    )
 
 
 def _check_finite(module: nn.Module, state: Mapping[str, Tensor], source: str | Path) -> None:

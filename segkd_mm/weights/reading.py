@@ -13,7 +13,6 @@ import numpy as np
 import torch
 from mmengine.logging import HistoryBuffer
 from mmengine.runner.checkpoint import get_torch_safe_globals
-from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
@@ -62,7 +61,9 @@ def safe_reading(source: str, if_trusted: str) -> Iterator[None]:
             f'{source} holds more than tensors, so that reading it could run code '
             f'({_unsafe_content(error)}). If you trust the source of the file, {if_trusted}'
         ) from error
-    except (EOFError, RuntimeError, SafetensorError, json.JSONDecodeError) as error:
+    except (OSError, WeightsError):
+        raise
+    except Exception as error:  # what torch raises depends on where the content is damaged
         raise WeightsError(
             f'{source} is damaged or cut short ({error}); download or copy it again.'
         ) from error
@@ -97,8 +98,22 @@ def _read_folder(folder: Path, weights_only: bool) -> dict[str, Tensor]:
         )
     if path.suffix != '.json':
         return read_file(path, weights_only)
-    parts = sorted(set(json.loads(path.read_text())['weight_map'].values()))
+    parts = _parts(path)
     return {k: v for part in parts for k, v in read_file(folder / part, weights_only).items()}
+
+
+def _parts(path: Path) -> list[str]:
+    """The files that an index names, which lie beside it."""
+    content = json.loads(path.read_text(encoding='utf-8'))
+    names = content.get('weight_map') if isinstance(content, dict) else None
+    names = [*names.values()] if isinstance(names, dict) else [None]
+    for name in names:
+        if not isinstance(name, str) or Path(name).name != name:
+            raise WeightsError(
+                f'{path}: found {name!r:.80} in its weight_map, expected names of files beside it. '
+                'Download the folder again.'
+            )
+    return sorted(set(names))
 
 
 def read_file(path: Path, weights_only: bool = True, map_location: Any = 'cpu') -> object:

@@ -11,7 +11,7 @@ from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from mmseg.registry import DATASETS, MODELS
 from rich.progress import track
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Subset
@@ -28,6 +28,7 @@ from segkd_mm.whole_image.images import WholeImages
 from segkd_mm.whole_image.packing import choose_top, pack
 from segkd_mm.whole_image.store import (
     INDEX,
+    REMOVE,
     CacheError,
     check_same,
     fingerprint,
@@ -37,6 +38,7 @@ from segkd_mm.whole_image.store import (
 from segkd_mm.whole_image.view import View
 
 SHARD = 64  # images
+METADATA = 'made_from', 'loader', 'top', 'channels', 'images', 'confusion'  # of a shard
 SAMPLED = 16  # images on which the error of packing is measured
 
 
@@ -101,8 +103,7 @@ class TeacherCacheBuilder:
         path = self._path(shard)
         if not path.is_file():
             return None
-        with safe_open(path, framework='pt') as file:
-            metadata = {key: json.loads(value) for key, value in file.metadata().items()}
+        metadata = _metadata_of(path)
         check_same(self.folder, metadata['made_from'], self.made_from)
         check_same(self.folder, {'loader': metadata['loader']}, {'loader': self.images.loader})
         paths = [self.images.paths[number] for number in shard]
@@ -202,6 +203,22 @@ class TeacherCacheBuilder:
             logits = self.predict(sample['inputs'][None].to(self.device, torch.float32)).float()
             total = total + self.confusion(logits, sample['data_samples'].gt_sem_seg.data[0])
         return total
+
+
+def _metadata_of(path: Path) -> dict:
+    """The metadata of a shard.
+
+    Raises:
+        CacheError: It is damaged.
+    """
+    try:
+        with safe_open(path, framework='pt') as file:
+            metadata = {key: json.loads(value) for key, value in file.metadata().items()}
+        return {key: metadata[key] for key in METADATA}
+    except (AttributeError, KeyError, SafetensorError, ValueError) as error:
+        raise CacheError(
+            f'{path} is no shard of a teacher cache, or is damaged ({error}). {REMOVE}'
+        ) from error
 
 
 def count_pixels(logits: Tensor, labels: Tensor, classes: ClassMap | None) -> np.ndarray:

@@ -9,19 +9,22 @@ import os
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from hashlib import sha256
+from math import ceil
 from pathlib import Path
 from typing import Any
 
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from segkd_mm.commands import command
+from segkd_mm.json_files import JsonFileError, JsonObject, read_object
 from segkd_mm.whole_image.packing import IDS, TOP, unpack
 
 VERSION = 2  # of the format; 2: maps are resized by torch's antialiased interpolation
 INDEX = 'index.json'
 SHOWN = 5  # differences in a message
 MAKE = f'Make it (again) with: {command("cache")} CONFIG'
+REMOVE = f'Remove that file. {MAKE}'
 
 
 class CacheError(ValueError):
@@ -51,10 +54,11 @@ class TeacherCache:
                 f'{path} does not exist (looked in {Path.cwd()}): the cache was not made, or not '
                 f'to its end. {MAKE}'
             )
-        self.index = json.loads(path.read_text(encoding='utf-8'))
+        self.index = _checked_index(path)
         self.channels: int = self.index['channels']
         self.stride: int = self.index['made_from']['stride']
         self._names: dict[str, str] = {}
+        self._checked: set[str] = set()  # images whose logits are whole
 
     def check_made_from(self, wanted: Mapping) -> None:
         """Compare what the cache was made from with what a config asks for.
@@ -104,11 +108,73 @@ class TeacherCache:
                 f'{path} was loaded with {size[0]} x {size[1]} pixels, the teacher saw '
                 f'{image["size"][0]} x {image["size"][1]}: they must be loaded alike.'
             )
-        shard = _open(str(self.folder / image['shard']))
-        endings = ('',) if self.index['top'] is None else (TOP, IDS)
-        packed = {ending: shard.get_tensor(name + ending) for ending in endings}
-        logits = unpack(packed, self.channels)
+        logits = self._unpacked(self.folder / image['shard'], name)
+        wanted = self.channels, *(ceil(side / self.stride) for side in size)
+        if name not in self._checked and (
+            tuple(logits.shape) != wanted or not logits.isfinite().all()
+        ):
+            found = f'{list(logits.shape)}' if tuple(logits.shape) != wanted else 'NaN or infinity'
+            raise CacheError(
+                f'{self.folder / image["shard"]}: found {found} as the logits of {name}, expected '
+                f'finite numbers [{", ".join(map(str, wanted))}]. {REMOVE}'
+            )
+        self._checked.add(name)
         return logits.clone() if self.index['top'] is None else logits  # not the mapped file
+
+    def _unpacked(self, path: Path, name: str) -> Tensor:
+        top = self.index['top']
+        try:
+            shard = _open(str(path))
+            endings = ('',) if top is None else (TOP, IDS)
+            packed = {ending: shard.get_tensor(name + ending) for ending in endings}
+        except (OSError, SafetensorError) as error:
+            raise CacheError(f'{path} cannot be read ({error}). {REMOVE}') from error
+        if top is not None:
+            _check_packed(packed, top, self.channels, f'{path}: {name}')
+        return unpack(packed, self.channels)
+
+
+def _check_packed(packed: Mapping[str, Tensor], top: int, channels: int, where: str) -> None:
+    """Check the shapes and the channels of packed logits, which unpacking takes as they are."""
+    values, ids = packed[TOP], packed[IDS]
+    shapes = values.ndim == ids.ndim == 3 and len(values) == top + 1 and len(ids) == top
+    if not shapes or values.shape[1:] != ids.shape[1:] or not 0 < top < channels:
+        found = f'{list(values.shape)} values and {list(ids.shape)} channels'
+        raise CacheError(f'{where}: found {found}, expected those of the {top} largest. {REMOVE}')
+    if ids.is_floating_point() or (ids.numel() and not 0 <= ids.min() <= ids.max() < channels):
+        raise CacheError(f'{where}: found channels beyond the {channels} of the teacher. {REMOVE}')
+
+
+def _checked_index(path: Path) -> JsonObject:
+    """The content of an index, with the types of what is read of it.
+
+    Raises:
+        CacheError: It is damaged.
+    """
+    try:
+        index = read_object(path, 'the index of a teacher cache', MAKE)
+        index.check({'channels': int, 'top': (int, type(None)), 'made_from': dict, 'images': dict})
+        index['made_from'].check({'stride': int})
+        for image in index['images'].values():
+            _check_image(index, image)
+        if min(index['channels'], index['made_from']['stride'], index['top'] or 1) < 1:
+            raise JsonFileError(f'{path}: found channels, stride or top below 1. {MAKE}')
+        return index
+    except JsonFileError as error:
+        raise CacheError(str(error)) from error
+
+
+def _check_image(index: JsonObject, image: object) -> None:
+    if not isinstance(image, JsonObject):
+        raise JsonFileError(f'{index.file}: found {image!r:.80} in images. {MAKE}')
+    image.check({'shard': str, 'size': list, 'bytes': int, 'changed': int, 'sha256': str})
+    shard, size = image['shard'], image['size']
+    if Path(shard).name != shard:
+        raise JsonFileError(
+            f'{index.file}: found the shard {shard!r:.80}, expected a file beside it. {MAKE}'
+        )
+    if len(size) != 2 or not all(isinstance(side, int) and side > 0 for side in size):
+        raise JsonFileError(f'{index.file}: found {image.place}size={size!r:.80}. {MAKE}')
 
 
 # A reader maps its file into memory, where all workers share its pages.

@@ -54,12 +54,6 @@ def test_a_misspelled_type_in_a_pipeline_is_named(script, tiny, tmp_path):
     assert re.search(r"ShapesDataset: no transform .*'RandomFlip'", done.stderr)
 
 
-def test_a_count_below_1_is_an_error(script):
-    done = script(TOOL, 'student/mnv3s_slim_shapes.py', '--count', 0)
-    assert done.returncode == 2
-    assert '--count is 0, expected at least 1' in done.stderr
-
-
 def test_image_mask_and_overlay_are_those_of_the_sample(tiny, tmp_path, monkeypatch):
     drawn = {}
     monkeypatch.setattr(browse, 'image_grid', lambda path, **named: drawn.update(named))

@@ -53,7 +53,7 @@ def test_results_keep_the_order_asked_for(tmp_path):
 
 def test_broken_result_is_named(tmp_path):
     (tmp_path / 'half.json').write_text('{"config": ')
-    with pytest.raises(ValueError, match=r'half\.json: not a result file \(Expecting value'):
+    with pytest.raises(ValueError, match=r'half\.json: not a result file: found no JSON'):
         read_results([tmp_path / 'half.json'])
 
 

@@ -79,7 +79,7 @@ def test_a_line_that_a_killed_run_did_not_finish_is_left_out(run):
 def test_a_damaged_line_is_named(run):
     file = next(run.glob('*/vis_data/scalars.json'))
     file.write_text(file.read_text().replace('{"aAcc": 20.0', 'oops'))
-    with pytest.raises(ValueError, match=r'scalars\.json, line 3: .*; delete the line'):
+    with pytest.raises(ValueError, match=r'scalars\.json, line 3: .* Delete the line'):
         read_log(run)
 
 

@@ -46,15 +46,26 @@ def add_arguments(parser: ArgumentParser) -> None:
     )
     parser.add_argument('--peers', action='store_true', help='other light models beside them')
     parser.add_argument(
-        '--size', nargs=2, type=int, default=(512, 512), metavar=('H', 'W'), help='default: 512 512'
+        '--size',
+        nargs=2,
+        type=arguments.positive,
+        default=(512, 512),
+        metavar=('H', 'W'),
+        help='default: 512 512',
     )
     parser.add_argument(
         '--image', help='what to label (default: noise, of which fewer classes can be left out)'
     )
-    parser.add_argument('--batch', type=int, default=1, help='images a call (default: 1)')
+    parser.add_argument(
+        '--batch', type=arguments.positive, default=1, help='images a call (default: 1)'
+    )
     arguments.add_device(parser)
-    parser.add_argument('--threads', type=int, help="CPU threads (default: torch's choice)")
-    parser.add_argument('--repeats', type=int, default=50, help='timed calls (default: 50)')
+    parser.add_argument(
+        '--threads', type=arguments.positive, help="CPU threads (default: torch's choice)"
+    )
+    parser.add_argument(
+        '--repeats', type=arguments.positive, default=50, help='timed calls (default: 50)'
+    )
     parser.add_argument(
         '--results',
         nargs='+',

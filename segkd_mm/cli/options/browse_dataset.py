@@ -22,7 +22,9 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         '--split', choices=['train', 'val', 'test'], default='train', help='default: train'
     )
-    parser.add_argument('--count', type=int, default=20, help='number of samples (default: 20)')
+    parser.add_argument(
+        '--count', type=arguments.positive, default=20, help='number of samples (default: 20)'
+    )
     parser.add_argument(
         '--out', type=Path, metavar='DIR',
         help='folder of the pictures (default: work_dirs/CONFIG_NAME/samples_SPLIT)',
@@ -33,6 +35,4 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def finish(args: Namespace, error: Callable[[str], None]) -> None:
     """Refuse what does not go together; fill in what depends on other arguments."""
-    if args.count < 1:
-        error(f'--count is {args.count}, expected at least 1')
     args.out = args.out or Path('work_dirs', Path(args.config).stem, f'samples_{args.split}')

@@ -21,14 +21,14 @@ def add_arguments(parser: ArgumentParser) -> None:
     arguments.add_config(parser)
     arguments.add_device(parser)
     parser.add_argument(
-        '--workers', type=int, default=2, help='processes that read images (default: 2)'
+        '--workers', type=arguments.whole, default=2, help='processes that read images (default: 2)'
     )
     parser.add_argument(
         '--part', type=part, default=(1, 1), metavar='I/N',
         help='build the I-th of N parts of the shards (default: all)',
     )  # fmt: skip
     parser.add_argument(
-        '--max-kl', type=float, default=1e-3, metavar='NATS',
+        '--max-kl', type=arguments.amount, default=1e-3, metavar='NATS',
         help='highest mean KL divergence of the stored distributions (the largest logits of a '
         "pixel and the sum of the others) from the teacher's (default: 0.001)",
     )  # fmt: skip

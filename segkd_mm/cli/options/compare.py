@@ -26,7 +26,9 @@ def add_arguments(parser: ArgumentParser) -> None:
         '--results', type=Path, required=True, metavar='DIR',
         help='results of this data set, such as results/camvid',
     )  # fmt: skip
-    parser.add_argument('--seeds', type=int, nargs='+', default=[0, 1, 2], help='default: 0 1 2')
+    parser.add_argument(
+        '--seeds', type=arguments.seed, nargs='+', default=[0, 1, 2], help='default: 0 1 2'
+    )
     arguments.add_epochs(parser)
     parser.add_argument(
         '--baseline', metavar='CONFIG',
@@ -36,7 +38,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         '--name', default='leaderboard', help="of the table's files in DIR (default: leaderboard)"
     )
     parser.add_argument(
-        '--jobs', type=int, metavar='N',
+        '--jobs', type=arguments.positive, metavar='N',
         help='trainings at once, which share the cores (default: one a GPU, else 1)',
     )  # fmt: skip
     parser.add_argument(
@@ -44,7 +46,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         help='run nothing; print what would be run, and make the table of the existing results',
     )  # fmt: skip
     parser.add_argument(
-        '--cfg-options', nargs='+', default=[], metavar='KEY=VALUE',
+        '--cfg-options', nargs='+', type=arguments.option, default=[], metavar='KEY=VALUE',
         help='override the configs; data_root=DIR reaches every data set, and model.teacher.* '
         'those configs that have a teacher',
     )  # fmt: skip

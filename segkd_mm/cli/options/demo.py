@@ -15,6 +15,8 @@ ONNX Runtime Web is downloaded from registry.npmjs.org the first time.
 from argparse import ArgumentParser
 from pathlib import Path
 
+from segkd_mm.cli import arguments
+
 
 def add_arguments(parser: ArgumentParser) -> None:
     """The arguments of the command."""
@@ -27,7 +29,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         '--out', type=Path, metavar='DIR', help='write the folder of the page here; do not serve it'
     )
     parser.add_argument(
-        '--port', type=int, default=8000, metavar='N',
+        '--port', type=arguments.port, default=8000, metavar='N',
         help='serve on this port; 0 for any that is free (default: %(default)s)',
     )  # fmt: skip
     parser.add_argument(

@@ -26,10 +26,16 @@ def add_arguments(parser: ArgumentParser) -> None:
         '--student', metavar='CKPT', help='look at this student (default: as training starts)'
     )
     parser.add_argument(
-        '--images', type=int, default=20, help='validation images for the mIoU (default: 20)'
+        '--images',
+        type=arguments.positive,
+        default=20,
+        help='validation images for the mIoU (default: 20)',
     )
     parser.add_argument(
-        '--masks', type=int, default=200, help='samples of each split to look at (default: 200)'
+        '--masks',
+        type=arguments.positive,
+        default=200,
+        help='samples of each split to look at (default: 200)',
     )
     parser.add_argument(
         '--all', action='store_true', help='look at all samples, and list each faulty file'

@@ -56,7 +56,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         help='compare on these images or folders of images, without truth',
     )  # fmt: skip
     parser.add_argument(
-        '--num-images', type=int, metavar='N',
+        '--num-images', type=arguments.positive, metavar='N',
         help='compare on so many of the validation split (default: 16; int8: 100)',
     )  # fmt: skip
     int8 = parser.add_argument_group('int8')
@@ -65,14 +65,18 @@ def add_arguments(parser: ArgumentParser) -> None:
         help='images or folders of images (default: a choice of the training images)',
     )  # fmt: skip
     int8.add_argument(
-        '--num-calibration', type=int, default=100, metavar='N', help='default: %(default)s'
+        '--num-calibration',
+        type=arguments.positive,
+        default=100,
+        metavar='N',
+        help='default: %(default)s',
     )
     int8.add_argument(
         '--keep-float', nargs='+', action='extend', metavar='LAYER', default=[],
         help='modules or layers that stay in float, such as backbone.body.0',
     )  # fmt: skip
     int8.add_argument(
-        '--max-drop', type=float, default=BOUNDS['int8'].drop, metavar='POINTS',
+        '--max-drop', type=arguments.amount, default=BOUNDS['int8'].drop, metavar='POINTS',
         help='of mIoU, in percent (default: %(default)s)',
     )  # fmt: skip
     arguments.add_cfg_options(parser)

@@ -43,3 +43,4 @@ def add_arguments(parser: ArgumentParser) -> None:
     arguments.add_windows(parser)
     arguments.add_device(parser, None)
     arguments.add_cfg_options(parser)
+    parser.set_defaults(finish=arguments.check_windows)

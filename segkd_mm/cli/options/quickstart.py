@@ -18,5 +18,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         '--work-dir', type=Path, default='work_dirs/quickstart', help='default: %(default)s'
     )
-    parser.add_argument('--seed', type=int, default=0, help='of the trainings (default: 0)')
+    parser.add_argument(
+        '--seed', type=arguments.seed, default=0, help='of the trainings (default: 0)'
+    )
     arguments.add_epochs(parser)

@@ -60,6 +60,7 @@ def finish(args: Namespace, error: Callable[[str], None]) -> None:
     """Refuse what does not go together; fill in what depends on other arguments."""
     if args.num_pictures and not args.pictures:
         error('--num-pictures needs --pictures DIR, where the pictures go')
+    arguments.check_windows(args, error)
     if args.tta and args.window:
         error('--tta resizes images, and --window needs them as they are; leave one out')
     if is_exported_model(args.checkpoint):

@@ -50,6 +50,8 @@ def add_arguments(parser: ArgumentParser) -> None:
         help='also send losses, scores and the config to this tracker, which keeps them in '
         "WORK_DIR (pip install 'segkd_mm[trackers]'); wandb works offline unless WANDB_MODE is set",
     )
-    parser.add_argument('--seed', type=int, help="of all randomness (default: the config's, 0)")
+    parser.add_argument(
+        '--seed', type=arguments.seed, help="of all randomness (default: the config's, 0)"
+    )
     arguments.add_launcher(parser)
     arguments.add_cfg_options(parser, ', and so does download=True (VOC)')

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from segkd_mm.json_files import JsonObject
 from segkd_mm.results.files import read_results
 from segkd_mm.results.speed_accuracy import tested_images
 from segkd_mm.results.training_log import LOGS, TrainingLog, read_log
@@ -97,7 +98,12 @@ def _config(folder: Path) -> dict:
     path = folder / 'config.json'
     if not path.is_file():
         return {}
-    return {key: json.loads(text) for key, text in read_results([path])[0].items()}
+    try:
+        return {key: json.loads(text) for key, text in json.loads(path.read_bytes()).items()}
+    except (AttributeError, TypeError, ValueError) as error:
+        raise ValueError(
+            f'{path}: not the settings of a training ({error}). Remove it, or train again.'
+        ) from error
 
 
 def _result(folder: Path) -> Path | None:
@@ -113,12 +119,19 @@ def _read(name: str, folder: Path, is_teacher: bool) -> Run:
         name=name,
         folder=folder,
         role=TAUGHT_BY if is_teacher else DISTILLED if distilled else PLAIN,
-        training=read_results([record])[0] if record.is_file() else None,
+        training=_training(record) if record.is_file() else None,
         log=_log(folder),
         result=result,
         tested=tested,
         label_maps=_label_maps(folder, tested),
     )
+
+
+def _training(record: Path) -> JsonObject:
+    """The record of a training, which names its config."""
+    (training,) = read_results([record])
+    _ = training['config']  # which says so where it is missing
+    return training
 
 
 def _log(folder: Path) -> TrainingLog | None:
