@@ -45,7 +45,10 @@ READERS = {
         'json.loads', 'torch.export.load', 'zipfile.ZipFile',
     },
     'segkd_mm/deploy/quantise.py': {'ort.InferenceSession'},  # of a model in memory
-    'segkd_mm/deploy/runtime.py': {'core.read_model', 'ort.InferenceSession'},
+    'segkd_mm/deploy/runtime.py': {
+        'core.read_model', 'extractor.extract', 'ort.InferenceSession', 'self._net.load_model',
+        'self._net.load_param',
+    },
     'segkd_mm/distill/teacher.py': {'Config.fromstring'},  # of a text of its own
     'segkd_mm/hooks/class_weights.py': {'json.loads'},
     'segkd_mm/json_files.py': {'json.loads'},
@@ -73,7 +76,7 @@ CALLS = re.compile(
     r'|import_from_location|ZipFile|TarFile|extractall|extractfile|extract|unpack_archive|urlopen'
     r'|urlretrieve|download_url_to_file|load_state_dict_from_url|load_url|hf_hub_download'
     r'|snapshot_download|load_checkpoint|_load_checkpoint|load_file|safe_open|read_model'
-    r'|InferenceSession|fromfile|fromstring|memmap)$'
+    r'|InferenceSession|load_param|load_model|fromfile|fromstring|memmap)$'
     r'|(?:^|\.)(?:torch|np|numpy|pickle|cPickle|dill|joblib|yaml|json|marshal|shelve|onnx|export|jit'
     r'|hub|mmengine|fileio)\.load$|(?:^|\.)(?:tarfile|shelve)\.open$'
 )
@@ -140,6 +143,8 @@ WAYS = {
     'cache, shard': 'a cache with a shard that is no safetensors',
     'exported .onnx': 'an .onnx file whose metadata has a data type that is none',
     'exported .xml': 'an .xml file of something else',
+    'exported .ncnn.param': (
+        'deploy/test_export.py', 'test_damaged_files_of_ncnn_are_errors'),
     'exported .pt2': ('test_untrusted_files.py', 'test_an_exported_program_runs_no_code'),
     'YAML config': 'a YAML config that builds Python objects',
     'YAML base of a config': 'a YAML base that builds Python objects',

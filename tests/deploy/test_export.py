@@ -147,6 +147,21 @@ def test_an_operation_that_ncnn_has_not_is_named(student):
         to_ncnn(Sorted(student))
 
 
+@pytest.mark.parametrize('damage', ['no layers', 'no weights', 'half of the weights'])
+def test_damaged_files_of_ncnn_are_errors(logits_of, tmp_path, damage):
+    for file in files_of(logits_of['ncnn'].path):
+        shutil.copy(file, tmp_path)
+    param, weights = files_of(tmp_path / logits_of['ncnn'].path.name)
+    if damage == 'no layers':
+        param.write_text('\n'.join(param.read_text().splitlines()[i] for i in (0, 1, 2, -1)))
+    elif damage == 'no weights':
+        weights.unlink()
+    else:
+        weights.write_bytes(weights.read_bytes()[: weights.stat().st_size // 2])
+    with pytest.raises(ValueError, match=r'model\.ncnn\.param cannot be loaded.*Export it again'):
+        load_runtime(param)
+
+
 def test_fp16_is_near_and_half_as_large(student, logits_of, tmp_path):
     images = torch.randn(1, 3, 64, 96)
     graph = DeployedGraph(student).eval()
