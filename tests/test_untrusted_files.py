@@ -46,8 +46,7 @@ READERS = {
     },
     'segkd_mm/deploy/quantise.py': {'ort.InferenceSession'},  # of a model in memory
     'segkd_mm/deploy/runtime.py': {
-        'core.read_model', 'extractor.extract', 'ort.InferenceSession', 'self._net.load_model',
-        'self._net.load_param',
+        'core.read_model', 'extractor.extract', 'ncnn.Net', 'ort.InferenceSession',
     },
     'segkd_mm/distill/teacher.py': {'Config.fromstring'},  # of a text of its own
     'segkd_mm/hooks/class_weights.py': {'json.loads'},
@@ -76,9 +75,9 @@ CALLS = re.compile(
     r'|import_from_location|ZipFile|TarFile|extractall|extractfile|extract|unpack_archive|urlopen'
     r'|urlretrieve|download_url_to_file|load_state_dict_from_url|load_url|hf_hub_download'
     r'|snapshot_download|load_checkpoint|_load_checkpoint|load_file|safe_open|read_model'
-    r'|InferenceSession|load_param|load_model|fromfile|fromstring|memmap)$'
+    r'|InferenceSession|fromfile|fromstring|memmap)$'
     r'|(?:^|\.)(?:torch|np|numpy|pickle|cPickle|dill|joblib|yaml|json|marshal|shelve|onnx|export|jit'
-    r'|hub|mmengine|fileio)\.load$|(?:^|\.)(?:tarfile|shelve)\.open$'
+    r'|hub|mmengine|fileio)\.load$|(?:^|\.)(?:tarfile|shelve)\.open$|(?:^|\.)ncnn\.Net$'
 )
 
 
