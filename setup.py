@@ -18,6 +18,8 @@ DEPLOY = [
     'ncnn>=1.0.20250503',
     'pnnx>=20250503',
 ]
+# They pin torch below 2.15 and bring jax: for an environment of their own.
+LITERT = ['litert-torch>=0.10', 'ai-edge-litert>=2.0']
 # Any one of them will do: `segkd train --tracker NAME`.
 TRACKERS = ['tensorboard>=2.14', 'wandb>=0.18', 'mlflow>=2.16']
 LARGE = ['rasterio>=1.3']
@@ -81,6 +83,7 @@ setup(
         'smp': SMP,
         'deploy': DEPLOY,
         'docs': DOCS,
+        'litert': LITERT,
         'large': LARGE,
         'trackers': TRACKERS,
         'test': [

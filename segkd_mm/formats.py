@@ -4,14 +4,23 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-SUFFIXES = {'onnx': '.onnx', 'openvino': '.xml', 'torch-export': '.pt2', 'ncnn': '.ncnn.param'}
+SUFFIXES = {
+    'onnx': '.onnx',
+    'openvino': '.xml',
+    'torch-export': '.pt2',
+    'ncnn': '.ncnn.param',
+    'litert': '.tflite',
+}
 TORCH = 'torch'  # PyTorch itself, beside the formats
 RUNTIMES = (TORCH, *SUFFIXES)
+ONE_SIZE = ('litert',)  # formats for images of one size
+FLOATS_ONLY = 'ncnn', 'litert'  # from normalised images to logits alone
 PRECISIONS = {
     'onnx': ('fp32', 'fp16', 'int8'),
     'openvino': ('fp32', 'bf16', 'int8'),
     'torch-export': ('fp32', 'bf16'),
     'ncnn': ('fp32', 'fp16'),
+    'litert': ('fp32',),
 }
 """Precisions of each format: ONNX Runtime has no fast bf16 on CPUs, torch.export no int8."""
 

@@ -13,8 +13,8 @@ def import_library(name: str, extra: str) -> ModuleType:
     try:
         return import_module(name)
     except ModuleNotFoundError as error:
-        if error.name != name:
+        if error.name != name.partition('.')[0]:
             raise
         raise ImportError(
-            f"{name} is not installed: pip install 'segkd_mm[{extra}]'", name=name
+            f"{error.name} is not installed: pip install 'segkd_mm[{extra}]'", name=error.name
         ) from error

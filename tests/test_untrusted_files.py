@@ -38,7 +38,8 @@ READERS = {
     'segkd_mm/deploy/demo/browser_runtime.py': {
         'tar.extractfile', 'tarfile.open', 'torch.hub.download_url_to_file',
     },
-    'segkd_mm/deploy/export.py': {'openvino_core().read_model'},  # of a file that it has written
+    # Of files that it has written.
+    'segkd_mm/deploy/export.py': {'openvino_core().read_model', 'zipfile.ZipFile'},
     'segkd_mm/deploy/layers.py': {'ast.literal_eval'},
     'segkd_mm/deploy/model_folder.py': {'json.loads', 'one.import_from_location'},
     'segkd_mm/deploy/program_files.py': {
@@ -47,6 +48,7 @@ READERS = {
     'segkd_mm/deploy/quantise.py': {'ort.InferenceSession'},  # of a model in memory
     'segkd_mm/deploy/runtime.py': {
         'core.read_model', 'extractor.extract', 'ncnn.Net', 'ort.InferenceSession',
+        'zipfile.ZipFile',
     },
     'segkd_mm/distill/teacher.py': {'Config.fromstring'},  # of a text of its own
     'segkd_mm/hooks/class_weights.py': {'json.loads'},
@@ -144,6 +146,8 @@ WAYS = {
     'exported .xml': 'an .xml file of something else',
     'exported .ncnn.param': (
         'deploy/test_export.py', 'test_damaged_files_of_ncnn_are_errors'),
+    'exported .tflite': (
+        'deploy/test_export.py', 'test_litert_takes_images_of_one_size_and_resizes_others'),
     'exported .pt2': ('test_untrusted_files.py', 'test_an_exported_program_runs_no_code'),
     'YAML config': 'a YAML config that builds Python objects',
     'YAML base of a config': 'a YAML base that builds Python objects',

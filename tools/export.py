@@ -1,4 +1,4 @@
-"""Export a trained student to ONNX, OpenVINO, ncnn or torch.export, and compare it with PyTorch."""
+"""Export a trained student to a file of a runtime, and compare that with PyTorch."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""Export a trained student to ONNX, OpenVINO, ncnn or torch.export, and compare it with PyTorch."""
+"""Export a trained student to a file of a runtime, and compare that with PyTorch."""
 
 import logging
 import shlex
@@ -22,7 +22,7 @@ from segkd_mm.deploy.export import (
     written_if_valid,
 )
 from segkd_mm.deploy.graph import DeployedGraph
-from segkd_mm.deploy.images import ModelInputs, image_paths, pixels_as_input, select_images
+from segkd_mm.deploy.images import ModelInputs, at_size, image_paths, pixels_as_input, select_images
 from segkd_mm.deploy.loading import deployable, load_model
 from segkd_mm.deploy.parity import Parity, measure_parity
 from segkd_mm.deploy.quantise import layer_errors, quantise, worst_layers
@@ -96,7 +96,7 @@ def run(args: Namespace) -> None:
     images = select_images(config, args.images, 'val', args.num_images or IMAGES[args.precision])
     dtype = torch.bfloat16 if (args.to, args.precision) == TORCH_BF16 else torch.float32
     pixels = pixels_as_input(images[0]['inputs']).dtype
-    graph = DeployedGraph(model, args.image_in, args.labels_out, dtype, pixels).eval()
+    graph = DeployedGraph(model, args.image_in, args.labels_out, dtype, pixels, args.size).eval()
     with Console(stderr=True).status('Exporting'):
         exported = in_float = to_format(graph, args.to, args.precision)
     record = {}
@@ -110,7 +110,9 @@ def run(args: Namespace) -> None:
         metadata |= {'config': args.config, 'checkpoint': args.checkpoint}
         SAVERS[args.to](exported, aside, metadata)
         runtime = load_runtime(aside)
-        parity = measure_parity(trained, runtime, track(images, 'Comparing'))
+        samples = (at_size(one, args.size) if args.size else one for one in images)
+        samples = track(samples, 'Comparing', total=len(images))
+        parity = measure_parity(trained, runtime, samples)
         if broken := judge(args, parity):
             few = islice(ModelInputs(images, model.data_preprocessor, args.image_in), LAYER_IMAGES)
             errors = layer_errors(in_float, exported, [*few]) if args.precision == 'int8' else {}

@@ -1,8 +1,9 @@
-"""Export of a model graph to ONNX, OpenVINO, ncnn or torch.export, with metadata in the file."""
+"""Export of a model graph to the formats of runtimes, with metadata in the file."""
 
 import json
 import logging
 import warnings
+import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,9 +19,10 @@ from torch import nn
 from segkd_mm.commands import command
 from segkd_mm.deploy.graph import DeployedGraph
 from segkd_mm.deploy.layers import name_nodes
+from segkd_mm.deploy.litert_model import to_litert
 from segkd_mm.deploy.loading import class_names, image_loader
 from segkd_mm.deploy.ncnn_model import NCNNModel, to_ncnn
-from segkd_mm.deploy.runtime import EXTRA, METADATA, openvino_core
+from segkd_mm.deploy.runtime import EXTRA, MEMBER, METADATA, openvino_core
 from segkd_mm.libraries import import_library
 from segkd_mm.normalisation import CHANNELS
 
@@ -29,6 +31,7 @@ LIBRARIES = {
     'openvino': ('onnx', 'onnxscript', 'openvino'),
     'torch-export': (),
     'ncnn': ('ncnn', 'pnnx'),
+    'litert': (),
 }
 INT8_LIBRARIES = 'onnxruntime', 'nncf'
 # Images, and their height and width: small and different; the graph holds for any.
@@ -46,10 +49,12 @@ def export_libraries(to: str, precision: str) -> tuple[ModuleType, ...]:
 
 
 def to_format(graph: DeployedGraph, to: str, precision: str = 'fp32') -> Any:
-    """Convert a graph to a format of ``SUFFIXES``: a program, ``onnx.ModelProto`` or ``NCNNModel``.
+    """Convert a graph to a format of ``SUFFIXES``: a program, ``onnx.ModelProto`` ...
 
     With 'int8' it is still in float, for :func:`segkd_mm.deploy.quantise.quantise`.
     """
+    if to == 'litert':
+        return to_litert(graph)
     if to == 'ncnn':
         return to_ncnn(graph, half=precision == 'fp16')
     program = to_program(graph, graph.input_dtype, graph.channels)
@@ -155,11 +160,19 @@ def save_ncnn(model: NCNNModel, path: Path, metadata: dict) -> None:
     path.write_text(f'{model.param.rstrip()}\n{METADATA} {json.dumps(metadata)}\n')
 
 
+def save_litert(content: bytes, path: Path, metadata: dict) -> None:
+    """Write a .tflite file; its metadata is in a zip archive at its end, as TensorFlow's own is."""
+    path.write_bytes(content)
+    with zipfile.ZipFile(path, 'a') as file:
+        file.writestr(MEMBER, json.dumps(metadata))
+
+
 SAVERS: dict[str, Callable[[Any, Path, dict], None]] = {
     'onnx': save_onnx,
     'openvino': save_openvino,
     'torch-export': save_program,
     'ncnn': save_ncnn,
+    'litert': save_litert,
 }
 
 

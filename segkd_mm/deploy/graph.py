@@ -1,5 +1,6 @@
 """The module that is exported: a segmentor, optionally with normalisation and argmax."""
 
+from collections.abc import Sequence
 from copy import deepcopy
 
 import torch
@@ -8,6 +9,7 @@ from mmseg.models.segmentors.base import BaseSegmentor
 from torch import Tensor, nn
 
 from segkd_mm.deploy.prediction import upsamples_once
+from segkd_mm.heads.light_aspp import ImagePool
 from segkd_mm.normalisation import CHANNELS, Normalisation, channels_of, normalisation_of
 from segkd_mm.one_logit import label_logits
 
@@ -26,6 +28,7 @@ class DeployedGraph(nn.Module):
         dtype: Data type of the segmentor.
         pixels: Data type of the images with ``image_in``: ``torch.uint8``, or ``torch.float32``
             where they have more than 8 bits.
+        size: Height and width of the images, for formats that take one size; None for any.
 
     Raises:
         ValueError: The segmentor's prediction is not the argmax of logits upsampled once, or
@@ -39,6 +42,7 @@ class DeployedGraph(nn.Module):
         labels_out: bool = False,
         dtype: torch.dtype = torch.float32,
         pixels: torch.dtype = torch.uint8,
+        size: Sequence[int] | None = None,
     ) -> None:
         super().__init__()
         if not upsamples_once(model):
@@ -61,6 +65,7 @@ class DeployedGraph(nn.Module):
         self.image_in, self.labels_out = image_in, labels_out
         self.input_dtype = pixels if image_in else torch.float32
         self.dtype = dtype
+        self.size = size
 
     def describe(self) -> dict:
         """Metadata of the exported file: inputs, outputs, normalisation (see ``Runtime``)."""
@@ -68,6 +73,7 @@ class DeployedGraph(nn.Module):
             'input': 'image' if self.image_in else 'normalised',
             'output': 'labels' if self.labels_out else 'logits',
             'channels': self.channels,
+            'size': self.size and list(self.size),
             'input_dtype': str(self.input_dtype).removeprefix('torch.'),
             'mean': self.normalise.mean.flatten().tolist(),
             'std': self.normalise.std.flatten().tolist(),
@@ -102,6 +108,24 @@ class Normalise(nn.Module):
         floats = images.float()
         flips = self.bgr_to_rgb and images.shape[1] == CHANNELS
         return ((floats.flip(1) if flips else floats) - self.mean) / self.std
+
+
+class ResizedImagePool(ImagePool):
+    """``ImagePool`` by ``interpolate``, for converters that do not know ``expand`` to a map."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """As of the base class."""
+        pooled = self._conv(x.mean((2, 3), keepdim=True))
+        return F.interpolate(pooled, x.shape[2:], mode='nearest')
+
+
+def without_expand(graph: DeployedGraph) -> DeployedGraph:
+    """A copy of a graph whose image pooling is ``ResizedImagePool``, with the same logits."""
+    graph = deepcopy(graph)
+    for module in graph.modules():
+        if type(module) is ImagePool:
+            module.__class__ = ResizedImagePool
+    return graph
 
 
 class MatmulAdaptiveAvgPool(nn.Module):

@@ -6,9 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from mmcv.image import imread, imresize
 from mmengine.config import Config
 from mmengine.dataset import ConcatDataset
+from mmengine.structures import PixelData
 from mmseg.registry import DATASETS
 from torch import Tensor, nn
 from torch.utils.data import Subset
@@ -115,6 +117,17 @@ def model_input(sample: dict, preprocessor: nn.Module, image_in: bool) -> Tensor
         return pixels_as_input(sample['inputs'])[None]
     batch = {'inputs': [sample['inputs']], 'data_samples': [sample['data_samples']]}
     return preprocessor(batch, False)['inputs']
+
+
+def at_size(sample: dict, size: Sequence[int]) -> dict:
+    """A sample whose image, and mask if any, is resized, for a model of images of one size."""
+    image, about = sample['inputs'], sample['data_samples'].clone()
+    resized = F.interpolate(image[None].float(), size, mode='bilinear', antialias=True)[0]
+    if 'gt_sem_seg' in about:
+        mask = about.gt_sem_seg.data
+        about.gt_sem_seg = PixelData(data=F.interpolate(mask[None].float(), size)[0].to(mask))
+    about.set_metainfo(dict(img_shape=tuple(size), ori_shape=tuple(size)))
+    return {'inputs': resized.round().to(image), 'data_samples': about}
 
 
 def pixels_as_input(image: Tensor) -> Tensor:

@@ -3,19 +3,15 @@
 import re
 import subprocess
 import warnings
-from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import torch
-import torch.nn.functional as F
-from torch import Tensor
 
 from segkd_mm.commands import command
-from segkd_mm.deploy.graph import DeployedGraph
+from segkd_mm.deploy.graph import DeployedGraph, without_expand
 from segkd_mm.deploy.runtime import EXTRA
-from segkd_mm.heads.light_aspp import ImagePool
 from segkd_mm.libraries import import_library
 
 # pnnx finds by two sizes which numbers of the graph depend on the size.
@@ -35,15 +31,6 @@ class NCNNModel:
 
     param: str
     weights: bytes
-
-
-class ResizedImagePool(ImagePool):
-    """``ImagePool`` by ``interpolate``, as pnnx does not convert ``expand`` to a size of a map."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        """As of the base class."""
-        pooled = self._conv(x.mean((2, 3), keepdim=True))
-        return F.interpolate(pooled, x.shape[2:], mode='nearest')
 
 
 def to_ncnn(graph: DeployedGraph, half: bool = False) -> NCNNModel:
@@ -80,12 +67,8 @@ def to_ncnn(graph: DeployedGraph, half: bool = False) -> NCNNModel:
 
 
 def _trace(graph: DeployedGraph, file: Path) -> None:
-    graph = deepcopy(graph)
-    for module in graph.modules():
-        if type(module) is ImagePool:
-            module.__class__ = ResizedImagePool
     image = torch.zeros(1, graph.channels, *SIZES[0])
     with torch.no_grad(), warnings.catch_warnings():
         # That a trace holds for one size, which pnnx's second size mends.
         warnings.simplefilter('ignore')
-        torch.jit.trace(graph, image, check_trace=False).save(file)
+        torch.jit.trace(without_expand(graph), image, check_trace=False).save(file)

@@ -1,12 +1,15 @@
-"""Runtimes of exported models: ONNX Runtime, OpenVINO, ncnn or torch, by the ending of the file."""
+"""Runtimes of exported models, such as ONNX Runtime, by the ending of the file."""
 
 import os
+import zipfile
 from functools import cache
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from segkd_mm.commands import command
@@ -17,13 +20,14 @@ from segkd_mm.libraries import import_library
 from segkd_mm.normalisation import CHANNELS
 from segkd_mm.weights import WeightsError
 
+MEMBER = 'segkd_mm.json'  # of the archive at the end of a .tflite file
 METADATA = 'segkd_mm'  # key of the JSON metadata in a file of any format
 # The types of what the metadata have, the values of some, and what they cannot lack.
 NONE = type(None)
 KINDS = {
     'classes': list, 'palette': list, 'mean': (list, NONE), 'std': (list, NONE), 'bgr_to_rgb': bool,
-    'test_cfg': (dict, NONE), 'channels': int, 'loader': dict, 'align_corners': bool,
-    'parameters': int, 'config': str, 'checkpoint': str, 'versions': dict,
+    'test_cfg': (dict, NONE), 'channels': int, 'size': (list, NONE), 'loader': dict,
+    'align_corners': bool, 'parameters': int, 'config': str, 'checkpoint': str, 'versions': dict,
 }  # fmt: skip
 ALLOWED = {
     'input': ('normalised', 'image'), 'output': ('logits', 'labels'),
@@ -71,7 +75,7 @@ class Runtime:
             raise ValueError(
                 f'{self.path} takes images of {self.channels} channels, found {images.shape[1]}.'
             )
-        output = self._run(self._cast(images).contiguous())
+        output = self._run(self._resized(self._cast(images)).contiguous())
         return output.long() if self.metadata['output'] == 'labels' else output
 
     @property
@@ -94,6 +98,13 @@ class Runtime:
                 "that loads such images (dict(type='LoadBands', ...)), or without --image-in."
             )
         return cast
+
+    def _resized(self, images: Tensor) -> Tensor:
+        """The images at the size that the file takes, if it takes one size only."""
+        size = self.metadata.get('size')
+        if size is None or list(images.shape[2:]) == size:
+            return images
+        return F.interpolate(images, size, mode='bilinear', antialias=True)
 
     def _run(self, images: Tensor) -> Tensor:
         raise NotImplementedError
@@ -192,6 +203,30 @@ class NCNN(Runtime):
         return torch.from_numpy(np.array(output))
 
 
+class LiteRT(Runtime):
+    """A .tflite file in LiteRT on the CPU, one image after the other; others are resized."""
+
+    def __init__(self, path: Path, threads: int) -> None:
+        name = 'ai_edge_litert.interpreter'
+        interpreter = import_library(name, 'litert').Interpreter(str(path), num_threads=threads)
+        with zipfile.ZipFile(path) as file:
+            self.metadata = _metadata(path, file.read(MEMBER).decode())
+        interpreter.allocate_tensors()
+        self.path = path
+        self._interpreter = interpreter
+        self._input = interpreter.get_input_details()[0]['index']
+        self._output = interpreter.get_output_details()[0]['index']
+        self.engine = f'LiteRT {version("ai-edge-litert")}, CPU'
+
+    def _run(self, images: Tensor) -> Tensor:
+        return torch.cat([self._logits(image[None]) for image in images])
+
+    def _logits(self, image: Tensor) -> Tensor:
+        self._interpreter.set_tensor(self._input, image.numpy())
+        self._interpreter.invoke()
+        return torch.from_numpy(self._interpreter.get_tensor(self._output))
+
+
 class TorchExport(Runtime):
     """A .pt2 file of torch.export, on the CPU."""
 
@@ -214,7 +249,7 @@ def load_runtime(path: str | os.PathLike, threads: int | None = None) -> Runtime
     """Load a model that tools/export.py wrote.
 
     Args:
-        path: A file that ends in .onnx, .pt2, .xml or .ncnn.param (the two with their .bin).
+        path: A file with an ending of ``SUFFIXES``; .xml and .ncnn.param with their .bin beside.
         threads: Number of threads. By default 1, since several thread pools in a process, such as
             torch's, slow each other down; for a .pt2 file torch's setting is kept.
 
@@ -243,7 +278,7 @@ def load_runtime(path: str | os.PathLike, threads: int | None = None) -> Runtime
         ) from error
 
 
-_RUNTIMES = {'.onnx': ONNXRuntime, '.xml': OpenVINO, '.param': NCNN}
+_RUNTIMES = {'.onnx': ONNXRuntime, '.xml': OpenVINO, '.param': NCNN, '.tflite': LiteRT}
 
 
 def _metadata(path: Path, text: str | None) -> dict:

@@ -14,7 +14,7 @@ from segkd_mm.deploy import FastLabelMap, load_runtime
 from segkd_mm.deploy.export import SAVERS, export_libraries, to_format
 from segkd_mm.deploy.graph import DeployedGraph
 from segkd_mm.deploy.images import benchmark_batch
-from segkd_mm.formats import SUFFIXES, TORCH
+from segkd_mm.formats import ONE_SIZE, SUFFIXES, TORCH
 from segkd_mm.measure.candidate import build_deployed
 from segkd_mm.measure.latency import measure_latency
 from segkd_mm.measure.model_cost import count_parameters
@@ -66,7 +66,7 @@ def measure_students(
     for name in track(list_students(), 'building the students', transient=True):
         model = build_deployed(student_model(name, num_classes), image.device)
         parameters[name] = count_parameters(model)
-        runs[name] = _run(model, runtime)
+        runs[name] = _run(model, runtime, size)
     rough = measure_latency(runs, image, warmup=1, repeats=2)
     near = {name: run for name, run in runs.items() if rough[name].median_ms <= FAR * limit_ms}
     fine = measure_latency(near, image, warmup=1, repeats=20, seconds=SECONDS)
@@ -86,10 +86,10 @@ def student_model(name: str, num_classes: int) -> dict:
     return student
 
 
-def _run(model: nn.Module, runtime: str) -> Callable[[Tensor], Tensor]:
+def _run(model: nn.Module, runtime: str, size: Sequence[int]) -> Callable[[Tensor], Tensor]:
     if runtime == TORCH:
         return FastLabelMap.from_model(model)
-    graph = DeployedGraph(model).eval()
+    graph = DeployedGraph(model, size=size if runtime in ONE_SIZE else None).eval()
     metadata = {**graph.describe(), 'classes': [], 'palette': [], 'precision': 'fp32'}
     with TemporaryDirectory() as folder:
         file = Path(folder, f'student{SUFFIXES[runtime]}')

@@ -12,7 +12,9 @@ import onnx
 import pytest
 import torch
 import torch.nn.functional as F
+from mmengine.structures import PixelData
 from mmseg.registry import MODELS
+from mmseg.structures import SegDataSample
 from test_label_map import TEACHER_KEYS
 from tiny_student import NAMES, tiny_student
 from torch import nn
@@ -28,7 +30,7 @@ from segkd_mm.deploy.export import (
     written_if_valid,
 )
 from segkd_mm.deploy.graph import DeployedGraph, MatmulAdaptiveAvgPool
-from segkd_mm.deploy.images import ModelInputs, images_of_split
+from segkd_mm.deploy.images import ModelInputs, at_size, images_of_split
 from segkd_mm.deploy.loading import deployable
 from segkd_mm.deploy.ncnn_model import to_ncnn
 from segkd_mm.deploy.parity import measure_parity
@@ -40,7 +42,7 @@ from segkd_mm.weights import read_state_dict, rename_keys
 pytestmark = pytest.mark.slow
 
 REPO = Path(__file__).parents[2]
-FORMATS = [*SUFFIXES]
+FORMATS = [to for to in SUFFIXES if to != 'litert']  # whose converter brings jax
 LABEL_FORMATS = [to for to in FORMATS if to != 'ncnn']
 
 
@@ -160,6 +162,35 @@ def test_damaged_files_of_ncnn_are_errors(logits_of, tmp_path, damage):
         weights.write_bytes(weights.read_bytes()[: weights.stat().st_size // 2])
     with pytest.raises(ValueError, match=r'model\.ncnn\.param cannot be loaded.*Export it again'):
         load_runtime(param)
+
+
+def test_litert_takes_images_of_one_size_and_resizes_others(student, tmp_path):
+    pytest.importorskip('litert_torch', reason="pip install 'segkd_mm[litert]'")
+    graph = DeployedGraph(student, size=(64, 96)).eval()
+    file = tmp_path / 'model.tflite'
+    SAVERS['litert'](to_format(graph, 'litert'), file, {**graph.describe(), **NAMES})
+    runtime = load_runtime(file)
+    for images in (torch.randn(2, 3, 64, 96), torch.randn(1, 3, 75, 101)):
+        resized = F.interpolate(images, (64, 96), mode='bilinear', antialias=True)
+        torch.testing.assert_close(runtime(images), student(resized), rtol=1e-3, atol=1e-4)
+    cut, whole = tmp_path / 'cut.tflite', file.read_bytes()
+    for content, fault in ((whole[:2000], 'cannot be loaded'), (whole[:-100], 'cannot be loaded')):
+        cut.write_bytes(content)
+        with pytest.raises(ValueError, match=fault):
+            load_runtime(cut)
+
+
+def test_a_sample_is_resized_with_its_mask():
+    mask = PixelData(data=torch.tensor([[[0, 1], [2, 255]]]))
+    image = torch.arange(12, dtype=torch.uint8).view(3, 2, 2)
+    sample = {'inputs': image, 'data_samples': SegDataSample(gt_sem_seg=mask)}
+    resized = at_size(sample, (4, 2))
+    assert resized['data_samples'].gt_sem_seg.data.tolist() == [
+        [[0, 1], [0, 1], [2, 255], [2, 255]]
+    ]
+    # Rows at -1/4, 1/4, 3/4 and 5/4 of the two: 0, 2 become 0, 0.5, 1.5, 2 (to even: 0, 0, 2, 2).
+    assert resized['inputs'][0, :, 0].tolist() == [0, 0, 2, 2]
+    assert sample['inputs'].shape == (3, 2, 2)
 
 
 def test_fp16_is_near_and_half_as_large(student, logits_of, tmp_path):

@@ -1,4 +1,4 @@
-"""Export a trained student to ONNX, OpenVINO, ncnn or torch.export, and compare it with PyTorch.
+"""Export a trained student to a file of a runtime, and compare that with PyTorch.
 
 Examples:
   segkd export configs/student/mnv3s_slim_voc.py work_dirs/feature_kd_voc/best.pth --to onnx
@@ -22,7 +22,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 from segkd_mm.cli import arguments
-from segkd_mm.formats import BOUNDS, INT8_WITHOUT_MASKS, PRECISIONS, SUFFIXES
+from segkd_mm.formats import (
+    BOUNDS,
+    FLOATS_ONLY,
+    INT8_WITHOUT_MASKS,
+    ONE_SIZE,
+    PRECISIONS,
+    SUFFIXES,
+)
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -46,6 +53,10 @@ def add_arguments(parser: ArgumentParser) -> None:
         '--image-in', action='store_true',
         help='normalise in the graph: it takes images [N, C, H, W] as the config loads them, '
         'such as uint8, BGR as OpenCV and mmcv read it',
+    )  # fmt: skip
+    parser.add_argument(
+        '--size', nargs=2, type=arguments.positive, metavar=('H', 'W'),
+        help=f'of the images, with --to {" or ".join(ONE_SIZE)}; others are resized to it',
     )  # fmt: skip
     parser.add_argument(
         '--labels-out', action='store_true',
@@ -91,10 +102,12 @@ def finish(args: Namespace, error: Callable[[str], None]) -> None:
             f'--to {args.to} has no --precision {args.precision}; that goes with --to '
             f'{" or ".join(others)}, and --to {args.to} with {" or ".join(PRECISIONS[args.to])}'
         )
-    if args.to == 'ncnn' and (args.image_in or args.labels_out):
+    if (args.to in ONE_SIZE) != bool(args.size):
+        error(f'--to {" or ".join(ONE_SIZE)} takes --size H W, and no other format does')
+    if args.to in FLOATS_ONLY and (args.image_in or args.labels_out):
         error(
-            '--to ncnn goes from normalised images to logits, without --image-in and --labels-out: '
-            "ncnn's own from_pixels and substract_mean_normalize prepare images (docs/export.md)"
+            f'--to {args.to} goes from normalised images to logits, without --image-in and '
+            '--labels-out; docs/export.md shows how its runtime prepares images'
         )
     if args.precision != 'int8' and (args.calibration or args.keep_float):
         error('--calibration and --keep-float are of --precision int8')
