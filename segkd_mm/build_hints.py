@@ -20,6 +20,10 @@ OWN = ('segkd_mm',)
 LIBRARIES = (*{get_paths()[kind] for kind in ('purelib', 'platlib', 'stdlib')}, '<frozen')
 
 
+# In messages of libraries whose cause is not a value of the config.
+ELSEWHERE = 'memory', 'CUDA', 'hash value'
+
+
 class BuildError(TypeError):
     """A config names a type or keyword that does not exist, lacks one, or channels do not fit."""
 
@@ -131,12 +135,14 @@ def _explain_value(error: Exception, where: str) -> None:
     below = frames[frames.index(builds[-1]) :] if builds else []
     if not below or _is_own(below[-1]) or not all(map(_is_known, below)):
         return
+    if any(word in str(error) for word in ELSEWHERE):
+        return
     configs = [frame.f_locals['cfg'] for frame in builds]
     path = [_type_name(c) for c, inner in zip_longest(configs, configs[1:]) if c is not inner]
     given = {k: v for k, v in configs[-1].items() if k != 'type' and not isinstance(v, Mapping)}
     raise BuildError(
-        f'{_joined(where, path)}: cannot be built with {given!r:.300}: {type(error).__name__}: '
-        f'{str(error)[:300]}. Correct these values in the config; --traceback shows more.'
+        f'{_joined(where, path)}: cannot be built with {given!r:.300}: {type(error).__name__} '
+        f'{str(error)[:300]!r}. Correct the value that is wrong; --traceback shows more.'
     ) from error
 
 

@@ -1,17 +1,20 @@
-"""Values in a config that no run can have, by the name of their key."""
+"""Check of values in a config, such as batch sizes, learning rates and weights of losses."""
 
 import math
 import re
 from collections.abc import Callable, Iterator, Mapping
+from numbers import Integral, Real
 from typing import Any
+
+import numpy as np
 
 
 def _whole(least: int) -> Callable[[Any], bool]:
-    return lambda x: isinstance(x, int) and not isinstance(x, bool) and x >= least
+    return lambda x: isinstance(x, Integral) and not isinstance(x, bool) and x >= least
 
 
 def _is_amount(value: Any) -> bool:
-    number = isinstance(value, int | float) and not isinstance(value, bool)
+    number = isinstance(value, Real) and not isinstance(value, bool)
     return number and 0 <= value < math.inf
 
 
@@ -21,9 +24,10 @@ def _is_above_zero(value: Any) -> bool:
 
 def _each(allowed: Callable[[Any], bool]) -> Callable[[Any], bool]:
     """Whether a value, or each in a list of values, is allowed."""
-    return lambda x: all(map(allowed, x if isinstance(x, list | tuple) else [x]))
+    return lambda x: all(map(allowed, x if isinstance(x, list | tuple | np.ndarray) else [x]))
 
 
+SEEDS = 1 << 32  # that numpy takes
 LEVELS = 'DEBUG', 'INFO', 'WARNING', 'ERROR', 'CRITICAL'
 # The parts of a config that are looked at, and what keys with such an end must be.
 PARTS = (
@@ -35,12 +39,12 @@ RULES: dict[str, tuple[Callable[[Any], bool], str]] = {
         _whole(1), 'a whole number of 1 or more'),
     r'\.num_workers': (_whole(0), 'a whole number of 0 or more'),
     r'randomness\.seed': (
-        lambda x: x is None or _whole(0)(x), 'a whole number of 0 or more, or None'),
+        lambda x: _whole(0)(x) and x < SEEDS, f'a whole number from 0 to {SEEDS - 1}'),
     r'\.(loss_weight|lr|weight_decay)': (_each(_is_amount), 'a number of 0 or more'),
     r'\.temperature': (_is_above_zero, 'a number above 0'),
     r'\.crop_size': (_each(_whole(1)), 'one or two whole numbers of 1 or more'),
     r'data_preprocessor\.std': (
-        lambda x: x is None or _each(_is_above_zero)(x), 'numbers above 0'),
+        _each(_is_above_zero), 'numbers above 0'),
     'log_level': (lambda x: x in LEVELS or _whole(0)(x), f'one of {", ".join(LEVELS)}'),
 }  # fmt: skip
 END = {re.compile(f'(?:{pattern})$'): rule for pattern, rule in RULES.items()}
@@ -59,7 +63,8 @@ def check_values(config: Mapping, file: str | None) -> None:
     for part in PARTS:
         for name, value in _leaves(part, config[part]) if part in config else ():
             for end, (allowed, expected) in END.items():
-                if end.search(name) and not allowed(value):
+                # Whether None is allowed is said by what takes it.
+                if value is not None and end.search(name) and not allowed(value):
                     raise ValueError(
                         f'{file}: found {name}={value!r:.60}, expected {expected}. Correct it in '
                         'the config or by --cfg-options.'

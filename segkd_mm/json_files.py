@@ -1,4 +1,4 @@
-"""Reading of JSON files whose errors name the file and the key, as its content is used."""
+"""JSON files that are checked as they are read: an error names the file and the key."""
 
 import json
 import math

@@ -14,6 +14,7 @@ from segkd_mm.config_values import check_values
         ({'train_cfg': {'max_epochs': 2.5}}, 'train_cfg.max_epochs'),
         ({'optim_wrapper': {'optimizer': {'lr': float('inf')}}}, 'optim_wrapper.optimizer.lr'),
         ({'randomness': {'seed': -1}}, 'randomness.seed'),
+        ({'randomness': {'seed': 2**32}}, 'randomness.seed'),
         ({'log_level': 'LOUD'}, 'log_level'),
     ],
 )  # fmt: skip
@@ -24,5 +25,6 @@ def test_a_value_that_no_run_can_have_is_named(config, name):
 
 def test_what_is_right_passes():
     check_values({'randomness': {'seed': None}, 'model': {'data_preprocessor': {'std': None}}}, '')
+    check_values({'optim_wrapper': {'optimizer': {'lr': None}}}, '')
     for name in list_configs()[::9]:
         load_config(name)

@@ -19,6 +19,7 @@ from segkd_mm.config import load_config
 from segkd_mm.datasets.band_files import read_bands
 from segkd_mm.deploy import load_runtime
 from segkd_mm.deploy.demo import browser_runtime
+from segkd_mm.deploy.program_files import load_program
 from segkd_mm.distill.teacher import model_config
 from segkd_mm.weights import WeightsError
 from segkd_mm.weights.checkpoints import newest_whole
@@ -284,6 +285,25 @@ def hostile_members(members, kind, ran):
         assert text != members[model].decode()
         members[model] = text
     return members
+
+
+class Halved(nn.Module):
+    def forward(self, x):
+        return nn.functional.interpolate(x, scale_factor=0.5, mode='bilinear')
+
+
+def test_sizes_with_fractions_are_formulas(tmp_path):
+    sizes = {'x': {2: torch.export.Dim.DYNAMIC, 3: torch.export.Dim.DYNAMIC}}
+    program = torch.export.export(Halved(), (torch.zeros(1, 1, 8, 12),), dynamic_shapes=sizes)
+    torch.export.save(program, tmp_path / 'half.pt2')
+    assert "Float('0.5'" in json.dumps([*texts_in(tmp_path / 'half.pt2')])
+    found = load_program(tmp_path / 'half.pt2', {}).module()(torch.zeros(1, 1, 10, 10))
+    assert found.shape == (1, 1, 5, 5)
+
+
+def texts_in(path):
+    with zipfile.ZipFile(path) as file:
+        yield from (file.read(n).decode() for n in file.namelist() if n.endswith('.json'))
 
 
 @pytest.mark.parametrize('kind', ['weights', 'inputs', 'size'])

@@ -3,10 +3,12 @@
 import math
 from argparse import SUPPRESS, ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Callable
+from contextlib import suppress
 
 from mmengine.config import DictAction
 
-SEEDS = 1 << 32  # that numpy takes
+from segkd_mm.config_values import SEEDS
+
 PORTS = 1 << 16
 
 
@@ -68,10 +70,16 @@ def positive(text: str) -> int:
 
 def whole(text: str, least: int = 0) -> int:
     """A whole number of 0 or more, for argparse."""
-    number = int(text)
-    if number < least:
-        raise ArgumentTypeError(f'{text}: expected {least} or more')
+    number = _number(int, text)
+    if number is None or number < least:
+        raise ArgumentTypeError(f'{text}: expected a whole number of {least} or more')
     return number
+
+
+def _number(kind: type, text: str) -> float | None:
+    with suppress(ValueError):
+        return kind(text)
+    return None
 
 
 def seed(text: str) -> int:
@@ -92,8 +100,8 @@ def port(text: str) -> int:
 
 def amount(text: str) -> float:
     """A number of 0 or more, for argparse."""
-    number = float(text)
-    if not (0 <= number < math.inf):
+    number = _number(float, text)
+    if number is None or not (0 <= number < math.inf):
         raise ArgumentTypeError(f'{text}: expected a number of 0 or more')
     return number
 

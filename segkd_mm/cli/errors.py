@@ -11,7 +11,8 @@ from segkd_mm.build_hints import build_hints, is_raised_by
 
 # What to do about errors of the system, which say the file and what was found.
 IN_THE_WAY = (
-    'Expected a folder there or a new name: there is a file. Give another place, or move it.'
+    'There is something of this name already, or a file in place of a folder. Give another place, '
+    'or move it.'
 )
 ADVICE = {
     errno.EEXIST: IN_THE_WAY,

@@ -36,11 +36,13 @@ class CheckedImages:
             with named_image_errors(info['img_path']):
                 return self.pipeline(info)
         except KeyError as error:
+            if not isinstance(error.args[0], str):
+                raise
             steps = [type(step).__name__ for step in self.pipeline.transforms]
             raise ValueError(
                 f'The pipeline of {type(self).__name__} needs {error}, which no step before gives: '
-                f'{", ".join(steps)}. It begins with LoadImageFromFile and LoadCheckedAnnotations '
-                'and ends with PackSegInputs.'
+                f'{", ".join(steps)}. It begins with the loaders, LoadImageFromFile and '
+                'LoadCheckedAnnotations, and ends with PackSegInputs.'
             ) from error
 
 

@@ -48,7 +48,7 @@ class ReplayIndex(int):
 class Replaying:
     """Mixin of a sampler: it warns of a data set that draws other samples after a resume.
 
-    Its processes deal out the samples in turn, and a sample's place is that in one process with
+    Its processes take the samples in turn, and a sample's place is that in one process with
     the same global batch: any number of processes draws the same augmented images.
     """
 

@@ -25,10 +25,13 @@ NAMES = {
     'Ge', 'GreaterThan', 'Gt', 'IntTrueDiv', 'Integer', 'Le', 'LessThan', 'Lt', 'Max', 'Min', 'Mod',
     'ModularIndexing', 'Mul', 'Ne', 'Not', 'Or', 'Piecewise', 'Pow', 'PythonMod', 'Rational',
     'StrictGreaterThan', 'StrictLessThan', 'Symbol', 'True', 'False', 'Unequality', 'Where',
-    'integer', 'nonnegative', 'positive', 'nonzero',
+    'Abs', 'BitwiseFn_bitwise_and', 'BitwiseFn_bitwise_or', 'Float', 'FloatPow', 'FloatTrueDiv',
+    'PowByNatural', 'RoundDecimal', 'RoundToInt', 'ToFloat', 'TruncToFloat', 'TruncToInt',
+    'int_oo', 'oo', 'integer', 'nonnegative', 'positive', 'nonzero', 'precision', 'real', 'finite',
 }  # fmt: skip
 SYMBOL = re.compile('[a-z]+[0-9]+')
-CHARACTERS = re.compile(r"[\w\s'+\-*/%(),=<>!]*")
+# A point only within a number: no attributes.
+CHARACTERS = re.compile(r"(?:[\w\s'+\-*/%(),=<>!]|(?<=\d)\.(?=\d))*")
 MARKS = 'archive_format', 'serialized_exported_program.json'  # members, of old files the second
 FORCE = 'TORCH_FORCE_WEIGHTS_ONLY_LOAD'
 

@@ -274,7 +274,7 @@ def load_runtime(path: str | os.PathLike, threads: int | None = None) -> Runtime
         beside = ', or its .bin beside it is missing or damaged' * (len(files_of(path)) > 1)
         raise ValueError(
             f'{path} cannot be loaded: it is no {path.suffix} file of `{command("export")}` or is '
-            f'damaged{beside} ({_first_line(error)}). Export it again, or copy it again.'
+            f'damaged{beside} ({_last_line(error)}). Export it again, or copy it again.'
         ) from error
 
 
@@ -300,6 +300,6 @@ def _metadata(path: Path, text: str | None) -> dict:
     return metadata
 
 
-def _first_line(error: Exception) -> str:
+def _last_line(error: Exception) -> str:
     lines = str(error).strip().splitlines()
     return f'{type(error).__name__}: {lines[-1].strip()[:200]}' if lines else type(error).__name__

@@ -1,13 +1,14 @@
 """Hook that checks the labels of each training batch, and the model against the classes."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import cv2
 import numpy as np
 import torch
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
+from mmseg.models.decode_heads.decode_head import BaseDecodeHead
 from mmseg.registry import HOOKS
 from mmseg.structures import SegDataSample
 from torch import nn
@@ -42,7 +43,7 @@ def check_outputs(model: nn.Module, classes: Sequence[str] | None) -> None:
             'out_channels=2 in all heads, also where decode_head is a list.'
         )
     outputs = getattr(student, 'num_classes', None)
-    _check_class_weights(student, outputs)
+    _check_class_weights(student)
     if classes and outputs not in (None, len(classes)):
         raise LabelError(
             f'{type(student).__name__} has num_classes={outputs}, but the data set has '
@@ -51,15 +52,22 @@ def check_outputs(model: nn.Module, classes: Sequence[str] | None) -> None:
         )
 
 
-def _check_class_weights(student: nn.Module, outputs: int | None) -> None:
-    """Check that each loss has as many class weights as the student has classes."""
-    for name, module in student.named_modules():
-        weights = getattr(module, 'class_weight', None)
-        if outputs and isinstance(weights, list | tuple) and len(weights) != outputs:
+def _check_class_weights(student: nn.Module) -> None:
+    """Check that the losses of each head have as many class weights as it has classes."""
+    heads = {n: m for n, m in student.named_modules() if isinstance(m, BaseDecodeHead)}
+    losses = [(name, head, loss) for name, head in heads.items() for loss in _losses_of(head)]
+    for name, head, loss in losses:
+        weights = getattr(loss, 'class_weight', None)
+        if isinstance(weights, list | tuple) and len(weights) != head.num_classes:
             raise LabelError(
-                f'{name}: found {len(weights)} numbers in class_weight, expected {outputs} as '
-                'num_classes. Give one for each class, or leave it out.'
+                f'{name}.loss_decode: found {len(weights)} numbers in class_weight, expected '
+                f'{head.num_classes} as num_classes. Give one for each class, or leave it out.'
             )
+
+
+def _losses_of(head: BaseDecodeHead) -> Iterable[nn.Module]:
+    losses = head.loss_decode
+    return losses if isinstance(losses, nn.ModuleList) else [losses]
 
 
 @HOOKS.register_module()

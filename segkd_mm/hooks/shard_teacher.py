@@ -8,6 +8,7 @@ from mmengine.runner import Runner
 from mmseg.registry import HOOKS
 from torch.distributed import is_initialized
 
+from segkd_mm.hints import did_you_mean
 from segkd_mm.hooks.unwrap import unwrapped_model
 
 
@@ -25,18 +26,29 @@ class ShardTeacherHook(Hook):
             is one more part.
 
     Raises:
-        AttributeError: A part does not exist.
+        ValueError: A part does not exist, or the model has no teacher to split.
     """
 
     def __init__(self, parts: Sequence[str]) -> None:
         self.parts = parts
 
     def before_train(self, runner: Runner) -> None:
+        model = getattr(getattr(unwrapped_model(runner), 'teacher', None), 'model', None)
+        if model is None:
+            raise ValueError(
+                'ShardTeacherHook is for a SegDistiller whose teacher runs in the training, and '
+                'this model has none. Leave the hook out.'
+            )
+        names = dict(model.named_modules())
+        if unknown := [part for part in self.parts if part not in names]:
+            raise ValueError(
+                f'ShardTeacherHook: the teacher has no module {unknown[0]!r}'
+                f'{did_you_mean(unknown[0], names)}; expected names such as backbone.layer1.'
+            )
         if not is_initialized():
             return
         from torch.distributed.fsdp import fully_shard  # takes a second to import
 
-        model = unwrapped_model(runner).teacher.model
         model.to(memory_format=torch.contiguous_format)  # what can be split
         for part in [*map(model.get_submodule, self.parts), model]:
             fully_shard(part, reshard_after_forward=True)

@@ -78,7 +78,9 @@ class StopHook(Hook):
         if os.getpid() == self.process:
             if not self.signal:
                 self.signal, self.first = number, monotonic()
-                print(f'{signal.Signals(number).name}: stops after this step; again ends at once.')
+                later = f' after {self.repeated} seconds' if self.repeated else ''
+                name = signal.Signals(number).name
+                print(f'{name}: stops after this step; again{later} ends at once.')
             elif monotonic() - self.first > self.repeated:
                 self._restore()
                 os.kill(os.getpid(), number)

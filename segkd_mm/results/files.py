@@ -21,7 +21,7 @@ from segkd_mm.measure.environment import environment
 NONE = type(None)
 KINDS = {
     'config': str, 'checkpoint': (str, NONE), 'checkpoint_sha256': (str, NONE), 'command': str,
-    'date': str, 'environment': dict, 'dataset': str, 'split': str, 'images': int,
+    'date': str, 'environment': dict, 'dataset': str, 'split': str, 'images': (int, list),
     'metrics': dict, 'per_class': dict, 'per_class_recall': dict, 'per_class_precision': dict,
     'per_class_share': dict, 'parameters': (*NUMBER, NONE), 'training': (dict, NONE),
     'table': list, 'models': list,

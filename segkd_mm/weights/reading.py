@@ -61,8 +61,13 @@ def safe_reading(source: str, if_trusted: str) -> Iterator[None]:
             f'{source} holds more than tensors, so that reading it could run code '
             f'({_unsafe_content(error)}). If you trust the source of the file, {if_trusted}'
         ) from error
-    except (OSError, WeightsError):
+    except (MemoryError, OSError, WeightsError):
         raise
+    except (AttributeError, ImportError) as error:  # of a pickle that is trusted
+        raise WeightsError(
+            f'{source} needs code that is not there ({error}): install the package that it was '
+            'saved with, or save the state dict alone.'
+        ) from error
     except Exception as error:  # what torch raises depends on where the content is damaged
         raise WeightsError(
             f'{source} is damaged or cut short ({error}); download or copy it again.'

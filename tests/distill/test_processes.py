@@ -135,3 +135,15 @@ def test_losses_and_weights_are_those_of_one_process(tmp_path):
                 if key.endswith('features'):  # each process queues its pixels in a random order
                     value, state[key] = value.sort(1)[0], state[key].sort(1)[0]
                 torch.testing.assert_close(state[key], value, rtol=1e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ('model', 'match'),
+    [
+        (nn.Module(), 'is for a SegDistiller'),
+        (SimpleNamespace(teacher=SimpleNamespace(model=nn.Sequential(nn.ReLU()))), "no module 'x'"),
+    ],
+)
+def test_a_part_of_the_teacher_that_does_not_exist_is_named_in_one_process_too(model, match):
+    with pytest.raises(ValueError, match=match):
+        ShardTeacherHook(['0', 'x']).before_train(SimpleNamespace(model=model))

@@ -6,9 +6,10 @@ import pytest
 import torch
 from mmengine.structures import PixelData
 from mmseg.structures import SegDataSample
+from tiny_student import MODEL, tiny_student
 from torch import nn
 
-from segkd_mm.hooks import LabelCheckHook, LabelError
+from segkd_mm.hooks import LabelCheckHook, LabelError, check_outputs
 from segkd_mm.labels import UNLABELLED, VOID
 
 CLASSES = ('sky', 'road', 'car')
@@ -131,3 +132,12 @@ def test_one_logit_of_a_cascade_is_refused_as_mmseg_makes_no_labels_of_it(start)
     student.decode_head = nn.Identity()
     student.decode_head.threshold = 0.3
     start(model=student, metainfo={'classes': ('a', 'b')})
+
+
+def test_weights_of_an_auxiliary_head_are_for_its_own_classes():
+    head = {**MODEL['auxiliary_head'], 'num_classes': 2}
+    head['loss_decode'] = dict(type='CrossEntropyLoss', class_weight=[1.0, 2.0])
+    check_outputs(tiny_student(auxiliary_head=head), None)
+    head['num_classes'] = 3
+    with pytest.raises(LabelError, match=r'auxiliary_head\.loss_decode: found 2 .* expected 3'):
+        check_outputs(tiny_student(auxiliary_head=head), None)

@@ -80,3 +80,9 @@ def test_command_line_is_relative_and_quoted(tmp_path, monkeypatch):
     monkeypatch.setattr(sys, 'orig_argv', words)
     expected = "python tools/test.py 'configs/a b.py' --work-dir=out /data/voc"
     assert command_line() == expected
+
+
+def test_each_result_of_the_repository_is_read():
+    files = sorted((Path(__file__).parents[2] / 'results').rglob('*.json'))
+    objects = [file for file in files if isinstance(json.loads(file.read_text()), dict)]
+    assert len(read_results(objects)) == len(objects) > 150
