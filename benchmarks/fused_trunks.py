@@ -59,7 +59,7 @@ def main() -> None:
     torch.set_num_threads(1)
     image = torch.randn(1, 3, *args.size)
     rows = [row(name, image, args.repeats) for name in args.trunks]
-    write_result(args.out, {'size': list(args.size), 'rows': rows})
+    write_result(args.out, {'size': list(args.size), 'table': rows})
     wide_console().print(console_table(rows, title='Features, one thread'))
     print(f'Result: {args.out}')
 

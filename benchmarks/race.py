@@ -45,7 +45,6 @@ MMSEG = {
     'SegNeXt-T': 'segnext/segnext_mscan-t_1xb16-adamw-160k_ade20k-512x512.py',
     'STDC1': 'stdc/stdc1_4xb12-80k_cityscapes-512x1024.py',
 }
-REFERENCE = 'mnv3s_slim'
 CALIBRATION = 2  # images of noise
 # Precisions whose file is the same: OpenVINO computes in bf16 by its metadata.
 SHARED = 'fp32', 'bf16'
@@ -152,7 +151,7 @@ def main() -> None:
         next(row for row in rows if row['model'] == name)[column] = latency.median_ms
     rows.sort(key=lambda row: row[f'{args.precisions[0]} ms'])
     setting = {'size': list(args.size), 'threads': args.threads, 'runtime': args.runtime}
-    write_result(args.out, {**setting, 'repeats': args.repeats, 'models': rows})
+    write_result(args.out, {**setting, 'repeats': args.repeats, 'table': rows})
     wide_console().print(console_table(rows, title=str(setting)))
     print(f'Result: {args.out}')
 
