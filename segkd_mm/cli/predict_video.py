@@ -52,11 +52,13 @@ def predict_video(
 
     Raises:
         OSError: The video cannot be written.
-        VideoError: The source cannot be read, or not to its end; what was read is written then.
+        VideoError: The source cannot be read, or not to its end, or a recording ended by an error;
+            what was read is written then.
     """
     video = Video(source)
     if video.live:
         progress.console.print(f'{source}: recording; Ctrl-C ends it')
+    fault = None
     with video_written(path, video.rate) as file:
         try:
             for frame in _shown(video, progress):
@@ -68,8 +70,14 @@ def predict_video(
         except KeyboardInterrupt:
             if not video.live:
                 raise
+        except Exception as error:  # what was recorded cannot be recorded again
+            if not (video.live and file.frames):
+                raise
+            fault = error
         if not file.frames:
             raise VideoError(f'{source}: not one frame could be decoded.')
+    if fault:
+        raise VideoError(f'{source}: {fault}. {file.frames} frames are in {path}') from fault
     if video.count and file.frames < WHOLE * video.count:
         raise VideoError(f'{source}: damaged: {file.frames} of {video.count} frames are in {path}')
     return f'{path}: {file.frames} frames, {file.frames / video.rate:.1f} s'

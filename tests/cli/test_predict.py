@@ -11,6 +11,7 @@ from mmseg.registry import MODELS
 from PIL import Image
 from run_command import run_command
 
+from segkd_mm.cli import predict_video  # noqa: F401  imports what a test replaces
 from segkd_mm.config import load_config
 from segkd_mm.deploy import videos
 from segkd_mm.deploy.loading import class_names
@@ -138,7 +139,8 @@ def test_a_video_becomes_a_video_with_an_overlay_and_label_maps(call, film, mode
     assert not Path('out/bad.mp4').exists()
 
 
-def test_a_camera_is_recorded_until_ctrl_c_in_real_time(call, film, monkeypatch):
+@pytest.mark.parametrize('end', [KeyboardInterrupt(), RuntimeError('out of memory')])
+def test_a_camera_is_recorded_in_real_time_until_ctrl_c_or_an_error(call, film, monkeypatch, end):
     """A file stands for the camera."""
     # A quarter of a second for each frame of the video. The first one is shown until 0.3, so twice;
     # the second, at 0.2, comes too early; the third, at 0.6, fills to 1.0; the fourth is the fifth.
@@ -147,13 +149,19 @@ def test_a_camera_is_recorded_until_ctrl_c_in_real_time(call, film, monkeypatch)
     def clock():
         for now in times:
             return now
-        raise KeyboardInterrupt
+        raise end
 
     with monkeypatch.context() as patch:
         patch.setattr(videos, 'checked_source', lambda source: film)
         patch.setattr('segkd_mm.visualize.videos.monotonic', clock)
         patch.setattr('segkd_mm.cli.predict_video.monotonic', clock)
-        call('camera:0', '--out', 'out')
+        if isinstance(end, Exception):
+            with pytest.raises(
+                SystemExit, match=r'out of memory\. 5 frames are in .*camera_0\.mp4'
+            ):
+                call('camera:0', '--out', 'out')
+        else:
+            call('camera:0', '--out', 'out')
     assert len([*Video('out/camera_0.mp4')]) == 5
 
 
