@@ -109,6 +109,7 @@ def write_cache(config: Config, folder: Path) -> None:
     cached, tap = config.model.teacher, config.model.terms.logits.teacher
     options = {'view': cached.get('view'), 'stride': cached.get('stride', STRIDE)}
     index = {
+        'images': {},
         'made_from': made_from(cached.teacher, tap=tap, **options),
         'channels': config.num_classes,
     }

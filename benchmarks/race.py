@@ -99,7 +99,7 @@ def exported(model: nn.Module, args: argparse.Namespace) -> Iterator[tuple[str, 
         form = to_format(graph, args.runtime, precision) if form is None else form
         with TemporaryDirectory() as folder:
             file = Path(folder, f'model{SUFFIXES[args.runtime]}')
-            metadata = {**graph.describe(), 'classes': [], 'palette': [], 'precision': precision}
+            metadata = {**graph.describe(), 'precision': precision}
             SAVERS[args.runtime](form, file, metadata)
             yield precision, load_runtime(file, args.threads)
 

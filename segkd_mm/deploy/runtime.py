@@ -34,7 +34,7 @@ ALLOWED = {
     'input_dtype': ('uint8', 'float32', 'bfloat16', 'float16'),
     'precision': tuple(BOUNDS),
 }  # fmt: skip
-NEEDED = 'classes', 'palette', 'input', 'output', 'precision'
+NEEDED = 'input', 'output', 'precision'
 EXTRA = 'deploy'  # of pip install 'segkd_mm[...]'
 
 

@@ -90,7 +90,7 @@ def _run(model: nn.Module, runtime: str, size: Sequence[int]) -> Callable[[Tenso
     if runtime == TORCH:
         return FastLabelMap.from_model(model)
     graph = DeployedGraph(model, size=size if runtime in ONE_SIZE else None).eval()
-    metadata = {**graph.describe(), 'classes': [], 'palette': [], 'precision': 'fp32'}
+    metadata = {**graph.describe(), 'precision': 'fp32'}
     with TemporaryDirectory() as folder:
         file = Path(folder, f'student{SUFFIXES[runtime]}')
         SAVERS[runtime](to_format(graph, runtime), file, metadata)

@@ -43,8 +43,6 @@ def test_the_naive_step_is_held_against_the_best(measure, tmp_path):
     assert set(ratios) == {*names, 'plain student', "teacher's forward", 'naive to best'}
     best = min(ratios[name] for name in names)
     assert ratios['naive to best'] == pytest.approx(ratios['naive'] / best)
-    # Its terms have 256 times the cells.
-    assert steps['naive']['terms_ms'] > steps['response_kd_shapes']['terms_ms']
 
 
 def test_a_cached_teacher_alone_has_no_naive_step(measure):

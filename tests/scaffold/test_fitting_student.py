@@ -70,7 +70,7 @@ def test_students_are_measured_and_those_far_too_slow_only_roughly(monkeypatch):
 @pytest.mark.slow
 def test_another_runtime_gives_label_maps():
     model = MODELS.build(tiny_student.MODEL).eval()
-    run = fitting_student._run(model, 'torch-export')
+    run = fitting_student._run(model, 'torch-export', (64, 64))
     image = torch.randint(256, (1, 3, 64, 96), dtype=torch.uint8)
     with torch.inference_mode():
         assert torch.equal(run(image), FastLabelMap.from_model(model)(image))
