@@ -110,6 +110,7 @@ def write_cache(config: Config, folder: Path) -> None:
     options = {'view': cached.get('view'), 'stride': cached.get('stride', STRIDE)}
     index = {
         'images': {},
+        'top': None,
         'made_from': made_from(cached.teacher, tap=tap, **options),
         'channels': config.num_classes,
     }

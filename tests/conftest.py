@@ -21,7 +21,7 @@ from segkd_mm.config import load_config
 from segkd_mm.datasets.shapes import make_shapes
 
 NUM_TRAIN, NUM_VAL = 16, 4
-LARGE = 2**19  # weights of a layer
+LARGE = 2**20  # weights of a layer
 
 
 @pytest.hookimpl(tryfirst=True)
