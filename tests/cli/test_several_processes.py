@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import socket
 import time
@@ -88,7 +89,8 @@ def test_a_killed_process_ends_the_others_and_one_process_goes_on(shapes, teache
     torch.multiprocessing.spawn(kill_and_resume, (tmp_path,))
     alone = (tmp_path / '1_0.log').read_text()
     assert json.loads((tmp_path / 'codes.json').read_text()) == [1, -9, 0], alone[-3000:]
-    assert 'Connection closed by peer' in (tmp_path / '2_0.log').read_text()
+    log = (tmp_path / '2_0.log').read_text()
+    assert re.search('Connection (closed|reset) by peer', log), log[-3000:]
     # An epoch of 8 images has 2 batches of two processes, then 4 of one.
     last = torch.load(tmp_path / 'work/epoch_2.pth', weights_only=False)['meta']
     assert (last['epoch'], last['iter']) == (2, 2 + 4)

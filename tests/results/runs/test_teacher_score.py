@@ -68,7 +68,7 @@ def test_images_are_shown_in_the_view_of_the_config(config, tmp_path):
     config.model.teacher = dict(
         type='CachedTeacher', teacher=config.model.teacher, cache='a', view=dict(short_side=96)
     )
-    assert abs(score_of(config, tmp_path)['mIoU'] - plain['mIoU']) > 0.1
+    assert abs(score_of(config, tmp_path)['mIoU'] - plain['mIoU']) > 0.01
 
 
 def test_another_view_or_other_weights_are_measured_anew(config, tmp_path, monkeypatch):
