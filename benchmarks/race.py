@@ -14,10 +14,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import mmseg
 import numpy as np
 import torch
 from mmengine.config import Config, ConfigDict
+from students import CONFIGS, MMSEG
 from torch import Tensor, nn
 
 from segkd_mm.deploy import FastLabelMap, Runtime, load_runtime
@@ -25,6 +25,7 @@ from segkd_mm.deploy.export import SAVERS, to_format
 from segkd_mm.deploy.graph import DeployedGraph
 from segkd_mm.deploy.quantise import quantise
 from segkd_mm.formats import PRECISIONS, SUFFIXES
+from segkd_mm.hints import did_you_mean
 from segkd_mm.measure.candidate import build_deployed
 from segkd_mm.measure.latency import measure_latency
 from segkd_mm.measure.model_cost import count_gmacs, count_parameters
@@ -34,17 +35,11 @@ from segkd_mm.results.tables import console_table, wide_console
 from segkd_mm.scaffold.fitting_student import student_model
 from segkd_mm.scaffold.students import list_students
 
-CONFIGS = Path(mmseg.__file__).parent / '.mim' / 'configs'
 CLASSES = 19
-MMSEG = {
-    'BiSeNetV2': 'bisenetv2/bisenetv2_fcn_4xb4-160k_cityscapes-1024x1024.py',
-    'DDRNet-23-slim': 'ddrnet/ddrnet_23-slim_in1k-pre_2xb6-120k_cityscapes-1024x1024.py',
-    'Fast-SCNN': 'fastscnn/fast_scnn_8xb4-160k_cityscapes-512x1024.py',
-    'PIDNet-S': 'pidnet/pidnet-s_2xb6-120k_1024x1024-cityscapes.py',
-    'SegFormer-B0': 'segformer/segformer_mit-b0_8xb1-160k_cityscapes-1024x1024.py',
-    'SegNeXt-T': 'segnext/segnext_mscan-t_1xb16-adamw-160k_ade20k-512x512.py',
-    'STDC1': 'stdc/stdc1_4xb12-80k_cityscapes-512x1024.py',
-}
+# Of the light models of mmseg, those that are compared in general.
+OF_MMSEG = (
+    'BiSeNetV2', 'DDRNet-23-slim', 'Fast-SCNN', 'PIDNet-S', 'SegFormer-B0', 'SegNeXt-T', 'STDC1',
+)  # fmt: skip
 CALIBRATION = 2  # images of noise
 # Precisions whose file is the same: OpenVINO computes in bf16 by its metadata.
 SHARED = 'fp32', 'bf16'
@@ -75,7 +70,7 @@ def model_configs() -> dict[str, tuple[str, dict]]:
     """Whose each model is, and its config."""
     ours = {name: ('ours', student_model(name, CLASSES)) for name in list_students()}
     peers = {name: ('peer', config) for name, config in peer_configs(CLASSES).items()}
-    return ours | peers | {name: ('peer', _of_mmseg(file)) for name, file in MMSEG.items()}
+    return ours | peers | {name: ('peer', _of_mmseg(MMSEG[name])) for name in OF_MMSEG}
 
 
 def _of_mmseg(file: str) -> ConfigDict:
@@ -124,10 +119,11 @@ def prepare(name: str, whose: str, config: dict, args: argparse.Namespace) -> tu
 
 def prepare_all(args: argparse.Namespace) -> tuple[list[dict], dict]:
     """Rows of facts, and the calls to time, by model and column; what fails is printed."""
-    rows, runs = [], {}
-    for name, (whose, config) in model_configs().items():
-        if args.models and name not in args.models:
-            continue
+    rows, runs, configs = [], {}, model_configs()
+    for name in args.models or configs:
+        if name not in configs:
+            raise ValueError(f'No {name!r}{did_you_mean(name, configs)}; expected of {[*configs]}.')
+        whose, config = configs[name]
         try:
             facts, calls = prepare(name, whose, config, args)
         except (ImportError, RuntimeError, ValueError) as error:

@@ -83,8 +83,8 @@ def train(config: Config, args: Namespace) -> None:
     if config.resume and (args.resume == 'auto' or not given):
         given = Path(config.work_dir, 'last_checkpoint')  # the checkpoint may be in another folder
         choose_checkpoint(config)
-    if config.resume and config.load_from:
-        check_resumable(config.load_from)
+    elif config.resume:
+        check_resumable(given)
     if config.resume and not args.allow_changes:
         check_same_run(config.to_dict(), given)
     runner = QuietRunner.from_cfg(config)

@@ -19,7 +19,7 @@ from torch import nn
 from segkd_mm.commands import command
 from segkd_mm.deploy.graph import DeployedGraph
 from segkd_mm.deploy.layers import name_nodes
-from segkd_mm.deploy.litert_model import to_litert
+from segkd_mm.deploy.litert_model import LITERT, to_litert
 from segkd_mm.deploy.loading import class_names, image_loader
 from segkd_mm.deploy.ncnn_model import NCNNModel, to_ncnn
 from segkd_mm.deploy.runtime import EXTRA, MEMBER, METADATA, openvino_core
@@ -31,7 +31,7 @@ LIBRARIES = {
     'openvino': ('onnx', 'onnxscript', 'openvino'),
     'torch-export': (),
     'ncnn': ('ncnn', 'pnnx'),
-    'litert': (),
+    'litert': ('litert_torch', 'ai_edge_litert'),
 }
 INT8_LIBRARIES = 'onnxruntime', 'nncf'
 # Images, and their height and width: small and different; the graph holds for any.
@@ -45,11 +45,12 @@ def export_libraries(to: str, precision: str) -> tuple[ModuleType, ...]:
         ImportError: One is not installed; the message says how to install it.
     """
     names = dict.fromkeys((*LIBRARIES[to], *(INT8_LIBRARIES if precision == 'int8' else ())))
-    return tuple(import_library(name, EXTRA) for name in names)
+    extra = LITERT if to == 'litert' else EXTRA
+    return tuple(import_library(name, extra) for name in names)
 
 
 def to_format(graph: DeployedGraph, to: str, precision: str = 'fp32') -> Any:
-    """Convert a graph to a format of ``SUFFIXES``: a program, ``onnx.ModelProto`` ...
+    """Convert a graph to a format of ``SUFFIXES``: the object that its saver of ``SAVERS`` writes.
 
     With 'int8' it is still in float, for :func:`segkd_mm.deploy.quantise.quantise`.
     """

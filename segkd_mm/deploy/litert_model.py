@@ -10,7 +10,7 @@ import torch
 from segkd_mm.deploy.graph import DeployedGraph, without_expand
 from segkd_mm.libraries import import_library
 
-EXTRA = 'litert'  # of pip install 'segkd_mm[...]'
+LITERT = 'litert'  # of pip install 'segkd_mm[...]'
 
 
 def to_litert(graph: DeployedGraph) -> bytes:
@@ -21,7 +21,7 @@ def to_litert(graph: DeployedGraph) -> bytes:
     Raises:
         ImportError: litert-torch is not installed.
     """
-    litert_torch = import_library('litert_torch', EXTRA)
+    litert_torch = import_library('litert_torch', LITERT)
     image = torch.zeros(1, graph.channels, *graph.size)
     with redirect_stdout(StringIO()), redirect_stderr(StringIO()), TemporaryDirectory() as folder:
         file = Path(folder, 'model.tflite')

@@ -188,7 +188,7 @@ class NCNN(Runtime):
             if load(str(file)):
                 raise ValueError(f'ncnn cannot read {file.name}')
         self._mat = ncnn.Mat
-        self.engine = f'ncnn {ncnn.__version__}, CPU, floats as {"f16" if is_half else "f32"}'
+        self.engine = f'ncnn {ncnn.__version__}, CPU, {"fp16 if it has it" if is_half else "fp32"}'
 
     def _run(self, images: Tensor) -> Tensor:
         return torch.stack([self._logits(image) for image in images])

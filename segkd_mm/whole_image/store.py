@@ -109,17 +109,26 @@ class TeacherCache:
                 f'{image["size"][0]} x {image["size"][1]}: they must be loaded alike.'
             )
         logits = self._unpacked(self.folder / image['shard'], name)
-        wanted = self.channels, *(ceil(side / self.stride) for side in size)
-        if name not in self._checked and (
-            tuple(logits.shape) != wanted or not logits.isfinite().all()
-        ):
-            found = f'{list(logits.shape)}' if tuple(logits.shape) != wanted else 'NaN or infinity'
-            raise CacheError(
-                f'{self.folder / image["shard"]}: found {found} as the logits of {name}, expected '
-                f'finite numbers [{", ".join(map(str, wanted))}]. {REMOVE}'
-            )
-        self._checked.add(name)
+        if name not in self._checked:
+            self._check_logits(logits, size, f'{self.folder / image["shard"]}: {name}')
+            self._checked.add(name)
         return logits.clone() if self.index['top'] is None else logits  # not the mapped file
+
+    def _check_logits(self, logits: Tensor, size: tuple[int, int], where: str) -> None:
+        """Check the shape, which may be coarser than the stride as a teacher's is, and the values.
+
+        Raises:
+            CacheError: They cannot be logits of an image of this size.
+        """
+        finest = self.channels, *(ceil(side / self.stride) for side in size)
+        channels, *sides = logits.shape
+        fits = channels == self.channels and all(map(int.__le__, sides, finest[1:]))
+        if not (fits and logits.numel() and logits.isfinite().all()):
+            found = 'NaN or infinity' if fits and logits.numel() else list(logits.shape)
+            raise CacheError(
+                f'{where}: found {found} as logits, expected finite numbers {list(finest)}, or '
+                f'fewer rows and columns. {REMOVE}'
+            )
 
     def _unpacked(self, path: Path, name: str) -> Tensor:
         top = self.index['top']

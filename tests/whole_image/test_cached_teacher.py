@@ -158,6 +158,18 @@ def test_without_augmentation_the_losses_are_those_of_the_teacher_online(cached,
     assert losses[0]['decode.loss_ce'] == losses[1]['decode.loss_ce']
 
 
+def test_logits_that_are_coarser_than_the_stride_are_kept_as_they_are(cached):
+    config = cached(stride=2)
+    builder = fill(config)
+    image = builder.images[0]
+    path, size = builder.images.paths[0], tuple(image['image'].shape[1:])
+    cache = TeacherCache(config.model.teacher.cache)
+    cache.check_images([path], builder.images.loader)
+    expected = builder.predict(image['image'][None].float())[0].float()
+    assert max(expected.shape[1:]) < max(size) // 2
+    torch.testing.assert_close(cache.read(path, size).float(), expected, rtol=1e-2, atol=1e-2)
+
+
 def test_a_teacher_gives_the_trial_zeros_of_its_channels_and_refuses_other_samples(cached):
     config = cached()
     fill(config)
