@@ -1,12 +1,13 @@
-"""Trainings, caches and exports that are killed at random, against unbroken ones, to the bit.
+"""Trainings, caches, exports and comparisons that are killed at random, against unbroken ones.
 
 Example:
-  python benchmarks/crash_matrix.py --minutes 5 --out results/reliability/crash_matrix.json
+  python benchmarks/crash_matrix.py --minutes 25 --out results/reliability/crash_matrix.json
 
 A tiny distillation (EMA, plateau schedule, an adapter's queues, one checkpoint kept) is killed,
 resumed and killed again until it is done; then its last checkpoint is compared with that of a run
-that was never stopped. Each run is a fork of this process: imports would take most of the time. The
-case of the full disk mounts a tmpfs, as root, and is left out where that cannot be done.
+that was never stopped, to the bit. Each run is a fork of this process: imports would take most of
+the time, as they do in the processes that `compare` starts. The case of the full disk mounts a
+tmpfs, as root, and is left out where that cannot be done.
 """
 
 import os
@@ -19,6 +20,7 @@ import time
 import traceback
 from argparse import ArgumentParser
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from hashlib import sha256
@@ -30,12 +32,12 @@ import torch
 from mmengine.registry import init_default_scope
 from mmseg.registry import MODELS
 
-from segkd_mm.cli import cache_teacher, export, train  # noqa: F401  what the forks run
+from segkd_mm.cli import cache_teacher, compare, export, train  # noqa: F401  what the forks run
 from segkd_mm.cli.main import main as segkd
 from segkd_mm.config import load_config
 from segkd_mm.datasets.shapes import make_shapes
 from segkd_mm.deploy import load_runtime
-from segkd_mm.results.files import write_result
+from segkd_mm.results.files import read_results, write_result
 
 EPOCHS, IMAGES = 3, 8
 TITLES = {
@@ -120,14 +122,18 @@ def measure(folder: Path, end: float) -> list[dict]:
     jobs = {name: unbroken(job, folder) for name, job in prepare(folder).items()}
     at = {name: partial(at_random_moment, job.seconds) for name, job in jobs.items()}
     kill, work = signal.SIGKILL, jobs['train'].product
+    worker = partial(at['workers'], kill, whom=a_child)
+    all_of_it = partial(at['compare'], kill, whom=with_descendants)
     cases = {
         'SIGKILL anywhere in a training': ('train', partial(at['train'], kill)),
         'SIGKILL while a file is written': ('train', partial(as_a_file_is_written, work)),
         'SIGTERM anywhere in a training': ('train', partial(at['train'], signal.SIGTERM)),
         'Ctrl-C anywhere in a training': ('train', partial(at['train'], signal.SIGINT)),
-        "SIGKILL of a data loader's worker": ('workers', partial(at['workers'], kill, child=True)),
+        "SIGKILL of a data loader's worker": ('workers', worker),
         'SIGKILL while a cache is built': ('cache', partial(at['cache'], kill)),
         'SIGKILL anywhere in an export': ('export', partial(at['export'], kill)),
+        'SIGKILL of `compare` and what it runs': ('compare', all_of_it),
+        'Ctrl-C anywhere in `compare`': ('compare', partial(at['compare'], signal.SIGINT)),
     }
     if has_small_disk:
         cases['a disk that is full'] = ('full', partial(on_a_full_disk, jobs['full'].product))
@@ -200,7 +206,10 @@ def jobs_of(folder: Path) -> dict[str, Job]:
     onnx = ['--to', 'onnx', '--num-images', '2', '--out', str(folder / 'export/student.onnx')]
     student = [str(folder / 'training.py'), str(folder / 'student.pth')]
     cache = ['cache', str(folder / 'cached.py'), '--device', 'cpu', '--workers', '0']
+    results = str(folder / 'compare/results')
+    comparison = ['compare', str(folder / 'training.py'), '--seeds', '0', '--results', results]
     return {
+        'compare': Job(comparison, folder / 'compare', scores_and_weights),
         'train': training('training.py', folder / 'work'),
         'workers': training('workers.py', folder / 'work_workers', 'DataLoader worker'),
         'full': training('training.py', folder / 'small/work', 'No space left'),
@@ -225,6 +234,10 @@ def _command(words: list[str], log: Path) -> None:
         os.dup2(file, 1)
         os.dup2(file, 2)
         sys.argv = sys.orig_argv = ['segkd', *words]
+        if words[0] == 'compare':  # its trainings are in the current folder
+            folder = Path(words[-1]).parent
+            folder.mkdir(exist_ok=True)
+            os.chdir(folder)
         code = segkd(words)
     except SystemExit as exit_:
         code = exit_.code if isinstance(exit_.code, int) else 1
@@ -241,18 +254,38 @@ def has_ended(pid: int) -> bool:
     return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
 
 
-def at_random_moment(seconds: float, number: int, pid: int, child: bool = False) -> None:
-    """Send a signal, to a child if there is one, within the time that an unbroken run takes."""
+def itself(pid: int) -> list[int]:
+    return [pid]
+
+
+def a_child(pid: int) -> list[int]:
+    return _children(pid)[:1]
+
+
+def with_descendants(pid: int) -> list[int]:
+    return [pid, *(one for child in _children(pid) for one in with_descendants(child))]
+
+
+def _children(pid: int) -> list[int]:
+    """Processes that any thread of a process started."""
+    files = Path(f'/proc/{pid}/task').glob('*/children')
+    try:
+        return [int(one) for file in files for one in file.read_text().split()]
+    except (FileNotFoundError, ProcessLookupError):  # it has ended meanwhile
+        return []
+
+
+def at_random_moment(
+    seconds: float, number: int, pid: int, whom: Callable[[int], list[int]] = itself
+) -> None:
+    """Send a signal within the time that an unbroken run takes, as soon as there is a receiver."""
     end = time.monotonic() + random.uniform(0, seconds)
-    while time.monotonic() < end and not has_ended(pid):
+    struck: list[int] = []
+    while not has_ended(pid) and not (time.monotonic() >= end and (struck := whom(pid))):
         time.sleep(0.002)
-    struck = [pid]
-    while child and not has_ended(pid):
-        if struck := Path(f'/proc/{pid}/task/{pid}/children').read_text().split():
-            break
-        time.sleep(0.002)
-    for one in struck[:1]:
-        os.kill(int(one), number)
+    for one in struck:
+        with suppress(ProcessLookupError):
+            os.kill(one, number)
 
 
 def can_mount(folder: Path) -> bool:
@@ -316,6 +349,14 @@ def last_state(work_dir: Path) -> dict:
     keys = 'state_dict', 'ema_state_dict', 'optimizer', 'param_schedulers'
     best = checkpoint['message_hub']['runtime_info']['best_score']
     return {**{key: checkpoint[key] for key in keys}, 'best_score': best}
+
+
+def scores_and_weights(folder: Path) -> dict:
+    """What `compare` measured, and the last weights of its training."""
+    (result,) = read_results(folder.glob('results/*/0.json'))
+    (work_dir,) = folder.glob('work_dirs/compare/results/*/0')
+    measured = {key: result[key] for key in ('metrics', 'iterations')}
+    return {**measured, **last_state(work_dir)}
 
 
 def files_digest(folder: Path) -> dict[str, str]:

@@ -10,6 +10,7 @@ from filelock import FileLock, Timeout
 from mmengine.device import get_device
 
 from segkd_mm.config import tools_dir
+from segkd_mm.files import written_aside
 from segkd_mm.results.files import read_results, write_result
 from segkd_mm.results.runs.cells import HASH_FILE, Cell, lock_file
 from segkd_mm.results.training_log import TrainingLog, read_log
@@ -54,8 +55,8 @@ def _locked(result: Path) -> AbstractContextManager:
 
 
 def _write_hash(cell: Cell) -> None:
-    cell.work_dir.mkdir(parents=True, exist_ok=True)
-    (cell.work_dir / HASH_FILE).write_text(cell.method.config_hash + '\n')
+    with written_aside(cell.work_dir / HASH_FILE) as aside:
+        aside.write_text(cell.method.config_hash + '\n')
 
 
 def _cache_teacher(cell: Cell, execute: Execute) -> None:
