@@ -109,9 +109,9 @@ def main() -> None:
             rows = measure(Path(folder), time.monotonic() + 60 * args.minutes)
         finally:
             subprocess.run(['umount', f'{folder}/small'], capture_output=True)
-    print('case                                kills  in a file  runs  equal')
+    print('case                                    kills  in a file  runs  equal')
     for row in rows:
-        print('{case:36}{kills:5}{in_a_file:11}{runs:6}{equal:7}'.format(**row))
+        print('{case:40}{kills:5}{in_a_file:11}{runs:6}{equal:7}'.format(**row))
     table = [{title: row[key] for key, title in TITLES.items()} for row in rows]
     write_result(args.out, {'epochs': EPOCHS, 'seed': args.seed, 'cases': rows, 'table': table})
 
