@@ -22,6 +22,8 @@ DEPLOY = [
 LITERT = ['litert-torch>=0.10', 'ai-edge-litert>=2.0']
 # Any one of them will do: `segkd train --tracker NAME`.
 TRACKERS = ['tensorboard>=2.14', 'wandb>=0.18', 'mlflow>=2.16']
+# For --copy-to s3://... and gs://...; they pin one version of fsspec.
+STORES = ['s3fs>=2024.6', 'gcsfs>=2024.6']
 LARGE = ['rasterio>=1.3']
 COMPLETION = ['shtab>=1.7']
 # The site, from Python 3.11 on: an older mkdocstrings does not go with a new pymdown-extensions.
@@ -69,6 +71,7 @@ setup(
         'onedl-mmcv>=2.3.6',
         'onedl-mmsegmentation>=1.4.2',
         'filelock>=3.12',
+        'fsspec>=2024.2',
         'huggingface_hub>=0.25',
         'jinja2>=3.1',
         'matplotlib>=3.8',
@@ -85,6 +88,7 @@ setup(
         'docs': DOCS,
         'litert': LITERT,
         'large': LARGE,
+        'stores': STORES,
         'trackers': TRACKERS,
         'test': [
             *TRANSFORMERS,

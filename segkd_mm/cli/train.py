@@ -1,12 +1,14 @@
 """Train a student, a teacher, or a student with its teacher."""
 
 from argparse import Namespace
+from collections.abc import Sequence
 from pathlib import Path
 from time import time
 
 from mmengine.config import Config
 from mmengine.device import get_device
 from mmengine.dist import all_gather_object, is_main_process
+from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from torch.utils.data import DataLoader
 
@@ -20,6 +22,8 @@ from segkd_mm.measure.environment import environment
 from segkd_mm.optim import amp_wrapper
 from segkd_mm.results.files import write_result
 from segkd_mm.results.lock import locked
+from segkd_mm.results.store_copy import StoreCopy
+from segkd_mm.results.store_copy_hook import StoreCopyHook
 from segkd_mm.results.trackers import how_to_look, tracker_backend
 from segkd_mm.results.work_dir import (
     check_is_folder,
@@ -66,16 +70,32 @@ def run(args: Namespace) -> int:
     """Run the command; the exit code is that of a process that a signal ended, where one did."""
     config = training_config(args)
     with locked(config.work_dir, config.launcher):
+        hooks = store_hooks(args.copy_to, config)
         try:
-            train(config, args)
+            train(config, args, hooks)
         except Stopped as stopped:
             print(stopped)
             return stopped.code
+        finally:
+            for hook in hooks:
+                hook.update()
     return 0
 
 
-def train(config: Config, args: Namespace) -> None:
-    """Train in a work directory that nobody else uses."""
+def store_hooks(address: str | None, config: Config) -> list[StoreCopyHook]:
+    """The hook that keeps a copy on a store, where one is asked for; fetches what is there."""
+    if not address:
+        return []
+    copy = StoreCopy(config.work_dir, address)
+    if not config.resume:
+        copy.check_empty()
+    elif fetched := copy.fetch():
+        print(f'Fetched from {address} to {config.work_dir}, files: {fetched}')
+    return [StoreCopyHook(copy)]
+
+
+def train(config: Config, args: Namespace, hooks: Sequence[Hook] = ()) -> None:
+    """Train, with more hooks, in a work directory that nobody else uses."""
     remove_left_aside(config.work_dir)
     earlier = [] if config.resume else earlier_files(config.work_dir)
     check_unused(config.to_dict(), earlier)
@@ -102,7 +122,8 @@ def train(config: Config, args: Namespace) -> None:
         runner.register_hook(SamplePredictionsHook())
     lines, stop = TrainingLinesHook(), StopHook()
     runner.register_hook(lines)
-    runner.register_hook(stop)
+    for hook in (stop, *hooks):
+        runner.register_hook(hook)
     try:
         runner.train()
     finally:

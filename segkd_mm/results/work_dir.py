@@ -40,8 +40,8 @@ def check_is_folder(work_dir: str) -> None:
     if '://' in work_dir:
         raise ValueError(
             f'The work directory {work_dir} is an address, but checkpoints are locked, synced and '
-            'renamed, which needs a file system: give a folder, such as one that is mounted, and '
-            'copy it from there (docs/large_scale.md).'
+            'renamed, which needs a file system: give a folder, and the address by '
+            f'--copy-to {work_dir} (docs/large_scale.md).'
         )
 
 

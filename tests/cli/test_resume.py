@@ -59,14 +59,23 @@ def test_an_address_is_no_work_directory(capsys):
 
 
 def test_a_stopped_training_has_the_exit_code_of_its_signal(tmp_path, monkeypatch, capsys):
-    def train(config, args):
+    def train(config, args, hooks):
         assert config.resume is True
+        (tmp_path / 'stopped_iter_3.pth').write_text('three')
         raise Stopped('Stopped after iteration 3 of 4.', 143)
 
     monkeypatch.setattr(train_module, 'train', train)
     words = ['train', 'student/mnv3s_slim_shapes.py', '--work-dir', str(tmp_path), '--resume']
     assert main(words) == 143
     assert capsys.readouterr().out.endswith('Stopped after iteration 3 of 4.\n')
+
+    store = tmp_path.parent / f'{tmp_path.name}_store'
+    store.mkdir()
+    (store / 'epoch_1.pth').write_text('one')
+    assert main([*words, '--copy-to', str(store)]) == 143
+    assert f'Fetched from {store} to {tmp_path}, files: 1\n' in capsys.readouterr().out
+    assert {path.name for path in store.iterdir()} == {'epoch_1.pth', 'stopped_iter_3.pth'}
+
     with locked(tmp_path), pytest.raises(SystemExit) as ended:
         main(words)
     assert ended.value.code == 1

@@ -37,6 +37,13 @@ def add_arguments(parser: ArgumentParser) -> None:
         action='store_true',
         help='with --resume: go on although model, data or schedule are not those of that run',
     )
+    parser.add_argument(
+        '--copy-to',
+        metavar='ADDRESS',
+        help='keep a copy of the work directory at s3://BUCKET/RUN, gs://... or a path, up to date '
+        'with the checkpoints; with --resume, what the work directory lacks comes from there first '
+        "(pip install 'segkd_mm[stores]')",
+    )
     arguments.add_epochs(parser)
     parser.add_argument(
         '--amp',
