@@ -51,6 +51,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('checkpoint', help='its trained weights')
     parser.add_argument('images', nargs='+', metavar='IMAGE')
     parser.add_argument('--runtime', choices=('onnx', 'openvino'), help='(default: torch)')
+    parser.add_argument('--classes', nargs='+', type=int, default=CLASSES, help='how many')
     parser.add_argument('--strides', nargs='+', type=int, default=STRIDES, help='of the logits')
     parser.add_argument('--size', type=int, default=512, help='of the labels (default: 512)')
     parser.add_argument(
@@ -152,7 +153,7 @@ def main() -> None:
     for stride in args.strides:
         cells = args.size // stride
         images = [real_logits(model, image, cells) for image in args.images]
-        for classes, kind in product(CLASSES, ('images', 'noise')):
+        for classes, kind in product(args.classes, ('images', 'noise')):
             noise = [torch.randn(1, classes, cells, cells)]
             maps = with_classes(images, classes) if kind == 'images' else noise
             row = {'classes': classes, 'stride': stride, 'logits': kind, **measure(maps, args)}
