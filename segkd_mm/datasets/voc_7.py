@@ -19,6 +19,8 @@ class VOC7Dataset(VOC2012Dataset):
     ``labelled_1_16``, the first 162 ``labelled_1_8``, the first 325 ``labelled_1_4``, so that each
     list holds those before it. ``unlabelled_1_8`` is the rest of the 1,300, those held out among
     them, for a training that does not read their labels: see :class:`WithoutLabels`.
+    ``unlabelled_1_8_tuning`` is that without those held out, to choose settings of a student that
+    learns from unlabelled images by scores on images that it has not seen.
 
     Args:
         split: Name of a list.

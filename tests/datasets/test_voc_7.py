@@ -28,6 +28,11 @@ def test_lists_follow_their_rule(share):
     assert labelled == sorted(free[: SIZES[share]])
 
 
+def test_settings_are_chosen_on_images_that_no_student_sees():
+    tuning, held_out = names('unlabelled_1_8_tuning'), names('held_out')
+    assert {*tuning} == {*names('unlabelled_1_8')} - {*held_out} and len(tuning) == 922
+
+
 def test_an_unknown_split_is_an_error():
     with pytest.raises(ValueError, match=r"split is '1_8', expected one of \['held_out', 'labell"):
         VOC7Dataset('1_8')
