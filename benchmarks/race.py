@@ -6,22 +6,29 @@ Example:
 Every model goes through this project's own export, and its label map is made from its logits at
 their own stride by `FastLabelMap`: what is compared is the models, not how they are called. Weights
 are random, as many as 19 classes; int8 is calibrated on noise, so that it is good for times alone.
-Peers are those of `segkd benchmark --peers` and light models of mmseg's own configs.
+Peers are those of `segkd benchmark --peers` and light models of mmseg's own configs, and ONNX files
+that other tools made for images of `--size`: of these the Resize and ArgMax at the end are cut off,
+so that they give logits at their own stride like the others, and timed once more as they are.
 """
 
 import argparse
+import math
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any, NamedTuple
 
 import numpy as np
+import onnx.shape_inference
+import onnx.utils
 import torch
 from mmengine.config import Config, ConfigDict
 from students import CONFIGS, MMSEG
-from torch import Tensor, nn
+from torch import Tensor
 
 from segkd_mm.deploy import FastLabelMap, Runtime, load_runtime
-from segkd_mm.deploy.export import SAVERS, to_format
+from segkd_mm.deploy.export import SAVERS, to_format, to_half
 from segkd_mm.deploy.graph import DeployedGraph
 from segkd_mm.deploy.quantise import quantise
 from segkd_mm.formats import PRECISIONS, SUFFIXES
@@ -53,6 +60,9 @@ def parse_args() -> argparse.Namespace:
     )
     parser.add_argument('--models', nargs='+', metavar='NAME', help='of these alone')
     parser.add_argument(
+        '--files', nargs='+', default=[], metavar='NAME=ONNX', help='models of other tools, too'
+    )
+    parser.add_argument(
         '--runtime',
         choices=('openvino', 'onnx', 'ncnn'),
         default='openvino',
@@ -82,25 +92,16 @@ def _of_mmseg(file: str) -> ConfigDict:
     return model
 
 
-def exported(model: nn.Module, args: argparse.Namespace) -> Iterator[tuple[str, Runtime]]:
-    """A model in the runtime, by precision."""
-    graph = DeployedGraph(model).eval()
-    floats = to_format(graph, args.runtime)
-    for precision in args.precisions:
-        form = floats if precision in SHARED else None
-        if precision == 'int8':
-            noise = np.random.default_rng(0).normal(size=(CALIBRATION, 1, 3, *args.size))
-            form = quantise(floats, noise.astype(np.float32))
-        form = to_format(graph, args.runtime, precision) if form is None else form
-        with TemporaryDirectory() as folder:
-            file = Path(folder, f'model{SUFFIXES[args.runtime]}')
-            metadata = {**graph.describe(), 'precision': precision}
-            SAVERS[args.runtime](form, file, metadata)
-            yield precision, load_runtime(file, args.threads)
+class Entry(NamedTuple):
+    """A model that takes part: facts of the table, its form by precision, and its metadata."""
+
+    facts: dict
+    convert: Callable[[str], Any]
+    about: dict
 
 
-def prepare(name: str, whose: str, config: dict, args: argparse.Namespace) -> tuple[dict, dict]:
-    """Facts about a model, and its calls to time, by their column."""
+def of_config(name: str, whose: str, config: dict, args: argparse.Namespace) -> Entry:
+    """A model of a config, through this project's export."""
     torch.manual_seed(0)
     model = build_deployed(config, torch.device('cpu'))
     facts = {
@@ -109,28 +110,95 @@ def prepare(name: str, whose: str, config: dict, args: argparse.Namespace) -> tu
         'parameters': count_parameters(model),
         'GMACs': count_gmacs(model, tuple(args.size)),
     }
+    graph = DeployedGraph(model).eval()
+    return Entry(facts, partial(to_format, graph, args.runtime), graph.describe())
+
+
+def of_file(name: str, file: str, args: argparse.Namespace, cut: bool) -> Entry:
+    """An ONNX file of another tool: to its logits, or to the labels that it gives."""
+    model = onnx.load(file)
+    size = [side.dim_value for side in model.graph.input[0].type.tensor_type.shape.dim[2:]]
+    if size != list(args.size):
+        raise ValueError(f'{file} takes images of {size}; export it for {args.size}.')
+    if cut:
+        model = _to_logits(model)
+    parameters = sum(math.prod(tensor.dims) for tensor in model.graph.initializer)
+    facts = {'model': name, 'whose': 'peer', 'parameters': parameters, 'GMACs': None}
+    about = dict(
+        input='normalised', output='logits' if cut else 'labels', channels=3, size=size,
+        input_dtype='float32', mean=[0.0] * 3, std=[255.0] * 3, bgr_to_rgb=True, test_cfg=None,
+        align_corners=False, parameters=parameters,
+    )  # fmt: skip
+    return Entry(facts, lambda precision: to_half(model) if precision == 'fp16' else model, about)
+
+
+def _to_logits(model: Any) -> Any:
+    """The model up to what its last Resize takes, which ArgMax follows."""
+    nodes = {output: node for node in model.graph.node for output in node.output}
+    (argmax,) = (node for node in model.graph.node if node.op_type == 'ArgMax')
+    resize = nodes[argmax.input[0]]
+    if resize.op_type != 'Resize':
+        raise ValueError(f'Expected Resize before ArgMax, found {resize.op_type}.')
+    inputs = [one.name for one in model.graph.input]
+    inferred = onnx.shape_inference.infer_shapes(model)
+    return onnx.utils.Extractor(inferred).extract_model(inputs, [resize.input[0]])
+
+
+def exported(entry: Entry, args: argparse.Namespace) -> Iterator[tuple[str, Runtime]]:
+    """A model in the runtime, by precision."""
+    floats = entry.convert('fp32')
+    for precision in args.precisions:
+        form = floats if precision in SHARED else None
+        if precision == 'int8':
+            noise = np.random.default_rng(0).normal(size=(CALIBRATION, 1, 3, *args.size))
+            form = quantise(floats, noise.astype(np.float32))
+        form = entry.convert(precision) if form is None else form
+        with TemporaryDirectory() as folder:
+            file = Path(folder, f'model{SUFFIXES[args.runtime]}')
+            SAVERS[args.runtime](form, file, {**entry.about, 'precision': precision})
+            yield precision, load_runtime(file, args.threads)
+
+
+def calls_of(entry: Entry, args: argparse.Namespace) -> dict[str, Callable[[Tensor], Tensor]]:
+    """What is timed, by the column of the table."""
     runs: dict[str, Callable[[Tensor], Tensor]] = {}
-    for precision, runtime in exported(model, args):
+    for precision, runtime in exported(entry, args):
         fast = FastLabelMap.from_runtime(runtime)
         runs[f'{precision} ms'] = fast
-        runs[f'{precision} logits ms'] = lambda x, fast=fast, run=runtime: run(fast.normalise(x))
-    return facts, runs
+        if entry.about['output'] == 'logits':
+            runs[f'{precision} logits ms'] = lambda x, fast=fast, run=runtime: run(
+                fast.normalise(x)
+            )
+    return runs
+
+
+def entries(args: argparse.Namespace) -> dict[str, Callable[[], Entry]]:
+    """How each model that takes part is made, by its name."""
+    configs = model_configs()
+    made = {}
+    for name in args.models or configs:
+        if name not in configs:
+            raise ValueError(f'No {name!r}{did_you_mean(name, configs)}; expected of {[*configs]}.')
+        made[name] = partial(of_config, name, *configs[name], args)
+    for name, file in (text.split('=', 1) for text in args.files):
+        made[name] = partial(of_file, name, file, args, cut=True)
+        own = f'{name}, its own labels'
+        made[own] = partial(of_file, own, file, args, cut=False)
+    return made
 
 
 def prepare_all(args: argparse.Namespace) -> tuple[list[dict], dict]:
     """Rows of facts, and the calls to time, by model and column; what fails is printed."""
-    rows, runs, configs = [], {}, model_configs()
-    for name in args.models or configs:
-        if name not in configs:
-            raise ValueError(f'No {name!r}{did_you_mean(name, configs)}; expected of {[*configs]}.')
-        whose, config = configs[name]
+    rows, runs = [], {}
+    for name, make in entries(args).items():
         try:
-            facts, calls = prepare(name, whose, config, args)
+            entry = make()
+            calls = calls_of(entry, args)
         except (ImportError, RuntimeError, ValueError) as error:
             print(f'{name} is left out: {str(error).splitlines()[0][:150]}', flush=True)
             continue
         print(f'{name} is exported', flush=True)
-        rows.append(facts)
+        rows.append(entry.facts)
         runs |= {(name, column): call for column, call in calls.items()}
     return rows, runs
 

@@ -3,6 +3,9 @@
 import json
 from pathlib import Path
 
+import numpy as np
+import onnx.helper
+import onnx.numpy_helper
 import pytest
 
 pytestmark = pytest.mark.slow
@@ -31,15 +34,37 @@ def test_trunks_are_timed_as_they_train_and_fused(table):
     assert row['difference'] < 1e-4
 
 
-def test_a_student_and_a_peer_race_in_one_runtime(table):
+def file_of_another_tool(path):
+    """An ONNX file from images of 64x64 to labels, as other tools end theirs."""
+    make = onnx.helper.make_node
+    nodes = [
+        make('AveragePool', ['images'], ['pooled'], kernel_shape=[8, 8], strides=[8, 8]),
+        make('Conv', ['pooled', 'weight'], ['logits']),
+        make('Resize', ['logits', '', 'scales'], ['upsampled'], mode='linear'),
+        make('ArgMax', ['upsampled'], ['labels'], axis=1, keepdims=0),
+    ]
+    images = onnx.helper.make_tensor_value_info('images', 1, [1, 3, 64, 64])
+    labels = onnx.helper.make_tensor_value_info('labels', 7, [1, 64, 64])
+    weight = np.random.default_rng(0).normal(size=(19, 3, 1, 1)).astype(np.float32)
+    values = {'weight': weight, 'scales': np.array([1, 1, 8, 8], np.float32)}
+    tensors = [onnx.numpy_helper.from_array(value, name) for name, value in values.items()]
+    graph = onnx.helper.make_graph(nodes, 'other', [images], [labels], tensors)
+    opsets = [onnx.helper.make_opsetid('', 17)]
+    onnx.save(onnx.helper.make_model(graph, opset_imports=opsets, ir_version=9), path)
+
+
+def test_a_student_a_peer_and_a_file_of_another_tool_race_in_one_runtime(table, tmp_path):
+    file_of_another_tool(tmp_path / 'other.onnx')
     words = '--runtime', 'onnx', '--precisions', 'fp32', '--repeats', 2
-    rows = table('race', *words, '--models', 'mnv3s_nano', 'Fast-SCNN')
-    assert {row['model']: row['whose'] for row in rows} == {
-        'mnv3s_nano': 'ours',
-        'Fast-SCNN': 'peer',
-    }
+    files = '--files', f'other={tmp_path}/other.onnx'
+    rows = table('race', *words, '--models', 'mnv3s_nano', 'Fast-SCNN', *files)
+    whose = {row['model']: row['whose'] for row in rows}
+    others = {'other': 'peer', 'other, its own labels': 'peer'}
+    assert whose == {'mnv3s_nano': 'ours', 'Fast-SCNN': 'peer', **others}
     times = [row['fp32 ms'] for row in rows]
     assert times == sorted(times) and times[0] > 0
+    given = {row['model']: row['parameters'] for row in rows if 'fp32 logits ms' in row}
+    assert given.keys() == whose.keys() - {'other, its own labels'} and given['other'] == 19 * 3
 
 
 def test_an_unknown_model_of_the_race_is_named(script, tmp_path, monkeypatch):
