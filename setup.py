@@ -26,6 +26,7 @@ TRACKERS = ['tensorboard>=2.14', 'wandb>=0.18', 'mlflow>=2.16']
 STORES = ['s3fs>=2024.6', 'gcsfs>=2024.6']
 LARGE = ['rasterio>=1.3']
 COMPLETION = ['shtab>=1.7']
+SERVE = ['fastapi>=0.110', 'uvicorn>=0.29', 'python-multipart>=0.0.12', 'prometheus-client>=0.17']
 # The site, from Python 3.11 on: an older mkdocstrings does not go with a new pymdown-extensions.
 # mkdocs stays below 2 by mkdocs-material's own bound. ruff wraps the signatures.
 DOCS = ['mkdocs-material>=9.8', 'mkdocstrings[python]>=1.0.8', 'ruff>=0.9']
@@ -89,6 +90,7 @@ setup(
         'litert': LITERT,
         'large': LARGE,
         'stores': STORES,
+        'serve': SERVE,
         'trackers': TRACKERS,
         'test': [
             *TRANSFORMERS,
@@ -96,7 +98,9 @@ setup(
             *DEPLOY,
             *LARGE,
             *COMPLETION,
+            *SERVE,
             TRACKERS[0],
+            'httpx2>=2',  # of FastAPI's test client
             'hypothesis>=6.100',
             'pytest>=8',
             'pytest-xdist>=3.6',

@@ -21,6 +21,7 @@ COMMANDS = {
     'export': 'export',
     'push': 'push',
     'demo': 'demo',
+    'serve': 'serve',
     'compare': 'compare',
     'curves': 'curves',
     'report': 'report',

@@ -15,7 +15,7 @@ SHARED = [
         'build_hints', 'commands', 'config', 'config_source', 'config_values',
         'evenly_spaced', 'files', 'formats', 'gradient_ratios', 'json_files',
         'head_hints', 'hints', 'image_files', 'labels', 'libraries', 'library_hints',
-        'normalisation', 'one_logit', 'schedule', 'version', 'weights',
+        'normalisation', 'one_logit', 'ports', 'schedule', 'version', 'weights',
     )
 ]  # fmt: skip
 # What each room of the tools may read beside the components and the shared modules.
@@ -29,6 +29,7 @@ TOOLS = {
     'doctor': ['evaluation', 'whole_image', 'measure'],
     'scaffold': ['measure', 'deploy'],
     'convert': ['visualize'],
+    'serve': ['deploy', 'visualize'],
 }
 TORCH_ONLY = ['segkd_mm.losses.functional', 'segkd_mm.distill.taps']
 
@@ -162,7 +163,7 @@ def test_what_the_rules_allow_is_let_pass(module, source):
 
 EXTRAS = [
     'transformers', 'segmentation_models_pytorch', 'onnx', 'onnxruntime', 'openvino', 'nncf',
-    'rasterio',
+    'rasterio', 'fastapi', 'starlette', 'uvicorn', 'prometheus_client',
 ]  # fmt: skip
 
 

@@ -5,7 +5,8 @@ import sys
 
 import pytest
 
-HEAVY = ('torch', 'torchvision', 'timm', 'transformers', 'cv2', 'matplotlib', 'mmseg.models')
+HEAVY = ('torch', 'torchvision', 'timm', 'transformers', 'cv2', 'matplotlib', 'mmseg.models',
+         'fastapi')  # fmt: skip
 
 
 def process(program: str) -> list[str]:

@@ -159,6 +159,8 @@ WAYS = {
     'paths in annotations': 'COCO annotations with an image out of the folder',
     'data list': 'a list with paths out of the folder',
     'bands in .npy': ('test_untrusted_files.py', 'test_an_array_that_would_run_code_is_refused'),
+    'uploads to a service': (
+        'cli/test_serve.py', 'test_bad_requests_are_refused_in_words_and_the_service_goes_on'),
     'result file': 'a result file that is a list',
     'label maps of a report': (
         'test_untrusted_files.py', 'test_the_index_of_a_report_names_no_file_elsewhere'),

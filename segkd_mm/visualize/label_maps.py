@@ -74,15 +74,20 @@ def label_map_file(folder: str | os.PathLike, kind: str, name: str) -> Path:
 
 
 def write_label_map(path: str | os.PathLike, mask: np.ndarray, palette: Sequence) -> None:
-    """Write a mask or label map, class ids [H, W], as a PNG with a palette.
+    """Write a mask or label map, class ids [H, W], as a PNG: see :func:`label_map_picture`."""
+    with written_aside(path) as aside:
+        label_map_picture(mask, palette).save(aside, format='PNG')
 
-    For more than 256 classes it is a grey PNG of 16 bits.
+
+def label_map_picture(mask: np.ndarray, palette: Sequence) -> Image.Image:
+    """A mask or label map, class ids [H, W], as a picture of these ids with a palette.
+
+    For more than 256 classes it is grey, of 16 bits.
     """
     picture = Image.fromarray(mask.astype(np.min_scalar_type(max(len(palette) - 1, VOID))))
     if len(palette) <= VOID + 1:
         picture.putpalette(palette_bytes(palette))
-    with written_aside(path) as aside:
-        picture.save(aside, format='PNG')
+    return picture
 
 
 def palette_bytes(palette: Sequence[Sequence[int]]) -> bytes:

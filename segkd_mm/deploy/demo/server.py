@@ -1,10 +1,11 @@
 """A web server for the folder of a demo, on this machine alone."""
 
-import errno
 import sys
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+
+from segkd_mm.ports import port_errors
 
 HOST = '127.0.0.1'
 
@@ -51,9 +52,5 @@ def demo_server(folder: Path, port: int, handler: type[DemoHandler] = DemoHandle
     Raises:
         OSError: The port is in use, or not allowed.
     """
-    try:
+    with port_errors(HOST, port):
         return DemoServer((HOST, port), partial(handler, directory=str(folder)))
-    except OSError as error:
-        if error.errno != errno.EADDRINUSE:
-            raise
-        raise OSError(f'Port {port} is in use: give another by --port, or 0 for any.') from error

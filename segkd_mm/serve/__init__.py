@@ -1,0 +1,3 @@
+"""An HTTP service of one exported file: images in, label maps out."""
+
+EXTRA = 'serve'  # of pip install 'segkd_mm[...]'
