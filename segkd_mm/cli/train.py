@@ -35,7 +35,6 @@ from segkd_mm.results.work_dir import (
 )
 from segkd_mm.schedule import set_epochs
 from segkd_mm.visualize import SamplePredictionsHook
-from segkd_mm.visualize.curves import draw_curves
 from segkd_mm.weights.checkpoints import check_resumable, newest_whole
 
 
@@ -199,6 +198,8 @@ def report(runner: Runner, config: str, record: dict) -> None:
 
 def write_curves(work_dir: Path) -> str:
     """Draw WORK_DIR/curves.png; say where it is, or why there is none."""
+    from segkd_mm.visualize.curves import draw_curves  # matplotlib is of no use before
+
     curves = work_dir / 'curves.png'
     try:
         draw_curves([work_dir], curves)
