@@ -34,7 +34,7 @@ from segkd_mm.results.tables import console_table, wide_console
 
 SEED = 0  # of the choice of images to calibrate on
 # Images to compare on by default; the mIoU of int8 needs more.
-IMAGES = {'fp32': 16, 'bf16': 16, 'int8': 100}
+IMAGES = {**dict.fromkeys(BOUNDS, 16), 'int8': 100}
 LAYER_IMAGES = 4  # images for the error of each layer
 TORCH_BF16 = ('torch-export', 'bf16')  # the graph itself is in bf16; OpenVINO converts
 

@@ -11,6 +11,7 @@ from tiny_student import MODEL, tiny_student
 
 from segkd_mm.cli import export, test
 from segkd_mm.deploy import load_runtime
+from segkd_mm.formats import BOUNDS
 
 
 @pytest.fixture
@@ -124,6 +125,10 @@ def test_what_does_not_go_together_is_refused(call, capsys, words, said):
     with pytest.raises(SystemExit):
         call(export, *words)
     assert said in capsys.readouterr().err
+
+
+def test_each_precision_has_a_number_of_images():
+    assert export.IMAGES.keys() == BOUNDS.keys()
 
 
 def test_help_states_the_bounds(call, capsys):
