@@ -65,6 +65,11 @@ def is_exported_model(path: str | os.PathLike) -> bool:
 
 
 def files_of(path: str | os.PathLike) -> list[Path]:
-    """The files of a model, by the name of the first: .xml and .param have weights in a .bin."""
+    """The files of a model, by its name: .xml and .param have weights in a .bin beside.
+
+    An .mlpackage is a folder.
+    """
     path = Path(path)
+    if path.is_dir():
+        return sorted(file for file in path.rglob('*') if file.is_file())
     return [path, path.with_suffix('.bin')] if path.suffix in ('.xml', '.param') else [path]

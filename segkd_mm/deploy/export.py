@@ -187,7 +187,10 @@ def written_if_valid(path: Path) -> Iterator[Path]:
     with TemporaryDirectory(prefix=f'.{path.name}.', dir=path.parent) as folder:
         yield Path(folder, path.name)
         for file in sorted(Path(folder).iterdir()):  # the .bin before its .xml
-            file.replace(path.parent / file.name)
+            target = path.parent / file.name
+            if target.is_dir():  # it goes with the temporary folder
+                target.rename(Path(folder, f'{file.name}.old'))
+            file.replace(target)
 
 
 @contextmanager

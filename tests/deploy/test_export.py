@@ -318,6 +318,18 @@ def test_files_are_kept_together_or_not_at_all(tmp_path):
     assert sorted(file.name for file in out.parent.iterdir()) == ['model.bin', 'model.xml']
 
 
+def test_a_folder_replaces_that_of_an_earlier_export(tmp_path):
+    out = tmp_path / 'model.mlpackage'
+    for content in ('old', 'new'):
+        with written_if_valid(out) as aside:
+            aside.mkdir()
+            (aside / content).write_text(content)
+            (aside / 'Data').mkdir()
+            (aside / 'Data/weights').write_text('123')
+    assert files_of(out) == [out / 'Data/weights', out / 'new']
+    assert [*tmp_path.iterdir()] == [out]
+
+
 @pytest.mark.slow
 def test_bf16_and_int8_of_a_trained_model_on_real_images(real_data, tmp_path):
     """DeepLabV3 with MobileNetV2, int8 calibrated on a few training images."""
