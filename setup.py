@@ -20,6 +20,9 @@ DEPLOY = [
 ]
 # They pin torch below 2.15 and bring jax: for an environment of their own.
 LITERT = ['litert-torch>=0.10', 'ai-edge-litert>=2.0']
+# Tried with torch 2.14. It brings coremltools.
+EXECUTORCH = ['executorch>=1.5.1']
+COREML = ['coremltools>=9.0']
 # Any one of them will do: `segkd train --tracker NAME`.
 TRACKERS = ['tensorboard>=2.14', 'wandb>=0.18', 'mlflow>=2.16']
 # For --copy-to s3://... and gs://...; they pin one version of fsspec.
@@ -88,6 +91,8 @@ setup(
         'deploy': DEPLOY,
         'docs': DOCS,
         'litert': LITERT,
+        'executorch': EXECUTORCH,
+        'coreml': COREML,
         'large': LARGE,
         'stores': STORES,
         'serve': SERVE,

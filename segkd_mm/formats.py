@@ -10,17 +10,22 @@ SUFFIXES = {
     'torch-export': '.pt2',
     'ncnn': '.ncnn.param',
     'litert': '.tflite',
+    'executorch': '.pte',
+    'coreml': '.mlpackage',
 }
 TORCH = 'torch'  # PyTorch itself, beside the formats
-RUNTIMES = (TORCH, *SUFFIXES)
-ONE_SIZE = ('litert',)  # formats for images of one size
-FLOATS_ONLY = 'ncnn', 'litert'  # from normalised images to logits alone
+NOT_RUN = ('coreml',)  # formats that are written here and run elsewhere
+RUNTIMES = (TORCH, *(to for to in SUFFIXES if to not in NOT_RUN))
+ONE_SIZE = 'litert', 'executorch', 'coreml'  # formats for images of one size
+FLOATS_ONLY = 'ncnn', *ONE_SIZE  # from normalised images to logits alone
 PRECISIONS = {
     'onnx': ('fp32', 'fp16', 'int8'),
     'openvino': ('fp32', 'bf16', 'int8'),
     'torch-export': ('fp32', 'bf16'),
     'ncnn': ('fp32', 'fp16'),
     'litert': ('fp32',),
+    'executorch': ('fp32',),
+    'coreml': ('fp32', 'fp16'),
 }
 """Precisions of each format: ONNX Runtime has no fast bf16 on CPUs, torch.export no int8."""
 
@@ -65,6 +70,11 @@ def is_exported_model(path: str | os.PathLike) -> bool:
 
 
 def files_of(path: str | os.PathLike) -> list[Path]:
-    """The files of a model, by the name of the first: .xml and .param have weights in a .bin."""
+    """The files of a model, by its name: .xml and .param have weights in a .bin beside.
+
+    An .mlpackage is a folder.
+    """
     path = Path(path)
+    if path.is_dir():
+        return sorted(file for file in path.rglob('*') if file.is_file())
     return [path, path.with_suffix('.bin')] if path.suffix in ('.xml', '.param') else [path]

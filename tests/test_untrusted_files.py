@@ -39,8 +39,10 @@ READERS = {
     'segkd_mm/deploy/demo/browser_runtime.py': {
         'tar.extractfile', 'tarfile.open', 'torch.hub.download_url_to_file',
     },
-    # Of files that it has written.
+    # Of files that they have written.
+    'segkd_mm/deploy/coreml_model.py': {'coremltools.models.MLModel'},
     'segkd_mm/deploy/export.py': {'openvino_core().read_model', 'zipfile.ZipFile'},
+    'segkd_mm/deploy/executorch_files.py': {'runtime.load_program'},
     'segkd_mm/deploy/layers.py': {'ast.literal_eval'},
     'segkd_mm/deploy/model_folder.py': {'json.loads', 'one.import_from_location'},
     'segkd_mm/deploy/program_files.py': {
@@ -81,6 +83,7 @@ CALLS = re.compile(
     r'|InferenceSession|fromfile|fromstring|memmap)$'
     r'|(?:^|\.)(?:torch|np|numpy|pickle|cPickle|dill|joblib|yaml|json|marshal|shelve|onnx|export|jit'
     r'|hub|mmengine|fileio)\.load$|(?:^|\.)(?:tarfile|shelve)\.open$|(?:^|\.)ncnn\.Net$'
+    r'|\.load_program$|\.MLModel$'
 )
 
 
@@ -107,6 +110,7 @@ def test_no_module_reads_files_in_a_way_that_is_not_listed():
         'np.load(f)', 'shutil.unpack_archive(f)', 'from x import urlopen\nurlopen(u)',
         'joblib.load(f)', 'hf_hub_download(a, b)', 'zipfile.ZipFile(f)', 'tarfile.open(f)',
         'runner.load_checkpoint(f)', 'torch.jit.load(f)', 'onnx.load(f)', 'mmengine.load(f)',
+        'runtime.load_program(f)', 'models.MLModel(f)',
     ],
 )  # fmt: skip
 def test_a_new_way_is_seen(source):
@@ -148,7 +152,9 @@ WAYS = {
     'exported .ncnn.param': (
         'deploy/test_export.py', 'test_damaged_files_of_ncnn_are_errors'),
     'exported .tflite': (
-        'deploy/test_export.py', 'test_litert_takes_images_of_one_size_and_resizes_others'),
+        'deploy/test_export.py', 'test_files_of_one_size_take_images_of_it_and_resize_others'),
+    'exported .pte': ('deploy/test_export.py', 'test_executorch_takes_files_for_xnnpack_alone'),
+    'exported .mlpackage': ('deploy/test_export.py', 'test_a_file_of_core_ml_is_not_read'),
     'exported .pt2': ('test_untrusted_files.py', 'test_an_exported_program_runs_no_code'),
     'YAML config': 'a YAML config that builds Python objects',
     'YAML base of a config': 'a YAML base that builds Python objects',

@@ -39,6 +39,7 @@ def user_errors(with_traceback: bool = False) -> Iterator[None]:
 
     Raises:
         SystemExit: With exit code 1, after the message was printed.
+        KeyboardInterrupt: Ctrl-C, which a library took for an error of its own.
     """
     try:
         with build_hints():
@@ -46,6 +47,8 @@ def user_errors(with_traceback: bool = False) -> Iterator[None]:
     except BrokenPipeError:  # such as of `segkd configs | head`
         sys.stdout = None
     except Exception as error:
+        if isinstance(error.__context__, KeyboardInterrupt):  # mmengine has bare `except`s
+            raise KeyboardInterrupt from None
         _log_traceback(error)
         if not is_of_user(error):
             raise

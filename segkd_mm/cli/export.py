@@ -9,11 +9,14 @@ from dataclasses import asdict
 from itertools import islice
 
 import torch
+from mmengine.config import Config
 from rich.console import Console
 from rich.progress import track
+from torch import nn
 
 from segkd_mm.commands import command
 from segkd_mm.config import load_config, plain_student
+from segkd_mm.deploy.coreml_model import check_coreml
 from segkd_mm.deploy.export import (
     SAVERS,
     export_libraries,
@@ -27,14 +30,18 @@ from segkd_mm.deploy.loading import deployable, load_model
 from segkd_mm.deploy.parity import Parity, measure_parity
 from segkd_mm.deploy.quantise import layer_errors, quantise, worst_layers
 from segkd_mm.deploy.runtime import load_runtime
-from segkd_mm.formats import BOUNDS, INT8_WITHOUT_MASKS, Bounds, files_of
+from segkd_mm.formats import BOUNDS, INT8_WITHOUT_MASKS, NOT_RUN, Bounds, files_of
 from segkd_mm.measure.model_cost import MIB
 from segkd_mm.results.files import command_line, write_result
 from segkd_mm.results.tables import console_table, wide_console
 
 SEED = 0  # of the choice of images to calibrate on
 # Images to compare on by default; the mIoU of int8 needs more.
-IMAGES = {'fp32': 16, 'bf16': 16, 'int8': 100}
+IMAGES = {**dict.fromkeys(BOUNDS, 16), 'int8': 100}
+NOT_COMPARED = (
+    'not run and not compared with PyTorch, as Core ML runs on Apple devices alone; its input, '
+    'output and metadata were checked'
+)
 LAYER_IMAGES = 4  # images for the error of each layer
 TORCH_BF16 = ('torch-export', 'bf16')  # the graph itself is in bf16; OpenVINO converts
 
@@ -82,7 +89,7 @@ def report(args: Namespace, payload: dict) -> None:
     write_result(f'{args.out}.json', {**named, 'bytes': size, **payload})
     print(f'Exported: {args.out}, {size / MIB:.1f} MiB; {payload["engine"]}')
     print(f'Result: {args.out}.json')
-    for tool in ('test', 'benchmark'):
+    for tool in () if args.to in NOT_RUN else ('test', 'benchmark'):
         print(f'Next: {command(tool)} {args.config} {args.out}')
 
 
@@ -92,6 +99,28 @@ def run(args: Namespace) -> None:
     export_libraries(args.to, args.precision)
     config = plain_student(load_config(args.config, args.cfg_options))
     trained = load_model(config, args.checkpoint)
+    write = write_checked if args.to in NOT_RUN else write_compared
+    report(args, write(args, config, trained))
+
+
+def write_checked(args: Namespace, config: Config, trained: nn.Module) -> dict:
+    """Write a file that does not run here, if what it says of itself is right: its record."""
+    graph = DeployedGraph(deployable(trained), size=args.size).eval()
+    with written_if_valid(args.out) as aside, Console(stderr=True).status('Exporting'):
+        metadata = metadata_of(args, config, graph)
+        SAVERS[args.to](to_format(graph, args.to, args.precision), aside, metadata)
+        check_coreml(aside, graph, metadata)
+    return {'engine': NOT_COMPARED, 'metadata': metadata}
+
+
+def metadata_of(args: Namespace, config: Config, graph: DeployedGraph) -> dict:
+    """The metadata of the file."""
+    metadata = export_metadata(graph, config, args.to, args.precision)
+    return metadata | {'config': args.config, 'checkpoint': args.checkpoint}
+
+
+def write_compared(args: Namespace, config: Config, trained: nn.Module) -> dict:
+    """Write a file if its output is that of PyTorch, within the bounds: its record."""
     model = deployable(deepcopy(trained))
     images = select_images(config, args.images, 'val', args.num_images or IMAGES[args.precision])
     dtype = torch.bfloat16 if (args.to, args.precision) == TORCH_BF16 else torch.float32
@@ -106,9 +135,8 @@ def run(args: Namespace) -> None:
         exported = quantise(in_float, inputs, args.keep_float)
         record = {'calibration': image_paths(calibration), 'keep_float': args.keep_float}
     with written_if_valid(args.out) as aside:
-        metadata = export_metadata(graph, config, args.to, args.precision)
-        metadata |= {'config': args.config, 'checkpoint': args.checkpoint}
-        SAVERS[args.to](exported, aside, metadata)
+        with Console(stderr=True).status('Writing'):
+            SAVERS[args.to](exported, aside, metadata_of(args, config, graph))
         runtime = load_runtime(aside)
         samples = (at_size(one, args.size) if args.size else one for one in images)
         samples = track(samples, 'Comparing', total=len(images))
@@ -118,4 +146,4 @@ def run(args: Namespace) -> None:
             errors = layer_errors(in_float, exported, [*few]) if args.precision == 'int8' else {}
             raise SystemExit(refusal(args, broken, errors))
     record |= {'comparison': asdict(parity), 'bounds': asdict(bounds_of(args, parity))}
-    report(args, {'engine': runtime.engine, **record, 'metadata': runtime.metadata})
+    return {'engine': runtime.engine, **record, 'metadata': runtime.metadata}

@@ -4,8 +4,9 @@ import json
 import logging
 import warnings
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import ModuleType
@@ -17,6 +18,9 @@ from mmengine.config import Config
 from torch import nn
 
 from segkd_mm.commands import command
+from segkd_mm.deploy.coreml_model import COREML, save_coreml
+from segkd_mm.deploy.executorch_files import EXECUTORCH
+from segkd_mm.deploy.executorch_model import save_executorch
 from segkd_mm.deploy.graph import DeployedGraph
 from segkd_mm.deploy.layers import name_nodes
 from segkd_mm.deploy.litert_model import LITERT, to_litert
@@ -32,7 +36,10 @@ LIBRARIES = {
     'torch-export': (),
     'ncnn': ('ncnn', 'pnnx'),
     'litert': ('litert_torch', 'ai_edge_litert'),
+    'executorch': ('executorch',),
+    'coreml': ('coremltools',),
 }
+OWN_EXTRAS = LITERT, EXECUTORCH, COREML  # their names are those of the formats
 INT8_LIBRARIES = 'onnxruntime', 'nncf'
 # Images, and their height and width: small and different; the graph holds for any.
 EXAMPLES, EXAMPLE_SIZE = 2, (64, 96)
@@ -45,7 +52,7 @@ def export_libraries(to: str, precision: str) -> tuple[ModuleType, ...]:
         ImportError: One is not installed; the message says how to install it.
     """
     names = dict.fromkeys((*LIBRARIES[to], *(INT8_LIBRARIES if precision == 'int8' else ())))
-    extra = LITERT if to == 'litert' else EXTRA
+    extra = to if to in OWN_EXTRAS else EXTRA
     return tuple(import_library(name, extra) for name in names)
 
 
@@ -58,8 +65,8 @@ def to_format(graph: DeployedGraph, to: str, precision: str = 'fp32') -> Any:
         return to_litert(graph)
     if to == 'ncnn':
         return to_ncnn(graph, half=precision == 'fp16')
-    program = to_program(graph, graph.input_dtype, graph.channels)
-    if to == 'torch-export':
+    program = to_program(graph, graph.input_dtype, graph.channels, graph.size)
+    if to not in ('onnx', 'openvino'):
         return program
     model = to_onnx(program, graph.labels_out)
     return to_half(model) if precision == 'fp16' else model
@@ -68,7 +75,7 @@ def to_format(graph: DeployedGraph, to: str, precision: str = 'fp32') -> Any:
 def export_metadata(graph: DeployedGraph, config: Config, to: str, precision: str) -> dict:
     """Metadata of an exported file (see ``Runtime.metadata``)."""
     names = class_names(config)
-    libraries = {module.__name__: module.__version__ for module in export_libraries(to, precision)}
+    libraries = {one.__name__: _version(one) for one in export_libraries(to, precision)}
     return {
         **graph.describe(),
         'loader': image_loader(config),
@@ -80,23 +87,27 @@ def export_metadata(graph: DeployedGraph, config: Config, to: str, precision: st
 
 
 def to_program(
-    graph: nn.Module, dtype: torch.dtype = torch.float32, channels: int = CHANNELS
+    graph: nn.Module,
+    dtype: torch.dtype = torch.float32,
+    channels: int = CHANNELS,
+    size: Sequence[int] | None = None,
 ) -> torch.export.ExportedProgram:
-    """Trace a graph with torch.export, for any batch size and image size.
+    """Trace a graph with torch.export, for any batch size and image size, or for one image.
 
     Args:
         graph: From images [N, channels, H, W] of ``dtype`` to an output.
         dtype: Of the images.
         channels: Of the images.
+        size: Height and width of the one image.
 
     Raises:
         RuntimeError: The graph has an operation that depends on the size.
     """
-    images = torch.zeros(EXAMPLES, channels, *EXAMPLE_SIZE, dtype=dtype)
-    any_size = {'images': dict.fromkeys((0, 2, 3), torch.export.Dim.DYNAMIC)}
+    images = torch.zeros(1 if size else EXAMPLES, channels, *(size or EXAMPLE_SIZE), dtype=dtype)
+    sizes = None if size else {'images': dict.fromkeys((0, 2, 3), torch.export.Dim.DYNAMIC)}
     with torch.no_grad(), _quiet():
         # In strict mode, older torch's default, batch norms cannot change modes.
-        return torch.export.export(graph, (images,), dynamic_shapes=any_size, strict=False)
+        return torch.export.export(graph, (images,), dynamic_shapes=sizes, strict=False)
 
 
 def to_onnx(program: torch.export.ExportedProgram, labels_out: bool = False) -> Any:
@@ -174,6 +185,8 @@ SAVERS: dict[str, Callable[[Any, Path, dict], None]] = {
     'torch-export': save_program,
     'ncnn': save_ncnn,
     'litert': save_litert,
+    'executorch': save_executorch,
+    'coreml': save_coreml,
 }
 
 
@@ -187,7 +200,15 @@ def written_if_valid(path: Path) -> Iterator[Path]:
     with TemporaryDirectory(prefix=f'.{path.name}.', dir=path.parent) as folder:
         yield Path(folder, path.name)
         for file in sorted(Path(folder).iterdir()):  # the .bin before its .xml
-            file.replace(path.parent / file.name)
+            target = path.parent / file.name
+            if target.is_dir():  # it goes with the temporary folder
+                target.rename(Path(folder, f'{file.name}.old'))
+            file.replace(target)
+
+
+def _version(library: ModuleType) -> str:
+    """Of a library; the module of ExecuTorch does not have it."""
+    return getattr(library, '__version__', None) or version(library.__name__)
 
 
 @contextmanager

@@ -5,7 +5,7 @@ import zipfile
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -13,8 +13,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from segkd_mm.commands import command
+from segkd_mm.deploy.executorch_files import load_executorch, set_threads
 from segkd_mm.deploy.program_files import load_program
-from segkd_mm.formats import BOUNDS, SUFFIXES, files_of, is_exported_model
+from segkd_mm.formats import BOUNDS, NOT_RUN, SUFFIXES, files_of, is_exported_model
 from segkd_mm.json_files import JsonFileError, parsed_object
 from segkd_mm.libraries import import_library
 from segkd_mm.normalisation import CHANNELS
@@ -227,6 +228,31 @@ class LiteRT(Runtime):
         return torch.from_numpy(self._interpreter.get_tensor(self._output))
 
 
+class ExecuTorch(Runtime):
+    """A .pte file in ExecuTorch on the CPU, one image after the other; others are resized.
+
+    All in a process share one pool of threads: their number is that of the first.
+    """
+
+    threads: ClassVar[int] = 0
+
+    def __init__(self, path: Path, threads: int) -> None:
+        if not ExecuTorch.threads:
+            set_threads(threads)
+            ExecuTorch.threads = threads
+        self._program = load_executorch(path)  # which holds the memory of its methods
+        has_metadata = METADATA in self._program.method_names
+        text = self._program.load_method(METADATA).execute([])[0] if has_metadata else None
+        self.path = path
+        self.metadata = _metadata(path, text)
+        self._method = self._program.load_method('forward')
+        name = f'ExecuTorch {version("executorch")}, XNNPACK'
+        self.engine = f'{name}, CPU, threads: {ExecuTorch.threads}'
+
+    def _run(self, images: Tensor) -> Tensor:
+        return torch.cat([self._method.execute([image[None]])[0] for image in images])
+
+
 class TorchExport(Runtime):
     """A .pt2 file of torch.export, on the CPU."""
 
@@ -251,17 +277,23 @@ def load_runtime(path: str | os.PathLike, threads: int | None = None) -> Runtime
     Args:
         path: A file with an ending of ``SUFFIXES``; .xml and .ncnn.param with their .bin beside.
         threads: Number of threads. By default 1, since several thread pools in a process, such as
-            torch's, slow each other down; for a .pt2 file torch's setting is kept.
+            torch's, slow each other down; for a .pt2 file torch's setting is kept, and for a .pte
+            file that of the first one in this process.
 
     Raises:
         FileNotFoundError: The file does not exist.
         ImportError: Its runtime is not installed.
-        ValueError: Another ending, or a file that is not from tools/export.py.
+        ValueError: Another ending, a format that does not run here, or a file that is not from
+            tools/export.py.
     """
     path = Path(path)
     if not is_exported_model(path):
         endings = ', '.join(SUFFIXES.values())
         raise ValueError(f'{path} is no exported model; expected a name that ends in {endings}.')
+    if path.suffix in (SUFFIXES[to] for to in NOT_RUN):
+        raise ValueError(
+            f'{path} runs on Apple devices alone: give the checkpoint, or a file of another format.'
+        )
     if not path.is_file():
         raise FileNotFoundError(f'No exported model at {path} (looked in {Path.cwd()}).')
     try:
@@ -278,7 +310,9 @@ def load_runtime(path: str | os.PathLike, threads: int | None = None) -> Runtime
         ) from error
 
 
-_RUNTIMES = {'.onnx': ONNXRuntime, '.xml': OpenVINO, '.param': NCNN, '.tflite': LiteRT}
+_RUNTIMES = {
+    '.onnx': ONNXRuntime, '.xml': OpenVINO, '.param': NCNN, '.tflite': LiteRT, '.pte': ExecuTorch,
+}  # fmt: skip
 
 
 def _metadata(path: Path, text: str | None) -> dict:

@@ -100,3 +100,11 @@ def test_the_log_file_of_a_run_gets_the_traceback(tmp_path, capsys):
     for handler in logger.handlers:
         handler.close()
     MMLogger._instance_dict.pop('of_this_test')
+
+
+def test_ctrl_c_that_a_library_took_for_its_own_error_is_ctrl_c():
+    with pytest.raises(KeyboardInterrupt), user_errors():
+        try:
+            raise KeyboardInterrupt
+        except:  # noqa: E722  as mmengine formats a config
+            raise SyntaxError('Failed to format the config file')  # noqa: B904

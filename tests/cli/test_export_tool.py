@@ -11,6 +11,7 @@ from tiny_student import MODEL, tiny_student
 
 from segkd_mm.cli import export, test
 from segkd_mm.deploy import load_runtime
+from segkd_mm.formats import BOUNDS
 
 
 @pytest.fixture
@@ -118,12 +119,31 @@ def test_int8_that_breaks_the_model_is_reported_with_the_layer_to_keep(
         (['--to', 'torch-export', '--precision', 'int8'], '--to onnx or openvino'),
         (['--to', 'onnx', '--keep-float', 'backbone'], 'are of --precision int8'),
         (['--to', 'onnx', '--out', 'a.xml'], 'expected a name that ends in .onnx'),
+        (['--to', 'executorch'], 'executorch or coreml takes --size H W'),
+        (['--to', 'coreml', '--size', 9, 9, '--num-images', 1], 'no images are compared'),
     ],
 )
 def test_what_does_not_go_together_is_refused(call, capsys, words, said):
     with pytest.raises(SystemExit):
         call(export, *words)
     assert said in capsys.readouterr().err
+
+
+def test_each_precision_has_a_number_of_images():
+    assert export.IMAGES.keys() == BOUNDS.keys()
+
+
+def test_core_ml_is_written_and_not_compared(call):
+    pytest.importorskip('coremltools', reason="pip install 'segkd_mm[coreml]'")
+    said = call(export, '--to', 'coreml', '--precision', 'fp16', '--size', 64, 96)
+    assert 'not run and not compared with PyTorch' in said
+    assert 'Next:' not in said
+    file = Path('run/best_fp16.mlpackage')
+    record = json.loads(Path(f'{file}.json').read_text())
+    assert record['bytes'] == sum(one.stat().st_size for one in file.rglob('*') if one.is_file())
+    assert record['metadata']['size'] == [64, 96]
+    with pytest.raises(ValueError, match='runs on Apple devices alone'):
+        call(test, file=file)
 
 
 def test_help_states_the_bounds(call, capsys):

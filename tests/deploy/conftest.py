@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from one_size import exported_at_one_size
 from tiny_student import NAMES, tiny_student
 
 from segkd_mm.deploy import load_runtime
@@ -50,3 +51,10 @@ def labels_of(student, tmp_path_factory):
     """Runtimes from images to labels."""
     graph = DeployedGraph(student, image_in=True, labels_out=True).eval()
     return export_all(graph, tmp_path_factory.mktemp('labels'))
+
+
+@pytest.fixture(scope='session', params=['litert', 'executorch'])
+def file_of_one_size(request, student, tmp_path_factory):
+    """A file for images of 64 x 96."""
+    _, file, _ = exported_at_one_size(request.param, student, tmp_path_factory.mktemp('one_size'))
+    return file

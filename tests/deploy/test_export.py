@@ -12,15 +12,18 @@ import onnx
 import pytest
 import torch
 import torch.nn.functional as F
+from core_ml import computed
 from mmengine.structures import PixelData
 from mmseg.registry import MODELS
 from mmseg.structures import SegDataSample
+from one_size import exported_at_one_size
 from test_label_map import TEACHER_KEYS
 from tiny_student import NAMES, tiny_student
 from torch import nn
 
 from segkd_mm.config import load_config
 from segkd_mm.deploy import load_runtime
+from segkd_mm.deploy.coreml_model import check_coreml
 from segkd_mm.deploy.export import (
     SAVERS,
     export_libraries,
@@ -36,14 +39,16 @@ from segkd_mm.deploy.ncnn_model import to_ncnn
 from segkd_mm.deploy.parity import measure_parity
 from segkd_mm.deploy.quantise import quantise
 from segkd_mm.deploy.runtime_segmentor import RuntimeSegmentor
-from segkd_mm.formats import BOUNDS, SUFFIXES, files_of
-from segkd_mm.weights import read_state_dict, rename_keys
+from segkd_mm.formats import BOUNDS, ONE_SIZE, SUFFIXES, files_of
+from segkd_mm.weights import WeightsError, read_state_dict, rename_keys
 
 pytestmark = pytest.mark.slow
 
 REPO = Path(__file__).parents[2]
-FORMATS = [to for to in SUFFIXES if to != 'litert']  # whose converter brings jax
+# Those of one size have fixtures of their own, for environments of their own.
+FORMATS = [to for to in SUFFIXES if to not in ONE_SIZE]
 LABEL_FORMATS = [to for to in FORMATS if to != 'ncnn']
+WITHOUT = ['torch', 'segkd_mm']
 
 
 def test_writing_openvino_reports_to_nobody(logits_of, tmp_path, monkeypatch):
@@ -122,17 +127,28 @@ def test_metadata_travel_in_the_file(logits_of, labels_of, to):
 
 @pytest.mark.parametrize('to', ['onnx', 'openvino', 'ncnn'])
 def test_programs_of_the_guide_need_the_runtime_alone(student, logits_of, labels_of, to, tmp_path):
-    """The blocks of docs/export.md, each as it is, on files of these names."""
+    file = (logits_of if to == 'ncnn' else labels_of)[to].path
+    check_program({'onnx': 'onnxruntime'}.get(to, to), file, (60, 83), student, tmp_path)
+
+
+def test_programs_of_the_guide_for_one_size(student, file_of_one_size, tmp_path):
+    of_executorch = file_of_one_size.suffix == '.pte'  # which takes tensors of torch
+    library, without = ('executorch', ['segkd_mm']) if of_executorch else ('ai_edge_litert', [])
+    check_program(library, file_of_one_size, (64, 96), student, tmp_path, without or WITHOUT)
+
+
+def check_program(library, path, size, student, tmp_path, without=WITHOUT):
+    """Run the block of docs/export.md with a library, as it is, on a file of its name."""
     text = (REPO / 'docs/export.md').read_text().split('### Without this package')[1]
     programs = re.findall(r'^```python\n(.*?)^```', text, re.MULTILINE | re.DOTALL)
-    (program,) = [one for one in programs if {'onnx': 'onnxruntime'}.get(to, to) in one]
-    for file in files_of((logits_of if to == 'ncnn' else labels_of)[to].path):
+    (program,) = [one for one in programs if library in one]
+    for file in files_of(path):
         shutil.copy(file, tmp_path / f'best_fp32{"".join(file.suffixes)}')
-    image = np.random.default_rng(0).integers(0, 256, (60, 83, 3), np.uint8)
+    image = np.random.default_rng(0).integers(0, 256, (*size, 3), np.uint8)
     cv2.imwrite(str(tmp_path / 'street.jpg'), image)
     program += "\nnp.save('labels.npy', labels)\n"
-    without = f'import sys; sys.modules.update(dict.fromkeys(["torch", "segkd_mm"]))\n{program}'
-    subprocess.run([sys.executable, '-c', without], cwd=tmp_path, check=True, timeout=60)
+    program = f'import sys; sys.modules.update(dict.fromkeys({without}))\n{program}'
+    subprocess.run([sys.executable, '-c', program], cwd=tmp_path, check=True, timeout=60)
     pixels = torch.from_numpy(cv2.imread(str(tmp_path / 'street.jpg')).transpose(2, 0, 1).copy())
     expected = predicted(student, pixels)
     assert (np.load(tmp_path / 'labels.npy')[0] != expected.numpy()).mean() < 1e-3  # ties
@@ -164,20 +180,62 @@ def test_damaged_files_of_ncnn_are_errors(logits_of, tmp_path, damage):
         load_runtime(param)
 
 
-def test_litert_takes_images_of_one_size_and_resizes_others(student, tmp_path):
-    pytest.importorskip('litert_torch', reason="pip install 'segkd_mm[litert]'")
-    graph = DeployedGraph(student, size=(64, 96)).eval()
-    file = tmp_path / 'model.tflite'
-    SAVERS['litert'](to_format(graph, 'litert'), file, {**graph.describe(), **NAMES})
-    runtime = load_runtime(file)
+def test_files_of_one_size_take_images_of_it_and_resize_others(student, file_of_one_size, tmp_path):
+    runtime = load_runtime(file_of_one_size)
+    assert runtime.metadata['classes'] == [*'abcdefgh']
+    assert runtime.metadata['note'] == 'ü "<&>'
     for images in (torch.randn(2, 3, 64, 96), torch.randn(1, 3, 75, 101)):
         resized = F.interpolate(images, (64, 96), mode='bilinear', antialias=True)
         torch.testing.assert_close(runtime(images), student(resized), rtol=1e-3, atol=1e-4)
-    cut, whole = tmp_path / 'cut.tflite', file.read_bytes()
-    for content, fault in ((whole[:2000], 'cannot be loaded'), (whole[:-100], 'cannot be loaded')):
+    cut, whole = tmp_path / f'cut{file_of_one_size.suffix}', file_of_one_size.read_bytes()
+    for content in (b'', whole[:2000], whole[:-100]):
         cut.write_bytes(content)
-        with pytest.raises(ValueError, match=fault):
+        with pytest.raises(ValueError, match='cannot be loaded'):
             load_runtime(cut)
+
+
+@pytest.mark.parametrize('file_of_one_size', ['executorch'], indirect=True)
+def test_executorch_takes_files_for_xnnpack_alone(file_of_one_size, tmp_path):
+    """Qualcomm's backend loads any library whose path is in the file."""
+    other, content = tmp_path / 'other.pte', file_of_one_size.read_bytes()
+    other.write_bytes(content.replace(b'XnnpackBackend', b'QnnBackend\0\0\0\0'))
+    with pytest.raises(WeightsError, match=r'other\.pte computes with QnnBackend'):
+        load_runtime(other)
+
+
+@pytest.mark.parametrize('file_of_one_size', ['executorch'], indirect=True)
+def test_the_first_program_of_executorch_sets_the_threads_of_all(file_of_one_size):
+    images = torch.randn(1, 3, 64, 96)
+    runtimes = [load_runtime(file_of_one_size, threads) for threads in (None, 3)]
+    assert [one.engine.split('threads: ')[1] for one in runtimes] == ['1', '1']
+    assert torch.equal(runtimes[0](images), runtimes[1](images))
+
+
+def test_core_ml_has_the_input_the_output_and_the_program_of_pytorch(student, tmp_path):
+    graph, file, metadata = exported_at_one_size('coreml', student, tmp_path)
+    check_coreml(file, graph, metadata)
+    images = torch.randn(1, 3, 64, 96)
+    torch.testing.assert_close(computed(file, images), student(images), rtol=1e-3, atol=1e-4)
+    other = DeployedGraph(student, size=(96, 96))
+    with pytest.raises(RuntimeError, match=r'found .* 3, 64, 96\].*expected .* 3, 96, 96\]'):
+        check_coreml(file, other, metadata)
+
+
+def test_core_ml_in_fp16_is_smaller_and_takes_and_gives_float32(student, tmp_path):
+    sizes = []
+    for precision in ('fp32', 'fp16'):
+        folder = tmp_path / precision
+        folder.mkdir()
+        graph, file, metadata = exported_at_one_size('coreml', student, folder, precision)
+        check_coreml(file, graph, metadata)
+        sizes.append(sum(one.stat().st_size for one in files_of(file)))
+    assert sizes[0] - sizes[1] > 1.5 * graph.describe()['parameters']  # of 2 bytes each, less names
+
+
+def test_a_file_of_core_ml_is_not_read(tmp_path):
+    (tmp_path / 'model.mlpackage').mkdir()
+    with pytest.raises(ValueError, match=r'model\.mlpackage runs on Apple devices alone'):
+        load_runtime(tmp_path / 'model.mlpackage')
 
 
 def test_a_sample_is_resized_with_its_mask():
@@ -316,6 +374,18 @@ def test_files_are_kept_together_or_not_at_all(tmp_path):
         raise RuntimeError
     assert out.read_text() == 'new'
     assert sorted(file.name for file in out.parent.iterdir()) == ['model.bin', 'model.xml']
+
+
+def test_a_folder_replaces_that_of_an_earlier_export(tmp_path):
+    out = tmp_path / 'model.mlpackage'
+    for content in ('old', 'new'):
+        with written_if_valid(out) as aside:
+            aside.mkdir()
+            (aside / content).write_text(content)
+            (aside / 'Data').mkdir()
+            (aside / 'Data/weights').write_text('123')
+    assert files_of(out) == [out / 'Data/weights', out / 'new']
+    assert [*tmp_path.iterdir()] == [out]
 
 
 @pytest.mark.slow

@@ -7,13 +7,15 @@ Examples:
   segkd export configs/student/mnv3s_slim_voc.py work_dirs/feature_kd_voc/best.pth \\
       --to openvino --precision int8 --image-in --labels-out
 
-The file takes any batch and any size of the images. By default it takes normalised images and gives
-logits at the model's own stride, of which segkd_mm.deploy.upsampled_label_map makes labels fastest.
+The file takes any batch and any size of the images, and with --size one image of one size. By
+default it takes normalised images and gives logits at the model's own stride, of which
+segkd_mm.deploy.upsampled_label_map makes labels fastest.
 Of a distillation config the student is exported. int8 is calibrated on training images.
 
 What was exported is run on images of the validation split and must lie within these bounds of
 PyTorch, or nothing is written:
 {bounds}
+A file of coreml does not run here and is not compared.
 int8 outside its bound is broken: the layers to keep in float are named.
 """
 
@@ -26,6 +28,7 @@ from segkd_mm.formats import (
     BOUNDS,
     FLOATS_ONLY,
     INT8_WITHOUT_MASKS,
+    NOT_RUN,
     ONE_SIZE,
     PRECISIONS,
     SUFFIXES,
@@ -109,6 +112,8 @@ def finish(args: Namespace, error: Callable[[str], None]) -> None:
             f'--to {args.to} goes from normalised images to logits, without --image-in and '
             '--labels-out; docs/export.md shows how its runtime prepares images'
         )
+    if args.to in NOT_RUN and (args.images or args.num_images):
+        error(f'--to {args.to} does not run here, so that no images are compared')
     if args.precision != 'int8' and (args.calibration or args.keep_float):
         error('--calibration and --keep-float are of --precision int8')
     if args.out and not args.out.name.endswith(SUFFIXES[args.to]):
