@@ -17,6 +17,7 @@ TORCH = 'torch'  # PyTorch itself, beside the formats
 NOT_RUN = ('coreml',)  # formats that are written here and run elsewhere
 RUNTIMES = (TORCH, *(to for to in SUFFIXES if to not in NOT_RUN))
 ONE_SIZE = 'litert', 'executorch', 'coreml'  # formats for images of one size
+ANY_SIZE = ('ncnn',)  # formats for images of any size alone
 FLOATS_ONLY = 'ncnn', *ONE_SIZE  # from normalised images to logits alone
 PRECISIONS = {
     'onnx': ('fp32', 'fp16', 'int8'),

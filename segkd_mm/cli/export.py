@@ -131,7 +131,7 @@ def write_compared(args: Namespace, config: Config, trained: nn.Module) -> dict:
     record = {}
     if args.precision == 'int8':
         calibration = select_images(config, args.calibration, 'train', args.num_calibration, SEED)
-        inputs = ModelInputs(calibration, model.data_preprocessor, args.image_in)
+        inputs = ModelInputs(calibration, model.data_preprocessor, args.image_in, args.size)
         exported = quantise(in_float, inputs, args.keep_float)
         record = {'calibration': image_paths(calibration), 'keep_float': args.keep_float}
     with written_if_valid(args.out) as aside:
@@ -142,7 +142,8 @@ def write_compared(args: Namespace, config: Config, trained: nn.Module) -> dict:
         samples = track(samples, 'Comparing', total=len(images))
         parity = measure_parity(trained, runtime, samples)
         if broken := judge(args, parity):
-            few = islice(ModelInputs(images, model.data_preprocessor, args.image_in), LAYER_IMAGES)
+            inputs = ModelInputs(images, model.data_preprocessor, args.image_in, args.size)
+            few = islice(inputs, LAYER_IMAGES)
             errors = layer_errors(in_float, exported, [*few]) if args.precision == 'int8' else {}
             raise SystemExit(refusal(args, broken, errors))
     record |= {'comparison': asdict(parity), 'bounds': asdict(bounds_of(args, parity))}

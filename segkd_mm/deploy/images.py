@@ -142,10 +142,17 @@ class ModelInputs(Sequence):
         images: From :func:`images_of_files` or :func:`images_of_split`.
         preprocessor: The model's data preprocessor.
         image_in: Whether the model takes images as they are loaded.
+        size: Height and width that the images are resized to, if any.
     """
 
-    def __init__(self, images: Subset, preprocessor: nn.Module, image_in: bool) -> None:
-        self.images = images
+    def __init__(
+        self,
+        images: Subset,
+        preprocessor: nn.Module,
+        image_in: bool,
+        size: Sequence[int] | None = None,
+    ) -> None:
+        self.images, self.size = images, size
         self.preprocessor = preprocessor
         self.image_in = image_in
 
@@ -155,7 +162,9 @@ class ModelInputs(Sequence):
     def __getitem__(self, number: int) -> np.ndarray:
         if number >= len(self):
             raise IndexError(number)
-        return model_input(self.images[number], self.preprocessor, self.image_in).numpy()
+        sample = self.images[number]
+        sample = at_size(sample, self.size) if self.size else sample
+        return model_input(sample, self.preprocessor, self.image_in).numpy()
 
 
 def _images_at(place: Path, out: Path | None) -> list[Path]:

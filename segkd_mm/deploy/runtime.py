@@ -76,8 +76,11 @@ class Runtime:
             raise ValueError(
                 f'{self.path} takes images of {self.channels} channels, found {images.shape[1]}.'
             )
-        output = self._run(self._resized(self._cast(images)).contiguous())
-        return output.long() if self.metadata['output'] == 'labels' else output
+        inputs = self._resized(self._cast(images)).contiguous()
+        # A file of one size takes one image at a time.
+        batches = inputs.split(1) if self.metadata.get('size') else [inputs]
+        output = torch.cat([self._run(batch) for batch in batches])
+        return _labels_of(output, images) if self.metadata['output'] == 'labels' else output
 
     @property
     def channels(self) -> int:
@@ -205,7 +208,7 @@ class NCNN(Runtime):
 
 
 class LiteRT(Runtime):
-    """A .tflite file in LiteRT on the CPU, one image after the other; others are resized."""
+    """A .tflite file in LiteRT on the CPU, for images of one size."""
 
     def __init__(self, path: Path, threads: int) -> None:
         name = 'ai_edge_litert.interpreter'
@@ -219,17 +222,14 @@ class LiteRT(Runtime):
         self._output = interpreter.get_output_details()[0]['index']
         self.engine = f'LiteRT {version("ai-edge-litert")}, CPU'
 
-    def _run(self, images: Tensor) -> Tensor:
-        return torch.cat([self._logits(image[None]) for image in images])
-
-    def _logits(self, image: Tensor) -> Tensor:
+    def _run(self, image: Tensor) -> Tensor:
         self._interpreter.set_tensor(self._input, image.numpy())
         self._interpreter.invoke()
         return torch.from_numpy(self._interpreter.get_tensor(self._output))
 
 
 class ExecuTorch(Runtime):
-    """A .pte file in ExecuTorch on the CPU, one image after the other; others are resized.
+    """A .pte file in ExecuTorch on the CPU, for images of one size.
 
     All in a process share one pool of threads: their number is that of the first.
     """
@@ -249,8 +249,8 @@ class ExecuTorch(Runtime):
         name = f'ExecuTorch {version("executorch")}, XNNPACK'
         self.engine = f'{name}, CPU, threads: {ExecuTorch.threads}'
 
-    def _run(self, images: Tensor) -> Tensor:
-        return torch.cat([self._method.execute([image[None]])[0] for image in images])
+    def _run(self, image: Tensor) -> Tensor:
+        return self._method.execute([image])[0]
 
 
 class TorchExport(Runtime):
@@ -313,6 +313,14 @@ def load_runtime(path: str | os.PathLike, threads: int | None = None) -> Runtime
 _RUNTIMES = {
     '.onnx': ONNXRuntime, '.xml': OpenVINO, '.param': NCNN, '.tflite': LiteRT, '.pte': ExecuTorch,
 }  # fmt: skip
+
+
+def _labels_of(labels: Tensor, images: Tensor) -> Tensor:
+    """Label maps at the size of the images, which a file of one size gives at its own."""
+    if labels.shape[1:] == images.shape[2:]:
+        return labels.long()
+    resized = F.interpolate(labels[:, None].float(), images.shape[2:], mode='nearest-exact')
+    return resized[:, 0].long()
 
 
 def _metadata(path: Path, text: str | None) -> dict:

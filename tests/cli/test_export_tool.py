@@ -120,6 +120,7 @@ def test_int8_that_breaks_the_model_is_reported_with_the_layer_to_keep(
         (['--to', 'onnx', '--keep-float', 'backbone'], 'are of --precision int8'),
         (['--to', 'onnx', '--out', 'a.xml'], 'expected a name that ends in .onnx'),
         (['--to', 'executorch'], 'executorch or coreml takes --size H W'),
+        (['--to', 'ncnn', '--size', 9, 9], 'takes images of any size, without --size'),
         (['--to', 'coreml', '--size', 9, 9, '--num-images', 1], 'no images are compared'),
     ],
 )

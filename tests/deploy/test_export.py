@@ -416,3 +416,24 @@ def test_bf16_and_int8_of_a_trained_model_on_real_images(real_data, tmp_path):
     assert abs(found['int8'].miou - found['int8'].torch_miou) < 5
     sizes = [(tmp_path / f'{precision}.bin').stat().st_size for precision in found]
     assert sizes[1] < 0.3 * sizes[0]
+
+
+def test_a_file_of_one_size_labels_images_of_any_size(student, tmp_path):
+    graph = DeployedGraph(student, image_in=True, labels_out=True, size=(64, 96)).eval()
+    file = tmp_path / 'model.onnx'
+    SAVERS['onnx'](
+        to_format(graph, 'onnx'), file, {**graph.describe(), **NAMES, 'precision': 'fp32'}
+    )
+    shape = onnx.load(file).graph.input[0].type.tensor_type.shape.dim
+    assert [side.dim_value for side in shape] == [1, 3, 64, 96]
+
+    images = torch.randint(0, 256, (2, 3, 64, 96), dtype=torch.uint8)
+    runtime = load_runtime(file)
+    with torch.no_grad():
+        expected = graph(images).long()
+    assert torch.equal(runtime(images), expected)
+    enlarged = images.repeat_interleave(2, 2).repeat_interleave(2, 3)
+    resized = F.interpolate(enlarged, (64, 96), mode='bilinear', antialias=True)
+    labels = runtime(enlarged)
+    assert labels.shape == (2, 128, 192) and labels.dtype == torch.int64
+    assert torch.equal(labels[:, ::2, ::2], runtime(resized))

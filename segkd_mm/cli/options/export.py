@@ -25,6 +25,7 @@ from pathlib import Path
 
 from segkd_mm.cli import arguments
 from segkd_mm.formats import (
+    ANY_SIZE,
     BOUNDS,
     FLOATS_ONLY,
     INT8_WITHOUT_MASKS,
@@ -59,7 +60,8 @@ def add_arguments(parser: ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument(
         '--size', nargs=2, type=arguments.positive, metavar=('H', 'W'),
-        help=f'of the images, with --to {" or ".join(ONE_SIZE)}; others are resized to it',
+        help='one image of this size alone, as accelerators often ask for; others are resized to '
+        f'it (--to {" or ".join(ONE_SIZE)} needs it)',
     )  # fmt: skip
     parser.add_argument(
         '--labels-out', action='store_true',
@@ -105,8 +107,10 @@ def finish(args: Namespace, error: Callable[[str], None]) -> None:
             f'--to {args.to} has no --precision {args.precision}; that goes with --to '
             f'{" or ".join(others)}, and --to {args.to} with {" or ".join(PRECISIONS[args.to])}'
         )
-    if (args.to in ONE_SIZE) != bool(args.size):
-        error(f'--to {" or ".join(ONE_SIZE)} takes --size H W, and no other format does')
+    if args.to in ONE_SIZE and not args.size:
+        error(f'--to {" or ".join(ONE_SIZE)} takes --size H W')
+    if args.to in ANY_SIZE and args.size:
+        error(f'--to {args.to} takes images of any size, without --size')
     if args.to in FLOATS_ONLY and (args.image_in or args.labels_out):
         error(
             f'--to {args.to} goes from normalised images to logits, without --image-in and '
