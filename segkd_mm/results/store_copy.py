@@ -8,6 +8,7 @@ from pathlib import Path, PurePosixPath
 from filelock import FileLock
 from fsspec import AbstractFileSystem
 from fsspec.core import url_to_fs
+from fsspec.implementations.local import LocalFileSystem
 
 from segkd_mm.files import written_aside
 
@@ -28,7 +29,8 @@ class StoreCopy:
             library.
 
     Raises:
-        StoreError: No library for such an address, or the store cannot be listed.
+        StoreError: No library for such an address, or the store cannot be listed; or it is a folder
+            in the work directory, or around it.
     """
 
     def __init__(self, work_dir: str | Path, address: str) -> None:
@@ -100,8 +102,18 @@ class StoreCopy:
                 f'--copy-to {self.address}: {error}; expected such as s3://bucket/run, '
                 'gs://bucket/run or a path.'
             ) from error
-        store.auto_mkdir = True  # local folders; stores have none
+        if isinstance(store, LocalFileSystem):
+            self._check_apart(Path(root))
+            store.auto_mkdir = True
         return store, root
+
+    def _check_apart(self, root: Path) -> None:
+        work_dir = self.work_dir.resolve()
+        if root.is_relative_to(work_dir) or work_dir.is_relative_to(root):
+            raise StoreError(
+                f'--copy-to {self.address} lies in the work directory {self.work_dir}, or around it; '
+                'expected a place beside it, such as on another disk.'
+            )
 
     def _listed(self) -> list[str]:
         """Names on the store, relative to its folder."""

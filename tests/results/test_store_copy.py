@@ -82,6 +82,12 @@ def test_a_store_that_cannot_be_used_is_named(store, tmp_path, monkeypatch):
         StoreCopy(tmp_path, 'memory://run')
 
 
+@pytest.mark.parametrize('where', ['run', 'run/copy', '.'])
+def test_a_copy_within_the_work_directory_or_around_it_is_refused(where, tmp_path):
+    with pytest.raises(StoreError, match='lies in the work directory .*, or around it'):
+        StoreCopy(tmp_path / 'run', str(tmp_path / where))
+
+
 def test_a_name_that_leads_out_of_the_folder_is_refused(store, tmp_path, monkeypatch):
     monkeypatch.setattr(type(store), 'find', lambda self, path: ['/run/../../b.pth'])
     with pytest.raises(StoreError, match=r"holds '../../b.pth', which is outside of its folder"):
