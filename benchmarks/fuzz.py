@@ -254,21 +254,26 @@ def main() -> None:
     if args.target:
         prepare()
         fuzz(args.target, args.seconds)
+    from segkd_mm.results.files import write_result
+
+    rows: list[dict] = []
     with ThreadPoolExecutor(args.jobs) as pool:
         seconds, faults = int(60 * args.minutes), args.faults
-        rows = [*pool.map(lambda name: run(name, seconds, faults), args.targets)]
-    for row in rows:
-        print(row)
-    table = [
+        for row in pool.map(lambda name: run(name, seconds, faults), args.targets):
+            print(row, flush=True)
+            rows.append(row)  # what is done is kept when the others are stopped
+            write_result(args.out, {'jobs': args.jobs, 'targets': rows, 'table': table_of(rows)})
+
+
+def table_of(rows: list[dict]) -> list[dict]:
+    """Rows of the page."""
+    return [
         {
             'what is read': row['target'], 'inputs': row['inputs'],
             'errors that are not ours': len(row['faults']),
         }
         for row in rows
     ]  # fmt: skip
-    from segkd_mm.results.files import write_result
-
-    write_result(args.out, {'jobs': args.jobs, 'targets': rows, 'table': table})
 
 
 if __name__ == '__main__':

@@ -111,8 +111,8 @@ class StoreCopy:
         work_dir = self.work_dir.resolve()
         if root.is_relative_to(work_dir) or work_dir.is_relative_to(root):
             raise StoreError(
-                f'--copy-to {self.address} lies in the work directory {self.work_dir}, or around it; '
-                'expected a place beside it, such as on another disk.'
+                f'--copy-to {self.address} lies in the work directory {self.work_dir}, or around '
+                'it; expected a place beside it, such as on another disk.'
             )
 
     def _listed(self) -> list[str]:

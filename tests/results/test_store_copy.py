@@ -84,7 +84,7 @@ def test_a_store_that_cannot_be_used_is_named(store, tmp_path, monkeypatch):
 
 @pytest.mark.parametrize('where', ['run', 'run/copy', '.'])
 def test_a_copy_within_the_work_directory_or_around_it_is_refused(where, tmp_path):
-    with pytest.raises(StoreError, match='lies in the work directory .*, or around it'):
+    with pytest.raises(StoreError, match=r'lies in the work directory .*, or around it'):
         StoreCopy(tmp_path / 'run', str(tmp_path / where))
 
 
