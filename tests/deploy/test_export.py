@@ -1,5 +1,6 @@
 """What is exported computes what PyTorch computes."""
 
+import os
 import re
 import shutil
 import subprocess
@@ -153,6 +154,24 @@ def check_program(library, path, size, student, tmp_path, without=WITHOUT):
     expected = predicted(student, pixels)
     assert (np.load(tmp_path / 'labels.npy')[0] != expected.numpy()).mean() < 1e-3  # ties
     assert cv2.imread(str(tmp_path / 'street_labels.png')).shape == image.shape
+
+
+@pytest.mark.skipif(not shutil.which('g++'), reason='needs g++')
+def test_the_program_of_the_guide_in_cpp(labels_of, tmp_path):
+    for file in files_of(labels_of['openvino'].path):
+        shutil.copy(file, tmp_path / f'best_fp32{file.suffix}')
+    text = (REPO / 'docs/export.md').read_text().split('OpenVINO in C++')[1]
+    code, commands = (text.split(f'```{kind}\n')[1].split('```')[0] for kind in ('cpp', 'bash'))
+    (tmp_path / 'segment.cpp').write_text(code)
+    image = np.random.default_rng(0).integers(0, 256, (60, 83, 3), np.uint8)
+    cv2.imwrite(str(tmp_path / 'street.ppm'), image)
+    path = f'{Path(sys.executable).parent}:{os.environ["PATH"]}'  # the `python` of the commands
+    subprocess.run(
+        ['bash', '-e', '-c', commands], cwd=tmp_path, check=True, env={**os.environ, 'PATH': path}
+    )
+    pixels = torch.from_numpy(image.transpose(2, 0, 1)[None].copy())
+    labels = cv2.imread(str(tmp_path / 'labels.pgm'), cv2.IMREAD_UNCHANGED)
+    assert torch.equal(torch.from_numpy(labels).long()[None], labels_of['openvino'](pixels))
 
 
 class Sorted(DeployedGraph):
