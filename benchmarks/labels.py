@@ -23,7 +23,6 @@ from tempfile import TemporaryDirectory
 
 import cv2
 import torch
-import torch.nn.functional as F
 from mmcv.image import imread
 from mmengine.device import get_device
 from torch import Tensor, nn
@@ -31,7 +30,7 @@ from torch import Tensor, nn
 from segkd_mm.config import load_config, plain_student
 from segkd_mm.deploy import load_runtime, upsampled_label_map
 from segkd_mm.deploy.export import SAVERS, to_onnx, to_program
-from segkd_mm.deploy.graph_labels import graph_label_map
+from segkd_mm.deploy.graph_labels import graph_label_map, upsampling_and_argmax
 from segkd_mm.deploy.loading import load_model
 from segkd_mm.formats import SUFFIXES
 from segkd_mm.measure.latency import time_in_turn
@@ -86,12 +85,8 @@ def with_classes(images: list[Tensor], classes: int) -> list[Tensor]:
     ]
 
 
-def upsampling_and_argmax(logits: Tensor, size: tuple[int, int]) -> Tensor:
-    """What is compared with: as mmseg does it."""
-    return F.interpolate(logits, size, mode='bilinear').argmax(1)
-
-
-WAYS = {'usual': upsampling_and_argmax, 'fast': upsampled_label_map}
+usual = partial(upsampling_and_argmax, align_corners=False)  # as mmseg does it
+WAYS = {'usual': usual, 'fast': upsampled_label_map}
 
 
 class Labels(nn.Module):
@@ -111,7 +106,7 @@ def in_runtime(logits: Tensor, args: argparse.Namespace) -> dict[str, Callable]:
     """Both ways as exported files."""
     runs, channels, stride = {}, logits.shape[1], args.size // logits.shape[2]
     about = dict(input='normalised', output='labels', precision='fp32', channels=channels)
-    ways = {'usual': upsampling_and_argmax, 'fast': partial(graph_label_map, align_corners=False)}
+    ways = {'usual': usual, 'fast': partial(graph_label_map, align_corners=False)}
     for name, way in ways.items():
         program = to_program(Labels(way, stride).eval(), torch.float32, channels)
         with TemporaryDirectory() as folder:

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from mmseg.models.segmentors.base import BaseSegmentor
 from torch import Tensor, nn
 
-from segkd_mm.deploy.graph_labels import graph_label_map
+from segkd_mm.deploy.graph_labels import graph_label_map, upsampling_and_argmax
 from segkd_mm.deploy.prediction import upsamples_once
 from segkd_mm.heads.light_aspp import ImagePool
 from segkd_mm.normalisation import CHANNELS, Normalisation, channels_of, normalisation_of
@@ -91,8 +91,9 @@ class DeployedGraph(nn.Module):
         if not self.labels_out:
             return logits
         size = images.shape[2:]
-        labels = graph_label_map(logits, size, self.model.align_corners)
-        return labels.to(self.label_dtype)
+        # Compilers for one size want all shapes in advance, that of the classes left, too.
+        label_map = upsampling_and_argmax if self.size else graph_label_map
+        return label_map(logits, size, self.model.align_corners).to(self.label_dtype)
 
 
 class Normalise(nn.Module):

@@ -6,7 +6,7 @@ from torch import Tensor
 
 
 def graph_label_map(logits: Tensor, size: tuple[int, int], align_corners: bool) -> Tensor:
-    """Compute ``F.interpolate(logits, size, mode='bilinear').argmax(1)`` of fewer classes.
+    """Compute the same as :func:`upsampling_and_argmax` of fewer classes.
 
     The same reason as in :mod:`segkd_mm.deploy.label_map`, in operations that runtimes have: a
     class that lies below another one at all corners of a cell is nowhere the argmax in it. What is
@@ -24,8 +24,12 @@ def graph_label_map(logits: Tensor, size: tuple[int, int], align_corners: bool) 
     classes = _candidates(logits).nonzero().flatten()
     torch._check(classes.shape[0] >= 1)
     kept = logits.index_select(1, classes)
-    upsampled = F.interpolate(kept, size, None, 'bilinear', align_corners)
-    return classes[upsampled.argmax(1)]
+    return classes[upsampling_and_argmax(kept, size, align_corners)]
+
+
+def upsampling_and_argmax(logits: Tensor, size: tuple[int, int], align_corners: bool) -> Tensor:
+    """Upsample the logits [N, C, h, w] of all classes; the label map [N, H, W], int64."""
+    return F.interpolate(logits, size, None, 'bilinear', align_corners).argmax(1)
 
 
 def _candidates(logits: Tensor) -> Tensor:
