@@ -25,10 +25,12 @@ class StoreCopyHook(Hook):
     def __init__(self, copy: StoreCopy) -> None:
         self.copy = copy
         self.copied: str | None = None  # the last checkpoint that is there
+        self.has_begun = False  # a training that never began leaves the store as it was
 
     @master_only
     def before_train(self, runner: Runner) -> None:
         self.copy.begin()
+        self.has_begun = True
         self.copied = runner.message_hub.get_info('last_ckpt')
 
     def after_train_iter(self, runner: Runner, *args: object, **kwargs: object) -> None:
@@ -48,7 +50,9 @@ class StoreCopyHook(Hook):
 
     @master_only
     def update(self) -> None:
-        """Copy what has changed; warns where that fails."""
+        """Copy what has changed since the training began; warns where that fails."""
+        if not self.has_begun:
+            return
         try:
             self.copy.update()
         except Exception as error:  # each store's library has its own
