@@ -344,13 +344,14 @@ def until_done(job: Job, strike: Callable[[int], None], row: dict, log: Path) ->
         attempts += 1
         row['exit_codes'][str(code)] = row['exit_codes'].get(str(code), 0) + 1
         failed = code == 1 and job.failure and job.failure in log.read_text()
-        row['kills'] += bool(failed) or code in (-9, -15, -2, 130, 143)
+        struck = bool(failed) or code in (-9, -15, -2, 130, 143)
+        row['kills'] += struck
         left = set(job.product.glob('.*.[0-9]*')) - before
         row['in_a_file'] += code == -9 and bool(left)
-        if code == 1 and not failed:
+        if code != 0 and not struck:
             row['errors'].append(said(log))
             break
-    row['runs'] += 1
+    row['runs'] += code == 0
     row['equal'] += code == 0 and same(job.read(job.product), job.expected)
     rmtree(job.product)
 

@@ -112,7 +112,7 @@ def in_runtime(logits: Tensor, args: argparse.Namespace) -> dict[str, Callable]:
         with TemporaryDirectory() as folder:
             file = Path(folder, f'labels{SUFFIXES[args.runtime]}')
             SAVERS[args.runtime](to_onnx(program, labels_out=True), file, about)
-            runtime = load_runtime(file, args.threads)
+            runtime = load_runtime(file, torch.get_num_threads())
         runs[name] = lambda logits, size, runtime=runtime: runtime(logits)
     return runs
 

@@ -60,7 +60,12 @@ def parse_args() -> argparse.Namespace:
     )
     parser.add_argument('--models', nargs='+', metavar='NAME', help='of these alone')
     parser.add_argument(
-        '--files', nargs='+', default=[], metavar='NAME=ONNX', help='models of other tools, too'
+        '--files',
+        nargs='+',
+        default=[],
+        type=named_file,
+        metavar='NAME=ONNX',
+        help='models of other tools, too',
     )
     parser.add_argument(
         '--runtime',
@@ -74,6 +79,14 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--repeats', type=int, default=30, help='default: %(default)s')
     parser.add_argument('--out', type=Path, required=True, help='the result file')
     return parser.parse_args()
+
+
+def named_file(text: str) -> tuple[str, str]:
+    """A name and the path of a file: NAME=ONNX."""
+    name, equals, file = text.partition('=')
+    if not (name and equals and Path(file).is_file()):
+        raise argparse.ArgumentTypeError(f'{text!r}: expected NAME=FILE, and that file')
+    return name, file
 
 
 def model_configs() -> dict[str, tuple[str, dict]]:
@@ -180,7 +193,7 @@ def entries(args: argparse.Namespace) -> dict[str, Callable[[], Entry]]:
         if name not in configs:
             raise ValueError(f'No {name!r}{did_you_mean(name, configs)}; expected of {[*configs]}.')
         made[name] = partial(of_config, name, *configs[name], args)
-    for name, file in (text.split('=', 1) for text in args.files):
+    for name, file in args.files:
         made[name] = partial(of_file, name, file, args, cut=True)
         own = f'{name}, its own labels'
         made[own] = partial(of_file, own, file, args, cut=False)

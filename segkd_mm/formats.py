@@ -70,6 +70,11 @@ def is_exported_model(path: str | os.PathLike) -> bool:
     return os.fspath(path).endswith(tuple(SUFFIXES.values()))
 
 
+def endings() -> str:
+    """Endings of the exported models that run here, for messages."""
+    return ', '.join(ending for to, ending in SUFFIXES.items() if to not in NOT_RUN)
+
+
 def files_of(path: str | os.PathLike) -> list[Path]:
     """The files of a model, by its name: .xml and .param have weights in a .bin beside.
 

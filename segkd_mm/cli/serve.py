@@ -12,7 +12,7 @@ import torch
 
 from segkd_mm.commands import command
 from segkd_mm.deploy import load
-from segkd_mm.formats import SUFFIXES, is_exported_model
+from segkd_mm.formats import endings, is_exported_model
 from segkd_mm.libraries import import_library
 from segkd_mm.ports import port_errors
 from segkd_mm.serve import EXTRA
@@ -45,8 +45,7 @@ def ready_app(file: Path, limits: Limits) -> 'FastAPI':
     """
     if not is_exported_model(file):
         raise ValueError(
-            f'{file}: expected a file of `{command("export")}`, whose name ends in '
-            f'{", ".join(SUFFIXES.values())}.'
+            f'{file}: expected a file of `{command("export")}`, whose name ends in {endings()}.'
         )
     torch.set_num_threads(1)  # as the runtime: several services share a machine
     predictor = load(file)

@@ -201,7 +201,7 @@ def written_if_valid(path: Path) -> Iterator[Path]:
         yield Path(folder, path.name)
         for file in sorted(Path(folder).iterdir()):  # the .bin before its .xml
             target = path.parent / file.name
-            if target.is_dir():  # it goes with the temporary folder
+            if (target / 'Manifest.json').is_file():  # an .mlpackage, which goes with the folder
                 target.rename(Path(folder, f'{file.name}.old'))
             file.replace(target)
 

@@ -11,7 +11,8 @@ def graph_label_map(logits: Tensor, size: tuple[int, int], align_corners: bool) 
     The same reason as in :mod:`segkd_mm.deploy.label_map`, in operations that runtimes have: a
     class that lies below another one at all corners of a cell is nowhere the argmax in it. What is
     so in all cells is left out before the upsampling. Of PaddleSeg's way, which keeps the classes
-    that are the argmax at a corner somewhere, this differs in that it is exact.
+    that are the argmax at a corner somewhere, this differs in that it is exact, apart from classes
+    that are equal within the rounding of the interpolation.
 
     Args:
         logits: [N, C, h, w].
@@ -37,6 +38,6 @@ def _candidates(logits: Tensor) -> Tensor:
     # The padding makes cells of one row or column, too, which changes nothing for larger maps.
     highest = F.max_pool2d(logits, 2, 1, 1)
     lowest = -F.max_pool2d(-logits, 2, 1, 1)
-    may_be = (highest - lowest.amax(1, keepdim=True)).amax((0, 2, 3)) >= 0
-    # The first class always: of logits that are not finite there would be none.
-    return may_be | (torch.arange(logits.shape[1], device=logits.device) == 0)
+    below = (highest - lowest.amax(1, keepdim=True)).amax((0, 2, 3)) < 0
+    # Not a number is not below. The first class is always left, as runtimes may differ in that.
+    return ~below | (torch.arange(logits.shape[1], device=logits.device) == 0)

@@ -15,7 +15,7 @@ from torch import Tensor
 from segkd_mm.commands import command
 from segkd_mm.deploy.executorch_files import load_executorch, set_threads
 from segkd_mm.deploy.program_files import load_program
-from segkd_mm.formats import BOUNDS, NOT_RUN, SUFFIXES, files_of, is_exported_model
+from segkd_mm.formats import BOUNDS, NOT_RUN, SUFFIXES, endings, files_of, is_exported_model
 from segkd_mm.json_files import JsonFileError, parsed_object
 from segkd_mm.libraries import import_library
 from segkd_mm.normalisation import CHANNELS
@@ -48,7 +48,8 @@ class Runtime:
             ``bgr_to_rgb``, ``test_cfg`` (of mmseg's preprocessor), ``input`` ('normalised' or
             'image'), ``input_dtype`` ('uint8' or 'float32'), ``channels``, ``loader`` (of images,
             as in a pipeline), ``output`` ('logits' or 'labels'), ``align_corners``, ``precision``,
-            ``parameters``, ``config``, ``checkpoint``, ``versions``.
+            ``size`` (of images, if the file takes one size only), ``parameters``, ``config``,
+            ``checkpoint``, ``versions``.
         engine: Description of the runtime, its version and device.
     """
 
@@ -288,8 +289,7 @@ def load_runtime(path: str | os.PathLike, threads: int | None = None) -> Runtime
     """
     path = Path(path)
     if not is_exported_model(path):
-        endings = ', '.join(SUFFIXES.values())
-        raise ValueError(f'{path} is no exported model; expected a name that ends in {endings}.')
+        raise ValueError(f'{path} is no exported model; expected a name that ends in {endings()}.')
     if path.suffix in (SUFFIXES[to] for to in NOT_RUN):
         raise ValueError(
             f'{path} runs on Apple devices alone: give the checkpoint, or a file of another format.'

@@ -14,6 +14,7 @@ FORMATS = {
 }  # fmt: skip
 # Pillow's name of a JPEG file with several images, as some cameras write; the first is taken.
 SEVERAL_JPEGS = 'MPO'
+TRANSPARENT = 'RGBA', 'RGBa', 'LA', 'La', 'PA'  # Pillow's modes
 TIFF_MARKS = b'II*\0', b'MM\0*'
 
 
@@ -49,7 +50,7 @@ def checked_ending(content: bytes, max_pixels: int, bands: int | None) -> str:
 
 def _checked(image: Image.Image, max_pixels: int, is_colour: bool) -> str:
     _check_pixels(image.width, image.height, max_pixels)
-    if is_colour and ('A' in image.getbands() or 'transparency' in image.info):
+    if is_colour and (image.mode in TRANSPARENT or 'transparency' in image.info):
         raise Refusal(
             HTTPStatus.UNPROCESSABLE_ENTITY, f'an image with transparency ({image.mode})',
             'one without: the model takes three channels', 'Save it without, on a background.',

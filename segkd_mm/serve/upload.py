@@ -26,7 +26,7 @@ async def read_upload(request: 'Request', max_bytes: int) -> bytes:
         raise _too_large(f'a body of {declared} bytes', max_bytes)
     requests = import_library('starlette.requests', EXTRA)
     counted = requests.Request(request.scope, _counted(request.receive, max_bytes))
-    is_form = request.headers.get('content-type', '').startswith(FORM)
+    is_form = request.headers.get('content-type', '').lower().startswith(FORM)
     try:
         content = await (_file_of_form(counted) if is_form else counted.body())
     except requests.ClientDisconnect:
@@ -37,11 +37,15 @@ async def read_upload(request: 'Request', max_bytes: int) -> bytes:
 
 
 async def _file_of_form(request: 'Request') -> bytes:
-    async with request.form(max_files=1) as form:
-        files = [value for value in form.values() if not isinstance(value, str)]
-        if not files:
-            raise _bad('a form without a file', 'one with an image')
-        return await files[0].read()
+    http_error = import_library('starlette.exceptions', EXTRA).HTTPException
+    try:
+        async with request.form(max_files=1) as form:
+            files = [value for value in form.values() if not isinstance(value, str)]
+            if not files:
+                raise _bad('a form without a file', 'one with an image')
+            return await files[0].read()
+    except http_error as error:
+        raise _bad(f'a form that cannot be read ({error.detail})', 'one with one file') from None
 
 
 def _counted(receive: 'Receive', max_bytes: int) -> 'Receive':

@@ -114,10 +114,13 @@ def finish(args: Namespace, error: Callable[[str], None]) -> None:
     if args.to in FLOATS_ONLY and (args.image_in or args.labels_out):
         error(
             f'--to {args.to} goes from normalised images to logits, without --image-in and '
-            '--labels-out; docs/export.md shows how its runtime prepares images'
+            '--labels-out: normalise images by the mean and std in its metadata (docs/export.md)'
         )
     if args.to in NOT_RUN and (args.images or args.num_images):
-        error(f'--to {args.to} does not run here, so that no images are compared')
+        error(
+            f'--to {args.to} does not run here, so that no images are compared: leave out --images '
+            'and --num-images'
+        )
     if args.precision != 'int8' and (args.calibration or args.keep_float):
         error('--calibration and --keep-float are of --precision int8')
     if args.out and not args.out.name.endswith(SUFFIXES[args.to]):

@@ -32,7 +32,8 @@ def build_demo(file: Path, archive: Path, out: Path, images: Sequence[Path] = ()
     Raises:
         FileExistsError: The folder holds files.
         FileNotFoundError: The file does not exist.
-        ValueError: It is no .onnx file of tools/export.py, or does not take colour images.
+        ValueError: It is no .onnx file of tools/export.py, or does not take colour
+            images of any size.
     """
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise FileExistsError(f'{out} exists already: give --out another folder, or remove it.')
@@ -51,7 +52,8 @@ def describe(file: Path) -> dict:
 
     Raises:
         FileNotFoundError: The file does not exist.
-        ValueError: It is no .onnx file of tools/export.py, or does not take colour images.
+        ValueError: It is no .onnx file of tools/export.py, or does not take colour
+            images of any size.
     """
     if file.suffix != '.onnx':
         raise ValueError(
@@ -65,6 +67,12 @@ def describe(file: Path) -> dict:
         raise ValueError(
             f'{file} takes images of {runtime.channels} channels, loaded by {loader["type"]}; the '
             f'demo has colour images of {CHANNELS}, as LoadImageFromFile loads them.'
+        )
+    if metadata.get('size'):
+        height, width = metadata['size']
+        raise ValueError(
+            f'{file} takes images of {height} x {width} alone, and the demo those of any size: '
+            'export it without --size.'
         )
     default = 'uint8' if metadata['input'] == 'image' else 'float32'
     return {
