@@ -61,7 +61,11 @@ def listening(host: str, port: int) -> socket.socket:
     """
     family = socket.AF_INET6 if ':' in host else socket.AF_INET
     with port_errors(host, port):
-        return socket.create_server((host, port), family=family)
+        listener = socket.create_server((host, port), family=family)
+    # Connections inherit it, and answers do not wait 40 ms for an acknowledgement of their head:
+    # asyncio sets it only for sockets whose protocol is given, which `create_server` does not do.
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return listener
 
 
 def serve(app: 'FastAPI', listener: socket.socket, limits: Limits) -> None:
