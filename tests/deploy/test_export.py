@@ -403,8 +403,15 @@ def test_a_folder_replaces_that_of_an_earlier_export(tmp_path):
             (aside / content).write_text(content)
             (aside / 'Data').mkdir()
             (aside / 'Data/weights').write_text('123')
-    assert files_of(out) == [out / 'Data/weights', out / 'new']
+            (aside / 'Manifest.json').write_text('{}')
+    assert files_of(out) == [out / 'Data/weights', out / 'Manifest.json', out / 'new']
     assert [*tmp_path.iterdir()] == [out]
+
+    (tmp_path / 'model.onnx').mkdir()  # a folder of somebody
+    (tmp_path / 'model.onnx/mine').write_text('mine')
+    with pytest.raises(OSError), written_if_valid(tmp_path / 'model.onnx') as aside:
+        aside.write_text('a model')
+    assert (tmp_path / 'model.onnx/mine').read_text() == 'mine'
 
 
 @pytest.mark.slow

@@ -130,7 +130,11 @@ def test_a_name_that_leads_out_of_the_folder_is_left_alone(store, tmp_path, monk
     StoreCopy(tmp_path, 'memory://run').check_empty()
 
 
-def test_a_training_goes_on_when_the_store_fails_and_says_so(store, tmp_path, capsys):
+def test_a_training_goes_on_when_the_store_fails_and_says_so(store, tmp_path, monkeypatch, capsys):
+    # Other tests leave loggers behind.
+    log = 'segkd_mm.results.store_copy_hook.print_log'
+    monkeypatch.setattr(log, lambda text, *_: print(text))
+
     def refuse(*args):
         raise RuntimeError('connection lost')
 
