@@ -1,5 +1,9 @@
-"""Import of optional libraries, with an error that says how to install them."""
+"""Import of optional libraries, with an error that says how to install them; their notes hidden."""
 
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from types import ModuleType
 
@@ -18,3 +22,17 @@ def import_library(name: str, extra: str) -> ModuleType:
         raise ImportError(
             f"{error.name} is not installed: pip install 'segkd_mm[{extra}]'", name=error.name
         ) from error
+
+
+@contextmanager
+def silent_stderr() -> Iterator[None]:
+    """Discard stderr of the process, to which libraries of C++ write notes."""
+    sys.stderr.flush()
+    saved = os.dup(2)
+    with open(os.devnull, 'w') as nowhere:
+        os.dup2(nowhere.fileno(), 2)
+    try:
+        yield
+    finally:
+        os.dup2(saved, 2)
+        os.close(saved)

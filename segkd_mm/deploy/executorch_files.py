@@ -4,13 +4,10 @@ ExecuTorch gives parts of a program to the backends that the file names. That of
 library whose path is in the file: a file may name XNNPACK alone.
 """
 
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from segkd_mm.libraries import import_library
+from segkd_mm.libraries import import_library, silent_stderr
 from segkd_mm.weights import WeightsError
 
 EXECUTORCH = 'executorch'  # of pip install 'segkd_mm[...]'
@@ -24,7 +21,7 @@ def set_threads(threads: int) -> None:
     Programs point to the pool of threads that is there when they are loaded, and crash after it is
     replaced.
     """
-    with _messages_hidden():
+    with silent_stderr():
         import_library(BINDINGS, EXECUTORCH)._unsafe_reset_threadpool(threads)
 
 
@@ -44,16 +41,3 @@ def load_executorch(path: Path) -> Any:
                 'Export the model again, from a checkpoint that you trust.'
             )
     return runtime.load_program(content)
-
-
-@contextmanager
-def _messages_hidden() -> Iterator[None]:
-    """Context without what libraries of C++ write to stderr: which processors they find."""
-    kept = os.dup(2)
-    with open(os.devnull, 'w') as nowhere:
-        os.dup2(nowhere.fileno(), 2)
-    try:
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)

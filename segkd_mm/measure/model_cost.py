@@ -1,9 +1,6 @@
 """Parameters, multiply-adds and peak memory of a model."""
 
-import os
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import partial
 from itertools import accumulate, chain
 from math import prod
@@ -13,6 +10,7 @@ from mmengine.analysis import FlopAnalyzer
 from torch import Tensor, nn
 from torch.profiler import ProfilerActivity, profile
 
+from segkd_mm.libraries import silent_stderr
 from segkd_mm.measure.inference import inference
 from segkd_mm.normalisation import channels_of
 
@@ -76,24 +74,10 @@ def _cuda_growth(run: Callable[[], object], device: torch.device) -> int:
 
 def _cpu_growth(run: Callable[[], object]) -> int:
     with (
-        _silent_stderr(),
+        silent_stderr(),
         profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiled,
     ):
         run()
     events = sorted(profiled.profiler.kineto_results.events(), key=lambda event: event.start_ns())
     changes = (event.nbytes() for event in events if event.name() == '[memory]')
     return max(accumulate(changes, initial=0))
-
-
-@contextmanager
-def _silent_stderr() -> Iterator[None]:
-    """Discard stderr of the process, to which torch's profiler writes notes."""
-    sys.stderr.flush()
-    saved = os.dup(2)
-    with open(os.devnull, 'w') as nowhere:
-        os.dup2(nowhere.fileno(), 2)
-    try:
-        yield
-    finally:
-        os.dup2(saved, 2)
-        os.close(saved)
