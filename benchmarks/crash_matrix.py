@@ -40,6 +40,7 @@ from segkd_mm.deploy import load_runtime
 from segkd_mm.results.files import read_results, write_result
 
 EPOCHS, IMAGES = 3, 8
+COUNTS = 'kills', 'in_a_file', 'runs', 'equal'
 TITLES = {
     'case': 'what is done',
     'kills': 'times',
@@ -138,16 +139,7 @@ def measure(folder: Path, end: float) -> list[dict]:
     if has_small_disk:
         cases['a disk that is full'] = ('full', partial(on_a_full_disk, jobs['full'].product))
     rows = [
-        {
-            'case': case,
-            'kills': 0,
-            'in_a_file': 0,
-            'runs': 0,
-            'equal': 0,
-            'exit_codes': {},
-            'errors': [],
-        }
-        for case in cases
+        {'case': case, **dict.fromkeys(COUNTS, 0), 'exit_codes': {}, 'errors': []} for case in cases
     ]
     while time.monotonic() < end:
         for row, (job, strike) in zip(rows, cases.values(), strict=True):
@@ -263,14 +255,17 @@ def has_ended(pid: int) -> bool:
 
 
 def itself(pid: int) -> list[int]:
+    """The process that is struck, alone."""
     return [pid]
 
 
 def a_child(pid: int) -> list[int]:
+    """One process that it started; none if there is none yet."""
     return _children(pid)[:1]
 
 
 def with_descendants(pid: int) -> list[int]:
+    """The process and all that it started, as when a container ends."""
     return [pid, *(one for child in _children(pid) for one in with_descendants(child))]
 
 

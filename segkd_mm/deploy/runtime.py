@@ -78,9 +78,10 @@ class Runtime:
                 f'{self.path} takes images of {self.channels} channels, found {images.shape[1]}.'
             )
         inputs = self._resized(self._cast(images)).contiguous()
-        # A file of one size takes one image at a time.
-        batches = inputs.split(1) if self.metadata.get('size') else [inputs]
-        output = torch.cat([self._run(batch) for batch in batches])
+        if self.metadata.get('size'):  # then the file takes one image at a time
+            output = torch.cat([self._run(image) for image in inputs.split(1)])
+        else:
+            output = self._run(inputs)
         return _labels_of(output, images) if self.metadata['output'] == 'labels' else output
 
     @property

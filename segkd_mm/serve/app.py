@@ -65,7 +65,7 @@ def _add_predict(app: 'FastAPI', worker: Worker, labeller: Labeller, limits: Lim
 def _add_descriptions(app: 'FastAPI', metrics: Metrics, model: dict) -> None:
     fastapi = import_library('fastapi', EXTRA)
 
-    @app.api_route('/health', methods=['GET', 'HEAD'])  # some balancers of load ask by HEAD
+    @app.api_route('/health', methods=['GET', 'HEAD'])  # some load balancers ask by HEAD
     async def health() -> dict:
         """That the service answers."""
         return {'status': 'ok'}

@@ -11,7 +11,7 @@ class Limits:
         max_bytes: Of the body of a request.
         max_pixels: Height times width of an image.
         seconds: From the first line of a request to its answer.
-        places: Requests that are read, wait or are computed at a time.
+        places: Requests in progress at a time.
     """
 
     max_bytes: int = 20_000_000

@@ -9,10 +9,10 @@ SECONDS = 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30  # upper ends of 
 
 
 class Metrics:
-    """Requests to /predict: their number by status, their time, and those that are there now.
+    """Requests to /predict: their number by status, their time, and those in progress.
 
     Args:
-        length: Gives the number of those that are there now.
+        length: Gives the number of those in progress.
 
     Raises:
         ImportError: prometheus-client is not installed.
@@ -28,9 +28,7 @@ class Metrics:
             'segkd_request_seconds', 'Seconds of a label map, from request to answer.',
             buckets=SECONDS, registry=registry,
         )  # fmt: skip
-        queue = library.Gauge(
-            'segkd_queue_length', 'Requests that are read, wait or are computed.', registry=registry
-        )
+        queue = library.Gauge('segkd_queue_length', 'Requests in progress.', registry=registry)
         queue.set_function(length)
 
     def record(self, status: int, seconds: float) -> None:

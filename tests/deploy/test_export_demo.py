@@ -98,11 +98,15 @@ def test_what_the_page_cannot_show_is_refused(archive, logits_of, tmp_path):
         with pytest.raises(ValueError, match=r'runs \.onnx files alone.*--to onnx'):
             run_command('demo', logits_of[to].path)
     model = onnx.load(logits_of['onnx'].path)
-    metadata = {**logits_of['onnx'].metadata, 'channels': 4, 'loader': {'type': 'LoadBands'}}
-    onnx.helper.set_model_props(model, {'segkd_mm': json.dumps(metadata)})
-    onnx.save(model, tmp_path / 'bands.onnx')
-    with pytest.raises(ValueError, match='takes images of 4 channels, loaded by LoadBands'):
-        run_command('demo', tmp_path / 'bands.onnx')
+    for change, found in (
+        ({'channels': 4, 'loader': {'type': 'LoadBands'}}, '4 channels, loaded by LoadBands'),
+        ({'size': [64, 96]}, r'64 x 96 alone.*without --size'),
+    ):
+        metadata = {**logits_of['onnx'].metadata, **change}
+        onnx.helper.set_model_props(model, {'segkd_mm': json.dumps(metadata)})
+        onnx.save(model, tmp_path / 'other.onnx')
+        with pytest.raises(ValueError, match=f'takes images of {found}'):
+            run_command('demo', tmp_path / 'other.onnx')
     assert not (tmp_path / 'hub').exists()  # nothing was downloaded for it
     other = demo_server(tmp_path, 0)
     with other, pytest.raises(OSError, match='is in use: give another by --port'):

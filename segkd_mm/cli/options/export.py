@@ -60,8 +60,8 @@ def add_arguments(parser: ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument(
         '--size', nargs=2, type=arguments.positive, metavar=('H', 'W'),
-        help='one image of this size alone, as accelerators often ask for; others are resized to '
-        f'it (--to {" or ".join(ONE_SIZE)} needs it)',
+        help='for one image of this size, as compilers for accelerators often require; others are '
+        f'resized to it (--to {" or ".join(ONE_SIZE)} needs it)',
     )  # fmt: skip
     parser.add_argument(
         '--labels-out', action='store_true',

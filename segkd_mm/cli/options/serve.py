@@ -41,19 +41,19 @@ def add_arguments(parser: ArgumentParser) -> None:
     limits = parser.add_argument_group('limits')
     limits.add_argument(
         '--max-bytes', type=arguments.positive, default=Limits.max_bytes, metavar='N',
-        help='of an image file (default: %(default)s)',
+        help='bytes of an image file (default: %(default)s)',
     )  # fmt: skip
     limits.add_argument(
         '--max-pixels', type=arguments.positive, default=Limits.max_pixels, metavar='N',
-        help='of an image, height times width (default: %(default)s)',
+        help='pixels of an image, height times width (default: %(default)s)',
     )  # fmt: skip
     limits.add_argument(
         '--seconds', type=arguments.positive, default=Limits.seconds, metavar='N',
-        help='of a request, from its first byte to its answer (default: %(default)g)',
+        help='time limit of a request, from its first byte to its answer (default: %(default)g)',
     )  # fmt: skip
     limits.add_argument(
         '--queue', type=arguments.positive, default=Limits.places, metavar='N',
-        help='requests that are there at a time; others are refused (default: %(default)s)',
+        help='requests in progress at a time; more are refused (default: %(default)s)',
     )  # fmt: skip
     parser.set_defaults(finish=finish)
 

@@ -41,8 +41,8 @@ def add_arguments(parser: ArgumentParser) -> None:
         '--copy-to',
         metavar='ADDRESS',
         help='keep a copy of the work directory at s3://BUCKET/RUN, gs://... or a path, up to date '
-        'with the checkpoints; with --resume, what the work directory lacks comes from there first '
-        "(pip install 'segkd_mm[stores]')",
+        'with the checkpoints; with --resume, its files are fetched first where it is further '
+        "than the work directory (pip install 'segkd_mm[stores]')",
     )
     arguments.add_epochs(parser)
     parser.add_argument(
