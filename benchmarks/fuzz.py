@@ -61,7 +61,8 @@ LABELME = {
     ],
 }  # fmt: skip
 INDEX = {
-    'made_from': {'stride': 8}, 'loader': 'x', 'top': None, 'channels': 3, 'confusion': [[0]],
+    'made_from': {'stride': 8}, 'loader': 'x', 'confusion': [[0]],
+    'taps': {'logits': {'channels': 3, 'packing': 'float16', 'stride': 8}},
     'images': {'a.png': {'shard': 's.safetensors', 'size': [16, 16], 'bytes': 1, 'changed': 1,
                          'sha256': 'x'}},
 }  # fmt: skip
@@ -152,7 +153,7 @@ def saved(save: Callable[[io.BytesIO], object]) -> bytes:
 
 
 def shard_seed() -> bytes:
-    save_file({'a.png': torch.zeros(3, 2, 2, dtype=torch.half)}, 'seed.safetensors')
+    save_file({'logits:a.png': torch.zeros(3, 2, 2, dtype=torch.half)}, 'seed.safetensors')
     return Path('seed.safetensors').read_bytes()
 
 

@@ -11,7 +11,7 @@ plain student, and the teacher's forward alone are measured side by side in one 
 so that a busy machine slows all alike; then the forward and backward of the terms alone, which the
 difference of two steps would not tell; on noise, with random weights, which does not matter for
 the cost, and with every schedule of weights at its highest. Of a CachedTeacher the cut of its
-logits counts, not the reading of the cache, which the workers of the data loader do. Peak memory is
+maps counts, not the reading of the cache, which the workers of the data loader do. Peak memory is
 what a step needs above weights and the optimizer's state. `--naive` adds a step without our means:
 the teacher in float32 with its batch norms, and terms at the size of the crops. The result file has
 the ratios to the plain step in `ratios`, and there the naive step's to the best.
@@ -20,6 +20,7 @@ the ratios to the plain step in `ratios`, and there the naive step's to the best
 import argparse
 import json
 from copy import deepcopy
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -45,10 +46,12 @@ from segkd_mm.optim import amp_wrapper
 from segkd_mm.results.files import write_result
 from segkd_mm.results.tables import console_table, wide_console
 from segkd_mm.whole_image.cached_teacher import made_from
+from segkd_mm.whole_image.packing import FLOAT16, Storage
 from segkd_mm.whole_image.store import INDEX
 
 PLAIN, NAIVE = 'plain student', 'naive'
-STRIDE = 8  # of cached logits
+STRIDE = 8  # of cached maps
+TRIAL = 64, 64  # the image by which a teacher's maps are known
 TEACHER = "teacher's forward"
 
 
@@ -105,18 +108,33 @@ def load(path: str, args: argparse.Namespace, folder: Path) -> Config:
 
 
 def write_cache(config: Config, folder: Path) -> None:
-    """Give a config the index of a teacher cache, without images: the batch has its logits."""
-    cached, tap = config.model.teacher, config.model.terms.logits.teacher
-    options = {'view': cached.get('view'), 'stride': cached.get('stride', STRIDE)}
+    """Give a config the index of a teacher cache, without images: the batch has its maps."""
+    cached = config.model.teacher
+    taps, stride = cached_taps(config), cached.get('stride', STRIDE)
     index = {
         'images': {},
-        'top': None,
-        'made_from': made_from(cached.teacher, tap=tap, **options),
-        'channels': config.num_classes,
+        'made_from': made_from(cached.teacher, cached.get('view'), stride, taps),
+        'taps': {tap: asdict(stored) for tap, stored in taps.items()},
     }
     folder.mkdir()
     (folder / INDEX).write_text(json.dumps(index))
     config.model.teacher.cache = str(folder)
+
+
+@torch.no_grad()
+def cached_taps(config: Config) -> dict[str, Storage]:
+    """How the maps of each tap of a cached teacher would be stored; none of another teacher."""
+    if not is_cached(config):
+        return {}
+    init_default_scope(config.default_scope)
+    teacher = MODELS.build(config.model.teacher.teacher)
+    stride = config.model.teacher.get('stride', STRIDE)
+    teacher.prepare({term.teacher for term in config.model.terms.values()}, nn.Identity())
+    maps = teacher(torch.zeros(1, 3, *TRIAL))
+    return {
+        tap: Storage(x.shape[1], FLOAT16, max(stride, TRIAL[1] // x.shape[3]))
+        for tap, x in maps.items()
+    }
 
 
 def models_of(configs: dict[str, Config], device: torch.device) -> dict[str, nn.Module]:
@@ -180,7 +198,8 @@ def measure(configs: dict[str, Config], args: argparse.Namespace) -> dict[str, d
     """Costs of the steps and of the teacher's forward by name, and for distillers of the terms."""
     device, first = torch.device(args.device), next(iter(configs.values()))
     models = models_of(configs, device)
-    batch = random_batch(args.batch, tuple(args.size), first.num_classes, STRIDE)
+    taps = {tap: stored for one in configs.values() for tap, stored in cached_taps(one).items()}
+    batch = random_batch(args.batch, tuple(args.size), first.num_classes, taps)
     steps = {n: TrainingStep(m, configs.get(n, first), batch) for n, m in models.items()}
     images = torch.randn(args.batch, 3, *args.size, device=device)
     run = [name for name, config in configs.items() if is_online(config)]

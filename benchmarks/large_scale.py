@@ -20,6 +20,7 @@ import subprocess
 import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Iterable
+from dataclasses import asdict
 from inspect import signature
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -42,7 +43,7 @@ from segkd_mm.measure.model_cost import MIB, peak_allocation
 from segkd_mm.results.files import write_result
 from segkd_mm.results.tables import console_table, wide_console
 from segkd_mm.whole_image.images import WholeImages
-from segkd_mm.whole_image.packing import pack
+from segkd_mm.whole_image.packing import FLOAT16, Storage, pack
 from segkd_mm.whole_image.store import INDEX, TeacherCache, fingerprint, names_of
 
 CLASSES, CHANNELS = 21, 1024
@@ -167,17 +168,18 @@ def cache(_args: Namespace) -> list[dict]:
     """A row for each way to store the logits of images of 512 x 1024 at stride 8."""
     rows = []
     for classes in (21, 150):
-        for top in (None, 1, 3, 8):
+        for top in (FLOAT16, 1, 3, 8):
             stored = bytes_of_image(classes, top)
+            way = 'all, float16' if top == FLOAT16 else f'the {top} largest'
             rows.append({
-                'classes': classes, 'stored': f'the {top} largest' if top else 'all, float16',
+                'classes': classes, 'stored': way,
                 'bytes an image': stored, 'bytes a pixel of the image': stored / (512 * 1024),
                 'TB of 10 million': stored * 1e7 / 1e12,
             })  # fmt: skip
     return rows
 
 
-def bytes_of_image(classes: int, top: int | None, images: int = 16) -> float:
+def bytes_of_image(classes: int, top: int | str, images: int = 16) -> float:
     """Bytes of an image in a shard, the shard's header included."""
     packed = {
         f'folder/image_{n}.jpg{end}': x
@@ -246,7 +248,8 @@ def write_index(folder: Path, paths: Iterable[str]) -> None:
         for number, (path, name) in enumerate(names_of(paths).items())
     }  # fmt: skip
     loader = WholeImages(ImageFiles([Path(next(iter(paths)))], [])).loader
-    text = {'made_from': {'stride': 8}, 'loader': loader, 'channels': 21, 'top': 3}
+    taps = {'decode_head.conv_seg': asdict(Storage(21, 3, 8))}
+    text = {'made_from': {'stride': 8}, 'loader': loader, 'taps': taps}
     (folder / INDEX).write_text(json.dumps({**text, 'images': images}))
 
 

@@ -80,7 +80,7 @@ def test_a_distillation_on_camvid_takes_a_training_step(name, camvid_teacher):
 def test_all_distillations_on_voc_find_their_taps_and_fit_their_channels(voc_teacher):
     terms = {f'{name[3:-3]}_{key}': term for name in VOC
              for key, term in load_config(name).model.terms.items()}  # fmt: skip
-    config = load_config(VOC[0])
+    config = load_config('kd/feature_kd_voc.py')
     config.model.terms = terms
     model = build(config, voc_teacher)
     assert set(model.terms) == set(terms)

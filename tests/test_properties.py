@@ -17,7 +17,7 @@ from segkd_mm.distill.class_map import ALL_OTHERS, ClassMap
 from segkd_mm.labels import VOID
 from segkd_mm.losses import functional
 from segkd_mm.whole_image.crop import crop_map
-from segkd_mm.whole_image.packing import pack, unpack
+from segkd_mm.whole_image.packing import EIGHT_BITS, FLOAT16, pack, unpack
 
 few = partial(
     settings, deadline=None, derandomize=True, database=None,
@@ -94,7 +94,10 @@ def test_packed_logits_are_within_a_bound(channels, top, scale, seed):
     logits = scale * torch.randn(channels, 2, 3, generator=draw)
     held = logits.clamp(-6e4, 6e4)
     bound = held.abs() / 1024 + 1e-4  # of float16
-    assert ((unpack(pack(logits, None), channels).float() - held).abs() <= bound).all()
+    assert ((unpack(pack(logits, FLOAT16), channels).float() - held).abs() <= bound).all()
+    eight_bits = unpack(pack(logits, EIGHT_BITS), channels).float()
+    step = held.abs().amax((1, 2), keepdim=True) / 127  # of a channel
+    assert ((eight_bits - held).abs() <= step / 2 + bound).all()
     top = min(top, channels - 1)
     stored = unpack(pack(logits, top), channels).float()
     values, ids = held.topk(top, 0)

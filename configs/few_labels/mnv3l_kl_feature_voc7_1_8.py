@@ -1,4 +1,4 @@
-"""As mnv3l_kl_voc7_1_8.py, and the features of the same teacher, run on the crops."""
+"""As mnv3l_kl_voc7_1_8.py, and the features of the same teacher, from the same cache."""
 
 _base_ = [
     '../_base_/students/mnv3l_fcn.py',
@@ -12,23 +12,22 @@ _base_.student.data_preprocessor = _base_.preprocessor
 _base_.student.backbone.weights = 'weights/mobilenet_v3_large_rvm_features.pth'
 _base_.student.decode_head.num_classes = _base_.num_classes
 _base_.student.decode_head.loss_decode.avg_non_ignore = True
-cache = 'work_dirs/few_labels/voc7_1_8'
+cache = 'work_dirs/few_labels/voc7_1_8_features'
 cached = dict(type='CachedTeacher', cache=cache, view=dict(flip=True), teacher=_base_.teacher)
 cosine = dict(adapter='auto', loss=dict(type='CosineFeatureLoss', loss_weight=0.1))
 final_cosine = dict(adapter='auto', loss=dict(type='CosineFeatureLoss', loss_weight=0.5))
 terms = dict(
     logits=dict(
         student='decode_head.conv_seg',
-        teacher='whole.decode_head.conv_seg',
+        teacher='decode_head.conv_seg',
         classes=_base_.class_map,
         loss=dict(type='PixelKLLoss', temperature=1.0, loss_weight=1.0),
     ),
-    mid=dict(student='backbone.mid', teacher='crops.backbone.mid', **cosine),
-    high=dict(student='backbone.high', teacher='crops.backbone.high', **cosine),
-    final=dict(student='backbone.final', teacher='crops.backbone.last', **final_cosine),
+    mid=dict(student='backbone.mid', teacher='backbone.mid', **cosine),
+    high=dict(student='backbone.high', teacher='backbone.high', **cosine),
+    final=dict(student='backbone.final', teacher='backbone.last', **final_cosine),
 )
-both = dict(type='TeacherEnsemble', members=dict(whole=cached, crops=_base_.teacher))
-model = dict(type='SegDistiller', student=_base_.student, teacher=both, terms=terms)
+model = dict(type='SegDistiller', student=_base_.student, teacher=cached, terms=terms)
 # About half of a batch is labelled: 162 images, seven times, beside 1,138 without their labels.
 half_labelled = dict(
     type='ConcatDataset',

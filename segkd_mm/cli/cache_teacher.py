@@ -1,8 +1,8 @@
-"""Build a teacher cache: run the teacher once on each whole training image, store its logits."""
+"""Build a teacher cache: run the teacher once on each whole training image, store its maps."""
 
 import logging
 from argparse import Namespace
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from math import isnan
 from time import perf_counter
 
@@ -13,18 +13,27 @@ from segkd_mm.commands import command
 from segkd_mm.config import load_config
 from segkd_mm.evaluation import mean_iou
 from segkd_mm.whole_image.builder import TeacherCacheBuilder
+from segkd_mm.whole_image.packing import Storage
 
 CROPS = 100
 
 
-def packing(builder: TeacherCacheBuilder, built: Sequence[dict], max_kl: float) -> int | None:
-    """How to pack the logits: as in the finished shards, or the smallest way within the error."""
+def storage(builder: TeacherCacheBuilder, built: Sequence[dict], args: Namespace) -> dict:
+    """How to store each tap: as in the finished shards, or the smallest way within the error."""
     if built:
-        return built[0]['top']
-    top, error = builder.choose_top(max_kl)
-    way = 'all logits as float16' if top is None else f'the {top} largest logits and the rest'
-    print(f'Stored: {way}; mean KL divergence from the logits: {error:.1e} nats.')
-    return top
+        return {tap: Storage(**stored) for tap, stored in built[0]['taps'].items()}
+    chosen = builder.choose_storage(args.max_kl, args.max_error)
+    for tap, choice in chosen.items():
+        error = 'KL divergence, in nats' if choice.is_logits else 'relative error'
+        print(f'{tap}: stored as {way(choice.storage)}; mean {error}: {choice.error:.1e}.')
+    return {tap: choice.storage for tap, choice in chosen.items()}
+
+
+def way(stored: Storage) -> str:
+    """A packing in words."""
+    if isinstance(stored.packing, int):
+        return f'the {stored.packing} largest logits and the rest'
+    return f'{stored.packing}, all {stored.channels} channels'
 
 
 def run(args: Namespace) -> None:
@@ -38,8 +47,8 @@ def run(args: Namespace) -> None:
         print(f'{len(builder.images) - count} of {len(builder.images)} images are there already.')
     number, parts = args.part
     if own := [shard for shard in [*found][number - 1 :: parts] if found[shard] is None]:
-        top = packing(builder, [*filter(None, found.values())], args.max_kl)
-        build(builder, own, top, args.workers)
+        taps = storage(builder, [*filter(None, found.values())], args)
+        build(builder, own, taps, args.workers)
     left = sum(builder.metadata(shard) is None for shard in absent if shard not in own)
     if left:
         print(f'Part {number} of {parts} is there; other parts have {left} shards to build.')
@@ -48,11 +57,14 @@ def run(args: Namespace) -> None:
 
 
 def build(
-    builder: TeacherCacheBuilder, shards: Sequence[range], top: int | None, workers: int
+    builder: TeacherCacheBuilder,
+    shards: Sequence[range],
+    taps: Mapping[str, Storage],
+    workers: int,
 ) -> None:
     """Build shards with a progress bar; print the speed."""
     start, count = perf_counter(), sum(map(len, shards))
-    for _ in track(builder.build(shards, top, workers), 'images', count):
+    for _ in track(builder.build(shards, taps, workers), 'images', count):
         pass
     print(f'{count / (perf_counter() - start):.1f} images a second.')
 

@@ -16,7 +16,9 @@ from torch import nn
 from segkd_mm.distill.taps import Taps
 from segkd_mm.measure.latency import time_in_turn
 from segkd_mm.measure.model_cost import MIB, peak_allocation
+from segkd_mm.whole_image.packing import Storage
 from segkd_mm.whole_image.samples import FIELD, WholeImage
+from segkd_mm.whole_image.teacher import cells
 
 IMAGE_SCALE = 1.5  # side of an image over that of its crop, as for CamVid in our configs
 
@@ -88,26 +90,31 @@ def set_highest_weights(model: nn.Module) -> None:
 
 
 def random_batch(
-    batch_size: int, size: tuple[int, int], num_classes: int, stride: int | None = None
+    batch_size: int,
+    size: tuple[int, int],
+    num_classes: int,
+    taps: Mapping[str, Storage] | None = None,
 ) -> dict:
     """Make a batch of noise images, uint8 [3, H, W], and masks of 16 x 16 blocks.
 
-    With a ``stride``, samples also have a whole image and teacher logits of that stride, like those
-    of ``WithWholeImage`` and ``WithTeacherCache``.
+    With ``taps``, samples also have a whole image and a teacher's maps of noise, like those of
+    ``WithWholeImage`` and ``WithTeacherCache``.
     """
     rows, columns = (-(-side // 16) for side in size)
     blocks = torch.randint(0, num_classes, (batch_size, 1, rows, columns))
     labels = blocks.repeat_interleave(16, 2).repeat_interleave(16, 3)[..., : size[0], : size[1]]
     meta = dict(img_shape=size, ori_shape=size)
     samples = [SegDataSample(metainfo=meta, gt_sem_seg=PixelData(data=mask)) for mask in labels]
-    if stride:
+    if taps is not None:
         image = tuple(round(IMAGE_SCALE * side) for side in size)
-        cells = [-(-side // stride) for side in image]
         for sample in samples:
             record = WholeImage(
                 size=image,
                 affine=np.eye(2, 3),
-                logits=torch.randn(num_classes, *cells).half(),
+                maps={
+                    tap: torch.randn(stored.channels, *cells(image, stored.stride)).half()
+                    for tap, stored in taps.items()
+                },
                 image=torch.randint(0, 256, (3, *image), dtype=torch.uint8),
             )
             sample.set_data({FIELD: record})

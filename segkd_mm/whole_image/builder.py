@@ -1,9 +1,12 @@
-"""Building a teacher cache: the teacher's logits on each whole training image, in shards."""
+"""Building a teacher cache: the teacher's maps of each whole training image, in shards."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
 from functools import cached_property
+from math import ceil
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -25,7 +28,7 @@ from segkd_mm.labels import UNLABELLED, VOID
 from segkd_mm.one_logit import two_class_logits
 from segkd_mm.whole_image.cached_teacher import made_from
 from segkd_mm.whole_image.images import WholeImages
-from segkd_mm.whole_image.packing import choose_top, pack
+from segkd_mm.whole_image.packing import Storage, choose_feature_packing, choose_top, pack
 from segkd_mm.whole_image.store import (
     INDEX,
     REMOVE,
@@ -34,12 +37,24 @@ from segkd_mm.whole_image.store import (
     fingerprint,
     is_unchanged,
     names_of,
+    stored_key,
 )
 from segkd_mm.whole_image.view import View
 
 SHARD = 64  # images
-METADATA = 'made_from', 'loader', 'top', 'channels', 'images', 'confusion'  # of a shard
+METADATA = 'made_from', 'loader', 'taps', 'images', 'confusion'  # of a shard
 SAMPLED = 16  # images on which the error of packing is measured
+
+
+class Choice(NamedTuple):
+    """How to store the maps of a tap, the error of that, and whether they are logits.
+
+    The error is a KL divergence in nats of logits, a relative error of features.
+    """
+
+    storage: Storage
+    error: float
+    is_logits: bool
 
 
 class TeacherCacheBuilder:
@@ -53,10 +68,12 @@ class TeacherCacheBuilder:
     Attributes:
         folder: Where the cache is.
         images: The whole images of the training data.
-        made_from: What decides the logits; the cache is bound to it.
+        taps: Whose maps are stored: those of the terms, and others that the cache has already.
+        made_from: What decides the maps; the cache is bound to it.
 
     Raises:
-        ValueError: The config is of another kind, or its terms need more than one tap.
+        CacheError: A shard is damaged.
+        ValueError: The config is of another kind.
         WeightsError: The teacher's weights cannot be had or do not fit.
     """
 
@@ -65,9 +82,11 @@ class TeacherCacheBuilder:
         cached, dataset = _teacher_and_data(config)
         self.folder, self.device = Path(cached.cache), torch.device(device)
         self.view, self.stride = View(**cached.get('view') or {}), cached.get('stride', 8)
-        self.tap, self._classes = _tap_and_classes(config.model.terms)
+        terms = config.model.terms.values()
+        self.taps = _taps_of(self.folder, {str(term['teacher']) for term in terms})
+        self._classes = {term['teacher']: term['classes'] for term in terms if term.get('classes')}
         self._teacher = cached.teacher
-        self.made_from = made_from(self._teacher, cached.get('view'), self.stride, self.tap)
+        self.made_from = made_from(self._teacher, cached.get('view'), self.stride, self.taps)
         self._dataset = DATASETS.build(dataset.dataset)
         self.images = WholeImages(self._dataset)
         self._names = names_of(self.images.paths)
@@ -77,17 +96,18 @@ class TeacherCacheBuilder:
         """The teacher; it takes images as they are loaded."""
         teacher = MODELS.build(self._teacher)
         # A module without a normalisation stands for pixels as they are loaded.
-        teacher.prepare({self.tap}, inputs_from=nn.Identity())
+        teacher.prepare(set(self.taps), inputs_from=nn.Identity())
         return teacher.to(self.device)
 
-    def predict(self, images: Tensor) -> Tensor:
-        """The teacher's logits on images [N, 3, H, W], pixels as they are loaded."""
-        return self.teacher(images)[self.tap]
+    def predict(self, images: Tensor) -> dict[str, Tensor]:
+        """The teacher's maps of images [N, 3, H, W], pixels as they are loaded, by tap."""
+        return self.teacher(images)
 
-    def logits(self, image: Tensor) -> Tensor:
-        """The logits to store of an image, uint8 [3, H, W]: [1, C, h, w] of float32."""
+    def maps(self, image: Tensor) -> dict[str, Tensor]:
+        """The maps to store of an image, uint8 [3, H, W], by tap: [1, C, h, w] of float32."""
         image = image[None].to(self.device, torch.float32)
-        return self.view.logits(self.predict, image, self.stride)
+        classes = self.teacher.model.out_channels
+        return self.view.maps(self.predict, image, self.stride, classes)
 
     def shards(self) -> list[range]:
         """Numbers of the images in each shard."""
@@ -105,6 +125,7 @@ class TeacherCacheBuilder:
             return None
         metadata = _metadata_of(path)
         check_same(self.folder, metadata['made_from'], self.made_from)
+        _check_complete(metadata, path)
         check_same(self.folder, {'loader': metadata['loader']}, {'loader': self.images.loader})
         paths = [self.images.paths[number] for number in shard]
         recorded = metadata['images']
@@ -112,12 +133,14 @@ class TeacherCacheBuilder:
         same = same and all(is_unchanged(path, recorded[self._names[path]]) for path in paths)
         return metadata if same else None
 
-    def build(self, shards: Sequence[range], top: int | None, workers: int = 0) -> Iterator[dict]:
+    def build(
+        self, shards: Sequence[range], taps: Mapping[str, Storage], workers: int = 0
+    ) -> Iterator[dict]:
         """Build shards; each is written when its images are done. Yields the record of each image.
 
         Args:
             shards: Of :meth:`shards`.
-            top: See :func:`segkd_mm.whole_image.packing.pack`.
+            taps: How the maps of each tap are stored.
             workers: Processes that read images.
         """
         # The index describes the shards as they were.
@@ -126,18 +149,19 @@ class TeacherCacheBuilder:
         loader = iter(
             DataLoader(Subset(self.images, numbers), batch_size=None, num_workers=workers)
         )
+        stored = {tap: asdict(storage) for tap, storage in taps.items()}
         for shard in shards:
             tensors, records, confusion = {}, {}, 0
             for item in (next(loader) for _ in shard):
-                name, logits = self._names[item['path']], self.logits(item['image'])
-                tensors |= {name + end: x for end, x in pack(logits[0], top).items()}
+                name, maps = self._names[item['path']], self.maps(item['image'])
+                tensors |= _packed(name, maps, taps)
                 records[name] = {**fingerprint(item['path']), 'size': [*item['image'].shape[1:]],
                                  'shard': self._path(shard).name}  # fmt: skip
-                confusion = confusion + self.confusion(logits, item['labels'])
+                confusion = confusion + self.confusion(maps, item['labels'])
                 yield records[name]
             self._write(shard, tensors, {
-                'made_from': self.made_from, 'loader': self.images.loader, 'top': top,
-                'channels': logits.shape[1], 'images': records, 'confusion': confusion.tolist(),
+                'made_from': self.made_from, 'loader': self.images.loader, 'taps': stored,
+                'images': records, 'confusion': confusion.tolist(),
             })  # fmt: skip
 
     def _write(self, shard: range, tensors: dict[str, Tensor], metadata: dict) -> None:
@@ -152,18 +176,19 @@ class TeacherCacheBuilder:
         """Write the index over the shards, which completes the cache; gives it out.
 
         Raises:
-            CacheError: Shards hold different numbers of logits.
+            CacheError: Shards store their maps in different ways.
             RuntimeError: A shard is missing.
         """
         shards = [self.metadata(shard) for shard in self.shards()]
         if None in shards:
             raise RuntimeError(f'{self.folder}: {shards.count(None)} shards are missing.')
-        if len(tops := {shard['top'] for shard in shards}) > 1:
+        if other := next((one['taps'] for one in shards if one['taps'] != shards[0]['taps']), None):
             raise CacheError(
-                f'{self.folder}: its shards hold {tops} of the largest logits, expected one number '
-                'in all; remove those of one kind, or the folder, and build it again.'
+                f'{self.folder}: its shards store maps as {shards[0]["taps"]} and as {other}, '
+                'expected one way in all; remove those of one kind, or the folder, and build it '
+                'again.'
             )
-        index = {key: shards[0][key] for key in ('made_from', 'loader', 'top', 'channels')}
+        index = {key: shards[0][key] for key in ('made_from', 'loader', 'taps')}
         index['images'] = {name: one for each in shards for name, one in each['images'].items()}
         index['confusion'] = np.sum([each['confusion'] for each in shards], 0).tolist()
         with written_aside(self.folder / INDEX) as aside:
@@ -174,25 +199,42 @@ class TeacherCacheBuilder:
         """Bytes of the shards."""
         return sum(self._path(shard).stat().st_size for shard in self.shards())
 
-    def choose_top(self, max_kl: float) -> tuple[int | None, float]:
-        """The smallest packing within an error on some images, as ``top``, and its error.
+    def choose_storage(self, max_kl: float, max_error: float) -> dict[str, Choice]:
+        """How to store the maps of each tap within an error on some images.
 
         Args:
             max_kl: Highest mean KL divergence, in nats, of the stored distributions.
+            max_error: Highest mean relative error of features.
         """
         step = max(len(self.images) // SAMPLED, 1)
         numbers = range(0, len(self.images), step)[:SAMPLED]
         numbers = track(numbers, 'images to choose the packing by', transient=True)
-        return choose_top([self.logits(self.images[n]['image'])[0].cpu() for n in numbers], max_kl)
+        images = [self.images[number]['image'] for number in numbers]
+        maps = [{tap: x[0].cpu() for tap, x in self.maps(image).items()} for image in images]
+        chosen = {}
+        for tap in self.taps:
+            of_tap = [one[tap] for one in maps]
+            channels = len(of_tap[0])
+            if is_logits := channels == self.teacher.model.out_channels:
+                (packing, error), stride = choose_top(of_tap, max_kl), self.stride
+            else:
+                packing, error = choose_feature_packing(of_tap, max_error)
+                stride = max(self.stride, _stride_of(images, of_tap))
+            chosen[tap] = Choice(Storage(channels, packing, stride), error, is_logits)
+        return chosen
 
     @torch.no_grad()
-    def confusion(self, logits: Tensor, labels: Tensor) -> np.ndarray:
+    def confusion(self, maps: Mapping[str, Tensor], labels: Tensor) -> np.ndarray:
         """Pixel counts [C, C] of labels [H, W] (rows) and predictions; 0 of unknown classes."""
-        logits = two_class_logits(logits)
-        if self._classes is None and logits.shape[1] != len(self._dataset.metainfo['classes']):
+        classes = self.teacher.model.out_channels
+        tap = next((tap for tap, x in maps.items() if x.shape[1] == classes), None)
+        logits = two_class_logits(maps[tap]) if tap else None
+        to_student = self._classes.get(tap)
+        known = to_student or (tap and logits.shape[1] == len(self._dataset.metainfo['classes']))
+        if not known:
             return np.zeros((1, 1), int)
-        classes = ClassMap(**self._classes).to(logits.device) if self._classes else None
-        return count_pixels(logits, labels, classes)
+        class_map = ClassMap(**to_student).to(logits.device) if to_student else None
+        return count_pixels(logits, labels, class_map)
 
     def confusion_on_crops(self, count: int) -> np.ndarray:
         """The same counts of a teacher that sees training crops in place of whole images."""
@@ -200,13 +242,45 @@ class TeacherCacheBuilder:
         numbers = range(0, len(self._dataset), step)[:count]
         for number in track(numbers, 'training crops', transient=True):
             sample = self._dataset[ReplayIndex(number, (0, 0, number))]
-            logits = self.predict(sample['inputs'][None].to(self.device, torch.float32)).float()
-            total = total + self.confusion(logits, sample['data_samples'].gt_sem_seg.data[0])
+            maps = self.predict(sample['inputs'][None].to(self.device, torch.float32))
+            maps = {tap: x.float() for tap, x in maps.items()}
+            total = total + self.confusion(maps, sample['data_samples'].gt_sem_seg.data[0])
         return total
 
 
+def _packed(name: str, maps: Mapping[str, Tensor], taps: Mapping[str, Storage]) -> dict:
+    """The tensors to store of an image's maps, by their key."""
+    return {
+        stored_key(tap, name, ending): x
+        for tap, storage in taps.items()
+        for ending, x in pack(maps[tap][0], storage.packing).items()
+    }
+
+
+def _stride_of(images: Sequence[Tensor], maps: Sequence[Tensor]) -> int:
+    """The stride of maps [C, h, w], in pixels of their images [3, H, W].
+
+    A map's last cell may lie beyond the image: the largest quotient is the nearest.
+    """
+    return max(
+        ceil(side / cells)
+        for image, x in zip(images, maps, strict=True)
+        for side, cells in zip(image.shape[1:], x.shape[1:], strict=True)
+    )
+
+
+def _taps_of(folder: Path, wanted: set[str]) -> list[str]:
+    """The taps that a cache has which is there, if all that are wanted are among them.
+
+    So a config of fewer terms takes the cache of one of more.
+    """
+    shard = min(folder.glob('shard_*.safetensors'), default=None)
+    found = set(_metadata_of(shard)['made_from'].get('taps', ())) if shard else set()
+    return sorted(found if found >= wanted else wanted)
+
+
 def _metadata_of(path: Path) -> dict:
-    """The metadata of a shard.
+    """The metadata of a shard, of any format.
 
     Raises:
         CacheError: It is damaged.
@@ -214,11 +288,19 @@ def _metadata_of(path: Path) -> dict:
     try:
         with safe_open(path, framework='pt') as file:
             metadata = {key: json.loads(value) for key, value in file.metadata().items()}
-        return {key: metadata[key] for key in METADATA}
+        metadata['made_from'].items()
+        return metadata
     except (AttributeError, KeyError, SafetensorError, ValueError) as error:
         raise CacheError(
             f'{path} is no shard of a teacher cache, or is damaged ({error}). {REMOVE}'
         ) from error
+
+
+def _check_complete(metadata: dict, path: Path) -> None:
+    if missing := set(METADATA) - set(metadata):
+        raise CacheError(
+            f'{path} is no shard of a teacher cache, or is damaged (no {sorted(missing)}). {REMOVE}'
+        )
 
 
 def count_pixels(logits: Tensor, labels: Tensor, classes: ClassMap | None) -> np.ndarray:
@@ -251,14 +333,3 @@ def _teacher_and_data(config: Config) -> tuple[dict, dict]:
             f'train_dataloader.dataset.cache {dataset.cache}; they must be the same.'
         )
     return teacher, dataset
-
-
-def _tap_and_classes(terms: dict) -> tuple[str, dict | None]:
-    """The one tap of the teacher that all terms learn from, and their mapping of classes."""
-    taps = {str(term['teacher']) for term in terms.values()}
-    if len(taps) != 1 or not all(isinstance(term['teacher'], str) for term in terms.values()):
-        raise ValueError(
-            f'The terms learn from the taps {sorted(taps)}, expected one, of logits: that is what '
-            "a cache holds. For features run the teacher in training (type='WholeImageTeacher')."
-        )
-    return taps.pop(), next(iter(terms.values())).get('classes')

@@ -1,7 +1,7 @@
 """A teacher that is run on whole images in each training step."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
 import numpy as np
 import torch
@@ -18,9 +18,8 @@ from segkd_mm.whole_image.view import View
 class WholeImageTeacher(CroppingTeacher):
     """A teacher that is run on whole images, and whose maps are cropped like the student's images.
 
-    A :class:`segkd_mm.whole_image.CachedTeacher` reads its logits from a cache; this one computes
-    its maps in each step, so that they may be features, too. Samples come from a
-    :class:`segkd_mm.whole_image.WithWholeImage`.
+    A :class:`segkd_mm.whole_image.CachedTeacher` reads its maps from a cache; this one computes
+    them in each step. Samples come from a :class:`segkd_mm.whole_image.WithWholeImage`.
 
     Args:
         teacher: Config of the :class:`segkd_mm.distill.teacher.Teacher`.
@@ -68,8 +67,7 @@ class WholeImageTeacher(CroppingTeacher):
                 inputs are the whole images.
 
         Raises:
-            ValueError: The samples come from another data set; or a tap of features in a view of
-                several inputs, whose probabilities are averaged.
+            ValueError: The samples come from another data set.
         """
         crop_size = tuple(inputs.shape[2:])
         if data_samples is None:
@@ -77,7 +75,7 @@ class WholeImageTeacher(CroppingTeacher):
         else:
             records = self.whole_images(data_samples)
         maps = self._maps([record.image for record in records])
-        return self.crop(maps, records, crop_size)
+        return self.crop(maps, records, crop_size, dict.fromkeys(maps[0], self.stride))
 
     def _maps(self, images: Sequence[Tensor]) -> list[dict[str, Tensor]]:
         """The maps of each image [3, H, W], by tap, [C, h, w]."""
@@ -90,24 +88,8 @@ class WholeImageTeacher(CroppingTeacher):
 
     def _batch_maps(self, images: Tensor) -> dict[str, Tensor]:
         """The maps of images [N, 3, H, W], merged over the view, by tap, [N, C, h, w]."""
-        outputs = [self.teacher(resized) for resized in self.view.inputs(images)]
-        if len(outputs) > 1:
-            self._check_are_logits(outputs[0])
-        return {
-            tap: self.view.merge([one[tap] for one in outputs], images.shape[2:], self.stride)
-            for tap in outputs[0]
-        }
-
-    def _check_are_logits(self, maps: Mapping[str, Tensor]) -> None:
-        """Only maps of logits can be averaged over several inputs, as probabilities."""
         classes = self.teacher.model.out_channels
-        for tap, x in maps.items():
-            if x.shape[1] != classes:
-                raise ValueError(
-                    f'{self.view} shows an image several times and averages the probabilities, '
-                    f'but tap {tap!r} has {x.shape[1]} channels, expected the logits of {classes} '
-                    'classes. Show the image once for features.'
-                )
+        return self.view.maps(self.teacher, images, self.stride, classes)
 
 
 def _same_size(images: Sequence[Tensor]) -> Iterator[list[int]]:

@@ -24,22 +24,22 @@ class WholeImage:
     Attributes:
         size: Height and width of the image as it was loaded.
         affine: From pixel centres (x, y) of the crop to those of the image, float64 [2, 3].
-        logits: A teacher's logits on the image, float16 [C, h, w]; None of a live teacher.
+        maps: A teacher's maps of the image by tap, float16 [C, h, w]; None of a live teacher.
         image: The image as it was loaded, [C, H, W]; None of a cached teacher.
-        cache: The folder that the logits come from.
+        cache: The folder that the maps come from.
     """
 
     size: tuple[int, int]
     affine: np.ndarray
-    logits: Tensor | None = None
+    maps: dict[str, Tensor] | None = None
     image: Tensor | None = None
     cache: Path | None = None
 
     def to(self, *args, **kwargs) -> 'WholeImage':
         """The same with its tensors moved, as mmengine's preprocessors do with samples."""
-        tensors = {'logits': self.logits, 'image': self.image}
-        moved = {k: x.to(*args, **kwargs) for k, x in tensors.items() if x is not None}
-        return replace(self, **moved)
+        maps = self.maps and {tap: x.to(*args, **kwargs) for tap, x in self.maps.items()}
+        image = self.image if self.image is None else self.image.to(*args, **kwargs)
+        return replace(self, maps=maps, image=image)
 
 
 def whole_image_of(sample: SegDataSample, needs: str) -> WholeImage | None:
@@ -47,7 +47,7 @@ def whole_image_of(sample: SegDataSample, needs: str) -> WholeImage | None:
 
     Args:
         sample: A training sample.
-        needs: ``'logits'`` or ``'image'``.
+        needs: ``'maps'`` or ``'image'``.
     """
     record = sample.get(FIELD)
     return None if record is None or getattr(record, needs) is None else record

@@ -1,6 +1,6 @@
 """The folder of a teacher cache: how it is laid out and read.
 
-``index.json`` says what the logits were made from and which images there are; the shards beside it
+``index.json`` says what the maps were made from and which images there are; the shards beside it
 are safetensors files. :mod:`segkd_mm.whole_image.builder` writes them.
 """
 
@@ -13,14 +13,26 @@ from math import ceil
 from pathlib import Path
 from typing import Any
 
+import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from segkd_mm.commands import command
 from segkd_mm.json_files import JsonFileError, JsonObject, read_object
-from segkd_mm.whole_image.packing import IDS, TOP, unpack
+from segkd_mm.whole_image.packing import (
+    EIGHT_BITS,
+    FLOAT16,
+    IDS,
+    INT8,
+    SCALE,
+    TOP,
+    Storage,
+    endings,
+    unpack,
+)
 
-VERSION = 2  # of the format; 2: maps are resized by torch's antialiased interpolation
+# Of the format; 2: maps are resized by torch's antialiased interpolation; 3: of several taps.
+VERSION = 3
 INDEX = 'index.json'
 SHOWN = 5  # differences in a message
 MAKE = f'Make it (again) with: {command("cache")} CONFIG'
@@ -32,15 +44,14 @@ class CacheError(ValueError):
 
 
 class TeacherCache:
-    """The stored logits of one tap of a teacher on the images of a data set.
+    """The stored maps of a teacher, logits or features, on the images of a data set.
 
     Args:
         folder: Where ``tools/cache_teacher.py`` put them.
 
     Attributes:
         index: What is in ``index.json``.
-        channels: Of the logits.
-        stride: Of the logits, in pixels of the image.
+        taps: How the maps of each tap are stored.
 
     Raises:
         CacheError: There is none, or it is not finished.
@@ -54,11 +65,9 @@ class TeacherCache:
                 f'{path} does not exist (looked in {Path.cwd()}): the cache was not made, or not '
                 f'to its end. {MAKE}'
             )
-        self.index = _checked_index(path)
-        self.channels: int = self.index['channels']
-        self.stride: int = self.index['made_from']['stride']
+        self.index, self.taps = _checked_index(path)
         self._names: dict[str, str] = {}
-        self._checked: set[str] = set()  # images whose logits are whole
+        self._checked: set[str] = set()  # images whose maps are whole
 
     def check_made_from(self, wanted: Mapping) -> None:
         """Compare what the cache was made from with what a config asks for.
@@ -91,8 +100,8 @@ class TeacherCache:
                     f'{len(self._names)} {what}, the first {found[0]}. {MAKE}'
                 )
 
-    def read(self, path: str, size: tuple[int, int]) -> Tensor:
-        """The logits of an image, float16 [C, h, w], which cover the whole of it.
+    def read(self, path: str, size: tuple[int, int]) -> dict[str, Tensor]:
+        """The maps of an image by tap, float16 [C, h, w], which cover the whole of it.
 
         Args:
             path: One of those given to :meth:`check_images`.
@@ -108,69 +117,123 @@ class TeacherCache:
                 f'{path} was loaded with {size[0]} x {size[1]} pixels, the teacher saw '
                 f'{image["size"][0]} x {image["size"][1]}: they must be loaded alike.'
             )
-        logits = self._unpacked(self.folder / image['shard'], name)
+        shard = self.folder / image['shard']
+        maps = {tap: self._unpacked(shard, name, tap) for tap in self.taps}
         if name not in self._checked:
-            self._check_logits(logits, size, f'{self.folder / image["shard"]}: {name}')
+            for tap, x in maps.items():
+                self._check_map(x, size, self.taps[tap], f'{shard}: {name}, tap {tap}')
             self._checked.add(name)
-        return logits.clone() if self.index['top'] is None else logits  # not the mapped file
+        return maps
 
-    def _check_logits(self, logits: Tensor, size: tuple[int, int], where: str) -> None:
+    def _check_map(self, x: Tensor, size: tuple[int, int], storage: Storage, where: str) -> None:
         """Check the shape, which may be coarser than the stride as a teacher's is, and the values.
 
         Raises:
-            CacheError: They cannot be logits of an image of this size.
+            CacheError: It cannot be of an image of this size.
         """
-        finest = self.channels, *(ceil(side / self.stride) for side in size)
-        channels, *sides = logits.shape
-        fits = channels == self.channels and all(map(int.__le__, sides, finest[1:]))
-        if not (fits and logits.numel() and logits.isfinite().all()):
-            found = 'NaN or infinity' if fits and logits.numel() else list(logits.shape)
+        stride = self.index['made_from']['stride']
+        finest = storage.channels, *(ceil(side / stride) for side in size)
+        channels, *sides = x.shape
+        fits = channels == storage.channels and all(map(int.__le__, sides, finest[1:]))
+        if not (fits and x.numel() and x.isfinite().all()):
+            found = 'NaN or infinity' if fits and x.numel() else list(x.shape)
             raise CacheError(
-                f'{where}: found {found} as logits, expected finite numbers {list(finest)}, or '
-                f'fewer rows and columns. {REMOVE}'
+                f'{where}: found {found}, expected finite numbers {list(finest)}, or fewer rows '
+                f'and columns. {REMOVE}'
             )
 
-    def _unpacked(self, path: Path, name: str) -> Tensor:
-        top = self.index['top']
+    def _unpacked(self, path: Path, name: str, tap: str) -> Tensor:
+        storage = self.taps[tap]
         try:
             shard = _open(str(path))
-            endings = ('',) if top is None else (TOP, IDS)
-            packed = {ending: shard.get_tensor(name + ending) for ending in endings}
+            packed = {
+                end: shard.get_tensor(stored_key(tap, name, end))
+                for end in endings(storage.packing)
+            }
         except (OSError, SafetensorError) as error:
             raise CacheError(f'{path} cannot be read ({error}). {REMOVE}') from error
-        if top is not None:
-            _check_packed(packed, top, self.channels, f'{path}: {name}')
-        return unpack(packed, self.channels)
+        _check_packed(packed, storage, f'{path}: {name}, tap {tap}')
+        x = unpack(packed, storage.channels)
+        return x.clone() if storage.packing == FLOAT16 else x  # not the mapped file
 
 
-def _check_packed(packed: Mapping[str, Tensor], top: int, channels: int, where: str) -> None:
-    """Check the shapes and the channels of packed logits, which unpacking takes as they are."""
-    values, ids = packed[TOP], packed[IDS]
+def stored_key(tap: str, name: str, ending: str) -> str:
+    """The key of a packed tensor of an image in a shard."""
+    return f'{tap}:{name}{ending}'
+
+
+def _check_packed(packed: Mapping[str, Tensor], storage: Storage, where: str) -> None:
+    """Check what unpacking takes as it is.
+
+    Raises:
+        CacheError: It was not packed so.
+    """
+    if storage.packing == EIGHT_BITS:
+        _check_eight_bits(packed[INT8], packed[SCALE], where)
+    elif storage.packing == FLOAT16:
+        _require(packed[''].ndim == 3, f'{where}: found a map {list(packed[""].shape)}')
+    else:
+        _check_largest(packed[TOP], packed[IDS], storage, where)
+
+
+def _check_eight_bits(values: Tensor, scale: Tensor, where: str) -> None:
+    fits = values.ndim == 3 and values.dtype == torch.int8 and scale.shape == values.shape[:1]
+    found = f'{values.dtype} {list(values.shape)} with the scales {list(scale.shape)}'
+    _require(fits and scale.is_floating_point(), f'{where}: found {found}, expected int8 [C, h, w]')
+
+
+def _check_largest(values: Tensor, ids: Tensor, storage: Storage, where: str) -> None:
+    top, channels = storage.packing, storage.channels
     shapes = values.ndim == ids.ndim == 3 and len(values) == top + 1 and len(ids) == top
-    if not shapes or values.shape[1:] != ids.shape[1:] or not 0 < top < channels:
-        found = f'{list(values.shape)} values and {list(ids.shape)} channels'
-        raise CacheError(f'{where}: found {found}, expected those of the {top} largest. {REMOVE}')
-    if ids.is_floating_point() or (ids.numel() and not 0 <= ids.min() <= ids.max() < channels):
-        raise CacheError(f'{where}: found channels beyond the {channels} of the teacher. {REMOVE}')
+    found = f'{list(values.shape)} values and {list(ids.shape)} channels'
+    _require(
+        shapes and values.shape[1:] == ids.shape[1:] and 0 < top < channels,
+        f'{where}: found {found}, expected those of the {top} largest',
+    )
+    known = not ids.numel() or 0 <= ids.min() <= ids.max() < channels
+    _require(
+        known and not ids.is_floating_point(),
+        f'{where}: found channels beyond the {channels} of the teacher',
+    )
 
 
-def _checked_index(path: Path) -> JsonObject:
-    """The content of an index, with the types of what is read of it.
+def _require(condition: bool, message: str) -> None:
+    if not condition:
+        raise CacheError(f'{message}. {REMOVE}')
+
+
+def _checked_index(path: Path) -> tuple[JsonObject, dict[str, Storage]]:
+    """The content of an index, with the types of what is read of it, and how taps are stored.
 
     Raises:
         CacheError: It is damaged.
     """
     try:
         index = read_object(path, 'the index of a teacher cache', MAKE)
-        index.check({'channels': int, 'top': (int, type(None)), 'made_from': dict, 'images': dict})
+        index.check({'taps': dict, 'made_from': dict, 'images': dict})
         index['made_from'].check({'stride': int})
         for image in index['images'].values():
             _check_image(index, image)
-        if min(index['channels'], index['made_from']['stride'], index['top'] or 1) < 1:
-            raise JsonFileError(f'{path}: found channels, stride or top below 1. {MAKE}')
-        return index
+        if index['made_from']['stride'] < 1 or not index['taps']:
+            raise JsonFileError(f'{path}: found no taps, or a stride below 1. {MAKE}')
+        return index, {tap: _storage(found, index) for tap, found in index['taps'].items()}
     except JsonFileError as error:
         raise CacheError(str(error)) from error
+
+
+def _storage(found: object, index: JsonObject) -> Storage:
+    if not isinstance(found, JsonObject):
+        raise JsonFileError(f'{index.file}: found {found!r:.80} in taps. {MAKE}')
+    found.check({'channels': int, 'packing': (int, str), 'stride': int})
+    storage = Storage(found['channels'], found['packing'], found['stride'])
+    packings = FLOAT16, EIGHT_BITS
+    numbers = [one for one in vars(storage).values() if one not in packings]
+    if not all(isinstance(one, int) and one > 0 for one in numbers):
+        raise JsonFileError(
+            f'{index.file}: found {found.place}: {dict(found)!r:.80}, expected whole numbers above '
+            f'0, or as packing one of {packings}. {MAKE}'
+        )
+    return storage
 
 
 def _check_image(index: JsonObject, image: object) -> None:

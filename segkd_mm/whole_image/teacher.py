@@ -18,11 +18,10 @@ class CroppingTeacher(FrozenModule):
     Attributes:
         needs: Field of :class:`segkd_mm.whole_image.samples.WholeImage` that it reads.
         wrapper: Config of the data set wrapper that fills the field, for messages.
-        stride: Of the cropped maps, in pixels of the crop.
     """
 
+    needs: str
     wrapper: str
-    stride: int
 
     def whole_images(self, samples: SampleList) -> list[WholeImage]:
         """The records of the samples.
@@ -43,6 +42,7 @@ class CroppingTeacher(FrozenModule):
         maps: Sequence[Mapping[str, Tensor]],
         records: Sequence[WholeImage],
         crop_size: tuple[int, int],
+        strides: Mapping[str, int],
     ) -> dict[str, Tensor]:
         """Maps of whole images, cropped and stacked: by tap, float32 [N, C, h, w].
 
@@ -50,12 +50,20 @@ class CroppingTeacher(FrozenModule):
             maps: By tap the map of each image, [C, H, W].
             records: Where the crops lie.
             crop_size: Height and width of the crops.
+            strides: By tap that of the result, in pixels of the crop.
         """
-        size = tuple(ceil(side / self.stride) for side in crop_size)
         return {
             tap: torch.stack([
-                crop_map(by_tap[tap], record.size, record.affine, crop_size, size)
+                crop_map(
+                    by_tap[tap], record.size, record.affine, crop_size, cells(crop_size, stride)
+                )
                 for by_tap, record in zip(maps, records, strict=True)
             ])
-            for tap in maps[0]
+            for tap, stride in strides.items()
         }  # fmt: skip
+
+
+def cells(size: tuple[int, int], stride: int) -> tuple[int, int]:
+    """Rows and columns of the map that covers an image of a size at a stride."""
+    height, width = (ceil(side / stride) for side in size)
+    return height, width

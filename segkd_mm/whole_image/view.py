@@ -1,6 +1,6 @@
 """View: the sizes and flips at which a live or cached teacher sees a whole image."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil, log
 
@@ -38,6 +38,34 @@ class View:
         """
         maps = [predict(resized) for resized in self.inputs(image)]
         return self.merge(maps, image.shape[2:], stride)
+
+    def maps(
+        self,
+        predict: Callable[[Tensor], Mapping[str, Tensor]],
+        image: Tensor,
+        stride: int,
+        classes: int,
+    ) -> dict[str, Tensor]:
+        """A teacher's maps of an image: logits merged over the view, features as first shown.
+
+        Only probabilities can be averaged, so that features are those of the first size, not
+        mirrored.
+
+        Args:
+            predict: From images [N, 3, H, W] to maps by tap, [N, C, h, w], which cover them.
+            image: [N, 3, H, W].
+            stride: See :meth:`merge`.
+            classes: Channels of the teacher's logits; other maps are of features.
+
+        Returns:
+            [N, C, h, w] of float32 by tap, which cover the image.
+        """
+        shown = [predict(resized) for resized in self.inputs(image)]
+        merged = {}
+        for tap, first in shown[0].items():
+            maps = [one[tap] for one in shown] if first.shape[1] == classes else [first]
+            merged[tap] = self.merge(maps, image.shape[2:], stride)
+        return merged
 
     def inputs(self, image: Tensor) -> Iterator[Tensor]:
         """The teacher's inputs for an image [N, 3, H, W]: each size, then the same mirrored."""

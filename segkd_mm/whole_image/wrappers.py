@@ -23,10 +23,10 @@ _IMAGE = 'whole_image'  # of the results of a pipeline
 
 @DATASETS.register_module()
 class WithTeacherCache(RepeatDataset):
-    """A data set for a ``CachedTeacher``: samples come with the teacher's logits on their image.
+    """A data set for a ``CachedTeacher``: samples come with the teacher's maps of their image.
 
     The pipelines stay as they are, with all their random augmentation; a sample has in addition
-    a :class:`segkd_mm.whole_image.samples.WholeImage` with the ``logits``.
+    a :class:`segkd_mm.whole_image.samples.WholeImage` with the ``maps``.
 
     Args:
         dataset: Config of the data set, also of one that wraps others.
@@ -42,12 +42,12 @@ class WithTeacherCache(RepeatDataset):
         store = TeacherCache(cache)
         images = WholeImages(self.dataset)
         store.check_images(images.paths, images.loader)
-        attach_whole_images(self.dataset, partial(_read_logits, store))
+        attach_whole_images(self.dataset, partial(_read_maps, store))
 
 
-def _read_logits(store: TeacherCache, results: dict) -> dict[str, Any]:
-    logits = store.read(results['img_path'], results['ori_shape'][:2])
-    return {'logits': logits, 'cache': store.folder}
+def _read_maps(store: TeacherCache, results: dict) -> dict[str, Any]:
+    maps = store.read(results['img_path'], results['ori_shape'][:2])
+    return {'maps': maps, 'cache': store.folder}
 
 
 @DATASETS.register_module()

@@ -160,18 +160,19 @@ def test_cached_and_live_teachers_of_whole_images_take_their_bands(config, tmp_p
         type='WithTeacherCache', cache=str(tmp_path / 'cache'), dataset=dataset
     )
     builder = TeacherCacheBuilder(made)
-    assert len([*builder.build(builder.shards(), top=None)]) == len(builder.images) > 1
+    taps = {tap: one.storage for tap, one in builder.choose_storage(1e-3, 0.02).items()}
+    assert len([*builder.build(builder.shards(), taps)]) == len(builder.images) > 1
     builder.finish()
     assert builder.made_from['teacher']['bands'] == [0, 1, 2]
     # A cache of a teacher without bands is what it was before there were any.
-    plain = made_from(
-        {**teacher, 'bands': None, 'pixel_scale': 1.0}, None, 8, 'decode_head.conv_seg'
-    )
+    plain = made_from({**teacher, 'bands': None, 'pixel_scale': 1.0}, None, 8, builder.taps)
     assert not {'bands', 'pixel_scale'} & {*plain['teacher']}
     image = builder.images[0]['image'][None].float()
     colours = (image[:, :3] * (255 / 10000) - 120) / 60
     logits = builder.teacher.model(colours, mode='tensor')
-    torch.testing.assert_close(builder.predict(image), logits, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(
+        builder.predict(image)['decode_head.conv_seg'], logits, rtol=1e-4, atol=1e-5
+    )
     live = MODELS.build(dict(type='WholeImageTeacher', teacher=teacher, stride=8))
     student = MODELS.build(made.model.student)
     live.prepare({'decode_head.conv_seg'}, student.data_preprocessor)

@@ -14,6 +14,7 @@ from segkd_mm.cli import browse_dataset as browse
 from segkd_mm.cli.browse_dataset import UNLABELLED_COLOUR, draw_sample
 from segkd_mm.visualize.overlays import VOID_COLOUR, overlay
 from segkd_mm.whole_image.builder import TeacherCacheBuilder
+from segkd_mm.whole_image.packing import FLOAT16, Storage
 
 TOOL = 'tools/browse_dataset.py'
 
@@ -95,7 +96,8 @@ def test_a_data_set_with_a_teacher_cache_is_drawn(tiny, tmp_path):
         type='WithTeacherCache', cache=cache, dataset=config.train_dataloader.dataset
     )
     builder = TeacherCacheBuilder(config)
-    for _ in builder.build(builder.shards(), None):
+    stored = Storage(8, FLOAT16, 8)
+    for _ in builder.build(builder.shards(), {'decode_head.conv_seg': stored}):
         pass
     builder.finish()
     draw_sample(DATASETS.build(config.train_dataloader.dataset), 1, tmp_path / 'out')

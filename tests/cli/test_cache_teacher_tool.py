@@ -31,8 +31,8 @@ def test_a_cache_is_made_once_by_one_process_or_by_parts(run, tmp_path, monkeypa
     monkeypatch.setattr(builder, 'SHARD', 5)  # 4 shards of 16 images
     cache, whole = tmp_path / 'cache', tmp_path / 'whole'
     first, second = run('--workers', '1'), run()
-    for said in ('Stored: ', 'nats', 'images a second', '16 images, ', 'MiB', 'in this view;',
-                 'tools/train.py mine.py'):  # fmt: skip
+    for said in ('conv_seg: stored as ', 'nats', 'images a second', '16 images, ', 'MiB',
+                 'in this view;', 'tools/train.py mine.py'):  # fmt: skip
         assert said in first
     assert '16 of 16 images are there already.' in second
     assert 'images a second' not in second

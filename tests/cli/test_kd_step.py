@@ -25,11 +25,11 @@ def test_distillations_are_measured_beside_the_plain_step_and_the_teacher(measur
 @pytest.mark.slow
 def test_a_cached_teacher_is_measured_without_its_cache(measure, tmp_path):
     words = '--size', 64, 64, '--batch', 2, '--repeats', 1, '--out', 'cost.json'
-    assert measure('kd/response_kd_cached_camvid.py', *words).returncode == 0
+    assert measure('kd/feature_kd_cached_voc.py', *words).returncode == 0
     result = json.loads((tmp_path / 'cost.json').read_text())
-    assert set(result['ratios']) == {'plain student', 'response_kd_cached_camvid'}
+    assert set(result['ratios']) == {'plain student', 'feature_kd_cached_voc'}
     (row,) = [row for row in result['table'] if row['ms of the terms alone']]
-    assert row['step'] == 'response_kd_cached_camvid'
+    assert row['step'] == 'feature_kd_cached_voc'
 
 
 @pytest.mark.slow

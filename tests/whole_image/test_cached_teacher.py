@@ -21,19 +21,29 @@ from segkd_mm.doctor import Experiment, check_accuracy
 from segkd_mm.whole_image import CachedTeacher, CacheError, TeacherCache
 from segkd_mm.whole_image import builder as builder_module
 from segkd_mm.whole_image.builder import TeacherCacheBuilder
-from segkd_mm.whole_image.packing import IDS, choose_top, pack, unpack
+from segkd_mm.whole_image.packing import (
+    EIGHT_BITS,
+    FLOAT16,
+    IDS,
+    Storage,
+    choose_feature_packing,
+    choose_top,
+    pack,
+    unpack,
+)
 
 pytestmark = pytest.mark.slow
 
-TAP = 'decode_head.conv_seg'
+TAP, FEATURE = 'decode_head.conv_seg', 'backbone.high'
 LOAD = [{'type': 'SeedAugmentation'}, {'type': 'LoadImageFromFile'}]
 
 
-def fill(config, top=None, predict=None):
+def fill(config, packing=FLOAT16, predict=None, channels=8):
     """Build the whole cache of a config, of its teacher or of what ``predict`` makes of images."""
     built = TeacherCacheBuilder(config)
     built.predict = predict or built.predict
-    for _ in built.build(built.shards(), top):
+    taps = {TAP: Storage(channels, packing, built.stride)}
+    for _ in built.build(built.shards(), taps):
         pass
     built.finish()
     return built
@@ -101,14 +111,14 @@ def places(images):
     x = torch.arange(WIDTH).expand(HEIGHT, WIDTH)
     y = torch.arange(HEIGHT)[:, None].expand(HEIGHT, WIDTH)
     assert images.shape[2:] == (HEIGHT, WIDTH)
-    return F.avg_pool2d(torch.stack([x, y])[None].float(), 4)
+    return {TAP: F.avg_pool2d(torch.stack([x, y])[None].float(), 4)}
 
 
 @pytest.mark.parametrize('stride', [4, 8])
 @pytest.mark.parametrize('case', PIPELINES)
 def test_the_cut_logits_lie_where_the_pixels_lie(mapped, case, stride):
     config = mapped(PIPELINES[case], stride=stride)
-    fill(config, predict=places)
+    fill(config, predict=places, channels=2)
     teacher = MODELS.build(config.model.teacher)
     teacher.prepare({TAP}, None)
     dataset = DATASETS.build(config.train_dataloader.dataset)
@@ -165,9 +175,9 @@ def test_logits_that_are_coarser_than_the_stride_are_kept_as_they_are(cached):
     path, size = builder.images.paths[0], tuple(image['image'].shape[1:])
     cache = TeacherCache(config.model.teacher.cache)
     cache.check_images([path], builder.images.loader)
-    expected = builder.predict(image['image'][None].float())[0].float()
+    expected = builder.predict(image['image'][None].float())[TAP][0].float()
     assert max(expected.shape[1:]) < max(size) // 2
-    torch.testing.assert_close(cache.read(path, size).float(), expected, rtol=1e-2, atol=1e-2)
+    torch.testing.assert_close(cache.read(path, size)[TAP].float(), expected, rtol=1e-2, atol=1e-2)
 
 
 def test_a_teacher_gives_the_trial_zeros_of_its_channels_and_refuses_other_samples(cached):
@@ -206,7 +216,7 @@ def test_law_5_with_workers_too_stopped_and_resumed_is_the_same_to_the_bit(cache
         made.train_dataloader.dataset.dataset.indices = 8
         return made
 
-    fill(short('run'), top=3)
+    fill(short('run'), packing=3)
     config = short('straight')
     straight = train(config)
     resumed = short('resumed')
@@ -234,8 +244,8 @@ def test_the_fewest_logits_within_the_error_are_chosen():
     sure[7], sure[3] = 20, 15
     assert choose_top([sure], 1e-3)[0] == 2
     assert choose_top([sure], 0.1)[0] == 1
-    top, error = choose_top([3 * torch.randn(20, 8, 8)], 1e-6)
-    assert top is None and error < 1e-5
+    packing, error = choose_top([3 * torch.randn(20, 8, 8)], 1e-6)
+    assert packing == FLOAT16 and error < 1e-5
 
 
 def test_the_error_is_the_divergence_of_what_is_stored():
@@ -251,14 +261,86 @@ def test_the_error_of_one_logit_is_that_of_its_sigmoid():
     # Rounded in float16 to a multiple of 1/128 between 8 and 16: p = sigmoid(10 + 1/256).
     logits = torch.tensor([10 + 1 / 256]).view(1, 1, 1)
     p, q = (1 / (1 + exp(-x)) for x in (10 + 1 / 256, 10.0))
-    top, error = choose_top([logits], 1.0)
-    assert top is None
+    packing, error = choose_top([logits], 1.0)
+    assert packing == FLOAT16
     assert error == pytest.approx(p * log(p / q) + (1 - p) * log((1 - p) / (1 - q)), rel=1e-3)
-    assert unpack(pack(logits, None), 1).item() == 10
+    assert unpack(pack(logits, FLOAT16), 1).item() == 10
 
 
 def test_logits_beyond_half_precision_stay_finite():
-    assert pack(torch.tensor([1e6, -1e6]).view(2, 1, 1), None)[''].isfinite().all()
+    assert pack(torch.tensor([1e6, -1e6]).view(2, 1, 1), FLOAT16)[''].isfinite().all()
+
+
+def test_features_are_stored_in_eight_bits_of_each_channel_where_that_is_within_the_error():
+    # By hand: scales 2 and 0.5, so that 254, 3 and -63.5 are 127, 1.5 (to 2) and -127.
+    features = torch.tensor([[[254.0, 3.0]], [[-63.5, 0.25]]])
+    back = unpack(pack(features, EIGHT_BITS), 2)
+    assert back.tolist() == [[[254, 4]], [[-63.5, 0]]]
+    # Of the second cell the vector (3, 0.25) is off by (1, -0.25).
+    error = ((1 + 0.25**2) / (9 + 0.25**2)) ** 0.5 / 2
+    assert choose_feature_packing([features], 0.2) == (EIGHT_BITS, pytest.approx(error))
+    assert choose_feature_packing([features], 0.1) == (FLOAT16, 0)
+
+
+# Features beside logits.
+
+
+@pytest.fixture
+def with_features(cached):
+    """A config whose terms learn from logits and from features."""
+
+    def make(**teacher):
+        config = cached(precision='fp32', **teacher)
+        loss = {'type': 'CosineFeatureLoss', 'loss_weight': 1.0}
+        config.model.terms.high = {
+            'student': 'backbone.high', 'teacher': FEATURE, 'adapter': 'auto', 'loss': loss
+        }  # fmt: skip
+        return config
+
+    return make
+
+
+def test_features_come_at_their_own_stride_as_the_live_teacher_gives_them(with_features, nest):
+    config = with_features(view={'flip': True})
+    builder = TeacherCacheBuilder(config)
+    chosen = builder.choose_storage(max_kl=1e-3, max_error=0.02)
+    logits, features = (chosen[tap].storage for tap in (TAP, FEATURE))
+    assert (logits.stride, features.packing, features.stride) == (8, EIGHT_BITS, 16)
+    assert [chosen[tap].is_logits for tap in (TAP, FEATURE)] == [True, False]
+    for _ in builder.build(builder.shards(), {TAP: logits, FEATURE: features}):
+        pass
+    assert np.sum(builder.finish()['confusion']) > 0
+    batch = first_batch(config)
+    images = torch.zeros(4, 3, 96, 96)
+    said = MODELS.build(config.model).teacher(images, None, batch['data_samples'])
+    assert said[FEATURE].shape == (4, features.channels, 6, 6)
+
+    live = nest(config, 'WholeImageTeacher', stride=16, view={'flip': True})
+    live.train_dataloader.dataset.update(type='WithWholeImage')
+    live.train_dataloader.dataset.pop('cache')
+    teacher = MODELS.build(live.model).teacher
+    expected = teacher(images, None, first_batch(live)['data_samples'])[FEATURE]
+    error = (said[FEATURE] - expected).norm(dim=1) / expected.norm(dim=1)
+    assert 0 < error.mean() < 0.02
+
+
+def test_a_config_of_fewer_terms_takes_the_cache_and_one_of_more_does_not(with_features, cached):
+    config, fewer = with_features(), cached(precision='fp32')
+    builder = TeacherCacheBuilder(fewer)
+    stored = {TAP: Storage(8, FLOAT16, 8), FEATURE: Storage(1024, EIGHT_BITS, 16)}
+    assert len([*builder.build(builder.shards(), {TAP: stored[TAP]})]) == len(builder.images)
+    builder.finish()
+    with pytest.raises(TapError, match=f"'{FEATURE}': the teacher cache .* holds '{TAP}' alone"):
+        MODELS.build(config.model)
+    builder = TeacherCacheBuilder(config)
+    with pytest.raises(CacheError, match=r'taps: .* in the cache, .*backbone\.high'):
+        builder.metadata(builder.shards()[0])
+    shutil.rmtree(builder.folder)
+    assert len([*builder.build(builder.shards(), stored)]) == len(builder.images)
+    builder.finish()
+    again = TeacherCacheBuilder(fewer)
+    assert again.taps == [FEATURE, TAP] and None not in map(again.metadata, again.shards())
+    assert [*MODELS.build(fewer.model).teacher(torch.zeros(1, 3, 96, 96))] == [TAP]
 
 
 # It is made in pieces, and bound to what it was made from.
@@ -274,12 +356,13 @@ def test_a_cache_that_was_cut_off_goes_on_and_is_the_same(cached, monkeypatch, t
     def content():
         cache = TeacherCache(tmp_path / 'cache')
         cache.check_images(whole.images.paths, whole.images.loader)
-        return [cache.read(path, (160, 160)) for path in kept]
+        return [cache.read(path, (160, 160))[TAP] for path in kept]
 
     expected = content()
     shutil.rmtree(tmp_path / 'cache')
     caching_again = TeacherCacheBuilder(config)
-    seen = caching_again.build(caching_again.shards(), None)
+    taps = {TAP: Storage(8, FLOAT16, 8)}
+    seen = caching_again.build(caching_again.shards(), taps)
     for _ in range(3):
         next(seen)
     seen.close()
@@ -290,7 +373,7 @@ def test_a_cache_that_was_cut_off_goes_on_and_is_the_same(cached, monkeypatch, t
         maker.finish()
     with pytest.raises(CacheError, match=r'does not exist.*tools/cache_teacher.py'):
         TeacherCache(tmp_path / 'cache')
-    assert len([*maker.build(maker.shards()[1:], None)]) == 6
+    assert len([*maker.build(maker.shards()[1:], taps)]) == 6
     index = maker.finish()
     assert all(torch.equal(a, b) for a, b in zip(content(), expected, strict=True))
     assert np.sum(index['confusion']) > 0
@@ -332,7 +415,7 @@ def test_the_same_weights_in_another_file_and_other_options_of_speed_are_the_sam
 
 def test_an_image_that_changed_is_an_error_and_one_that_was_touched_is_not(mapped, tmp_path):
     config = mapped([CROP])
-    maker = fill(config, predict=places)
+    maker = fill(config, predict=places, channels=2)
     image = tmp_path / 'maps' / 'b.png'
     os.utime(image, ns=(1, 1))
     DATASETS.build(config.train_dataloader.dataset)
@@ -351,7 +434,7 @@ def test_an_image_that_changed_is_an_error_and_one_that_was_touched_is_not(mappe
 
 def test_a_data_set_may_move(mapped, tmp_path):
     config = mapped([CROP])
-    fill(config, predict=places)
+    fill(config, predict=places, channels=2)
     (tmp_path / 'maps').rename(tmp_path / 'moved')
     config.train_dataloader.dataset.dataset.data_prefix.img_path = str(tmp_path / 'moved')
     assert len(DATASETS.build(config.train_dataloader.dataset)) == 3
@@ -359,7 +442,7 @@ def test_a_data_set_may_move(mapped, tmp_path):
 
 def test_images_that_are_loaded_in_another_way_are_an_error(mapped):
     config = mapped([CROP])
-    fill(config, predict=places)
+    fill(config, predict=places, channels=2)
     config.train_dataloader.dataset.dataset.pipeline[1].imdecode_backend = 'pillow'
     with pytest.raises(CacheError, match='loader: '):
         DATASETS.build(config.train_dataloader.dataset)
@@ -377,16 +460,12 @@ def test_names_that_do_not_fit_are_errors_at_build(cached):
         MODELS.build(cached(input_scael=2).model)
 
 
-def test_a_config_without_a_cache_or_with_two_taps_is_refused(cached, tiny):
+def test_a_config_without_a_cache_is_refused(cached, tiny):
     with pytest.raises(ValueError, match='expected CachedTeacher and WithTeacherCache'):
         TeacherCacheBuilder(tiny('kd/response_kd_shapes.py'))
     config = cached()
     config.model.teacher.cache = 'elsewhere'
     with pytest.raises(ValueError, match='they must be the same'):
-        TeacherCacheBuilder(config)
-    config = cached()
-    config.model.terms.other = {**config.model.terms.logits, 'teacher': 'backbone.high'}
-    with pytest.raises(ValueError, match=r"taps \['backbone.high', 'decode_head.conv_seg'\]"):
         TeacherCacheBuilder(config)
 
 

@@ -65,8 +65,9 @@ def _score(teacher: Mapping, terms: list[dict], config: Config, results: Path) -
     """Score of a teacher, measured if it is not stored yet."""
     teacher, view = teacher.get('teacher', teacher), teacher.get('view')
     classes = next((term['classes'] for term in terms if term.get('classes')), None)
-    # A constant format: scores do not depend on that of the cache, and older ones stay valid.
-    settings = {**made_from(teacher, view, stride=1, tap='output'), 'format': 1}
+    # Scores do not depend on the format and the taps of a cache: older ones stay valid.
+    settings = {**made_from(teacher, view, stride=1, taps=()), 'format': 1, 'tap': 'output'}
+    del settings['taps']
     dataset = config.test_dataloader.dataset
     file = results / FOLDER / f'{tree_hash([settings, classes, dataset])[:16]}.json'
     with FileLock(lock_file(file)):
