@@ -69,15 +69,18 @@ def find_score(config: str | os.PathLike, folders: Iterable[str | os.PathLike]) 
 
     They are the files ``FOLDER/DATASET/CONFIG/SEED.json`` (published results) and
     ``FOLDER/CONFIG/test_test.json`` (output of tools/test.py). Results of two folders are never
-    mixed. A result belongs to the config that its weights were trained with, since the config of
-    the plain student can also test a distilled checkpoint. A result beside another checkpoint than
-    the tested one is ignored.
+    mixed, nor are those of two recipes (``DATASET``): the one with the most seeds counts, of
+    several the longest. A result belongs to the config that its weights were trained with, since
+    the config of the plain student can also test a distilled checkpoint. A result beside another
+    checkpoint than the tested one is ignored.
 
     Raises:
         ValueError: See :meth:`Score.from_results`, or a file is not a result file.
     """
     found = (_results(Path(config).stem, Path(folder)) for folder in folders)
-    return next((Score.from_results(results) for results in found if results), None)
+    return next(
+        (Score.from_results(max(recipes, key=_weight)) for recipes in found if recipes), None
+    )
 
 
 def tested_images(result: Mapping) -> str:
@@ -151,12 +154,21 @@ def short_name(config: str | os.PathLike) -> str:
     return Path(config).name.removesuffix('.py')
 
 
-def _results(name: str, folder: Path) -> dict[Path, dict]:
+def _results(name: str, folder: Path) -> list[dict[Path, dict]]:
+    """The results of a config, those of each recipe."""
     published, latest = f'*/{escape(name)}/*.json', f'{escape(name)}/test_test.json'
     files = sorted([*folder.glob(published), *folder.glob(latest)])
     results = zip(files, read_results(files), strict=True)
     found = {path: result for path, result in results if _is_test_of(name, result)}
-    return {path: result for path, result in found.items() if is_of_its_checkpoint(path, result)}
+    recipes = {}
+    for path, result in found.items():
+        if is_of_its_checkpoint(path, result):
+            recipes.setdefault(path.parents[1], {})[path] = result
+    return list(recipes.values())
+
+
+def _weight(results: Mapping[Path, Mapping]) -> tuple[int, int]:
+    return len(results), max(result.get('iterations', 0) for result in results.values())
 
 
 def _is_test_of(name: str, result: Mapping) -> bool:

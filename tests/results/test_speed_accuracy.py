@@ -98,6 +98,14 @@ def test_seeds_are_averaged_by_hand(write, tmp_path):
     assert found == Score(12.0, 2.0, (0, 1, 2), CAMVID, tuple(map(str, files)))
 
 
+def test_recipes_are_not_mixed_the_most_seeds_count_then_the_longest_training(write, tmp_path):
+    for seed in (0, 1):
+        write(f'results/short/a/{seed}.json', 10.0, seed=seed, iterations=100)
+        write(f'results/long/a/{seed}.json', 20.0, seed=seed, iterations=300)
+    write('results/longest/a/0.json', 30.0, iterations=900)
+    assert find_score('a.py', [tmp_path / 'results']).mean == 20.0
+
+
 def test_a_single_seed_has_no_deviation(write, tmp_path):
     write('work_dirs/a/test_test.json', 12.5)
     found = find_score('a.py', [tmp_path / 'results', tmp_path / 'work_dirs'])
