@@ -24,7 +24,7 @@ def test_lists_follow_their_rule(share):
     every = {*labelled, *unlabelled}
     assert len(labelled) + len(unlabelled) == len(every) == 1300
     free = sorted(every - {*names('held_out')}, key=lambda n: sha256(n.encode()).hexdigest())
-    assert len(free) == 1084
+    assert sorted(free) == names('labelled_all') and len(free) == 1084
     assert labelled == sorted(free[: SIZES[share]])
 
 
