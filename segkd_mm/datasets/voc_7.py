@@ -17,8 +17,9 @@ class VOC7Dataset(VOC2012Dataset):
     The lists lie in ``splits/voc_7``. ``held_out`` has 216 of the images, for tuning. The other
     1,084, in the order of the SHA-256 of their names, give the labelled ones: the first 81 make
     ``labelled_1_16``, the first 162 ``labelled_1_8``, the first 325 ``labelled_1_4``, all of them
-    ``labelled_all``, so that each list holds those before it. ``unlabelled_1_8`` is the rest of the 1,300, those held out among
-    them, for a training that does not read their labels: see :class:`WithoutLabels`.
+    ``labelled_all``, so that each list holds those before it. ``unlabelled_1_8`` is the rest of the
+    1,300, those held out among them, for a training that does not read their labels: see
+    :class:`WithoutLabels`.
     ``unlabelled_1_8_tuning`` is that without those held out, to choose settings of a student that
     learns from unlabelled images by scores on images that it has not seen.
 
