@@ -6,7 +6,8 @@ Example:
 
 `tools/compare.py` compares methods that share all settings but their own. Here the results of a
 method may come from other settings, such as the learning rate that suits it. The first method is
-the baseline: gains are over it at the same number of labels, seed by seed.
+the baseline: gains are over it at the same number of labels, seed by seed. With one number of
+labels the picture is a dot for each seed in place of a curve.
 """
 
 import argparse
@@ -16,6 +17,7 @@ from pathlib import Path
 from segkd_mm.results.files import read_results, write_result
 from segkd_mm.results.statistics import Row, leaderboard_rows
 from segkd_mm.results.tables import console_table, wide_console
+from segkd_mm.visualize.leaderboard import draw_leaderboard
 from segkd_mm.visualize.style import chart
 
 WIDTH, HEIGHT = 8.0, 4.5  # inches
@@ -64,7 +66,7 @@ def table_row(labels: int, row: Row) -> dict:
     }
 
 
-def draw(path: Path, rows: Sequence[Mapping]) -> None:
+def draw_curve(path: Path, rows: Sequence[Mapping]) -> None:
     """Write a PNG of the mIoU of each method over the labels; bars are standard deviations."""
     with chart(path, WIDTH, HEIGHT) as figure:
         axes = figure.subplots()
@@ -84,8 +86,12 @@ def draw(path: Path, rows: Sequence[Mapping]) -> None:
 def main() -> None:
     """Run the command line."""
     args = parse_args()
-    rows = [table_row(labels, row) for labels, row in rows_of(args.run)]
-    draw(args.picture, rows)
+    counts, methods = zip(*rows_of(args.run), strict=True)
+    rows = [table_row(labels, row) for labels, row in zip(counts, methods, strict=True)]
+    if len(set(counts)) > 1:
+        draw_curve(args.picture, rows)
+    else:
+        draw_leaderboard(args.picture, methods, f'{counts[0]} labelled images')
     write_result(args.out, {'files': [run[2:] for run in args.run], 'table': rows})
     wide_console().print(console_table(rows, title='Test mIoU over the number of labels'))
     print(f'Result: {args.out}\nPicture: {args.picture}')

@@ -3,6 +3,7 @@
 _base_ = [
     '../_base_/students/mnv3s_slim.py',
     '../_base_/teachers/fcn_r50.py',
+    '../_base_/terms/feature.py',
     '../_base_/datasets/voc.py',
     '../_base_/schedules/adam_plateau_50e.py',
     '../_base_/runtime.py',
@@ -13,16 +14,7 @@ _base_.student.decode_head.num_classes = _base_.num_classes
 # First: python tools/cache_teacher.py configs/kd/feature_kd_cached_voc.py
 cache = 'work_dirs/feature_kd_cached_voc/teacher'
 cached = dict(type='CachedTeacher', cache=cache, teacher=_base_.teacher)
-cosine = dict(type='CosineFeatureLoss', loss_weight=0.1)
-final_cosine = dict(type='CosineFeatureLoss', loss_weight=0.5)
-terms = dict(
-    mid=dict(student='backbone.mid', teacher='backbone.layer2', adapter='auto', loss=cosine),
-    high=dict(student='backbone.high', teacher='backbone.layer3', adapter='auto', loss=cosine),
-    final=dict(
-        student='backbone.final', teacher='backbone.layer4', adapter='auto', loss=final_cosine
-    ),
-)
-model = dict(type='SegDistiller', student=_base_.student, teacher=cached, terms=terms)
+model = dict(type='SegDistiller', student=_base_.student, teacher=cached, terms=_base_.terms)
 _base_.train_dataloader.dataset = dict(
     type='WithTeacherCache', dataset=_base_.train_dataloader.dataset, cache=cache
 )

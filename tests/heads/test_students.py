@@ -11,8 +11,13 @@ from mmseg.structures import SegDataSample
 
 from segkd_mm.config import load_config
 
-STUDENTS = {'mnv3s_aspp': 6_831_509, 'mnv3s_slim': 2_516_853, 'mnv3s_nano': 1_324_821}
-STRIDES = {'mnv3s_aspp': 4, 'mnv3s_slim': 4, 'mnv3s_nano': 8}
+STUDENTS = {
+    'mnv3s_aspp': 6_831_509,
+    'mnv3s_slim': 2_516_853,
+    'mnv3s_nano': 1_324_821,
+    'mnv3s_pico': 1_351_589,
+}
+STRIDES = {'mnv3s_aspp': 4, 'mnv3s_slim': 4, 'mnv3s_nano': 8, 'mnv3s_pico': 8}
 each_student = pytest.mark.parametrize('name', STUDENTS)
 
 
@@ -28,11 +33,18 @@ def mnv3s_slim():
     return mobilenet_v3_small() + light_aspp(576, 128, 2) + at_8 + at_4 + dense(128, 21)
 
 
-def mnv3s_nano():
+def separable_aspp():
     joined = conv_bn(4 * 128, 128, 1)  # of image pooling, a 1x1 and two dilations
-    aspp = 2 * conv_bn(576, 128, 1) + 2 * separable(576, 128) + joined
+    return 2 * conv_bn(576, 128, 1) + 2 * separable(576, 128) + joined
+
+
+def mnv3s_nano():
     at_8 = conv_bn(24, 32, 1) + separable(128 + 32, 128)
-    return mobilenet_v3_small() + aspp + at_8 + dense(128, 21)
+    return mobilenet_v3_small() + separable_aspp() + at_8 + dense(128, 21)
+
+
+def mnv3s_pico():
+    return mnv3s_nano() + conv_bn(48, 48, 1) + separable(128 + 48, 128)
 
 
 def build(name, **head):
@@ -43,7 +55,9 @@ def build(name, **head):
 
 
 def test_the_counts_written_in_the_configs_are_those_of_the_layers():
-    counted = {count.__name__: count() for count in (mnv3s_aspp, mnv3s_slim, mnv3s_nano)}
+    counted = {
+        count.__name__: count() for count in (mnv3s_aspp, mnv3s_slim, mnv3s_nano, mnv3s_pico)
+    }
     assert counted == STUDENTS
     for name, count in STUDENTS.items():
         assert f'{count:,} parameters' in load_config(f'_base_/students/{name}.py').text
