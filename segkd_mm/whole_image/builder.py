@@ -210,17 +210,17 @@ class TeacherCacheBuilder:
         numbers = range(0, len(self.images), step)[:SAMPLED]
         numbers = track(numbers, 'images to choose the packing by', transient=True)
         images = [self.images[number]['image'] for number in numbers]
-        maps = [{tap: x[0].cpu() for tap, x in self.maps(image).items()} for image in images]
+        made = [{tap: x[0].cpu() for tap, x in self.maps(image).items()} for image in images]
         chosen = {}
         for tap in self.taps:
-            of_tap = [one[tap] for one in maps]
-            channels = len(of_tap[0])
-            if is_logits := channels == self.teacher.model.out_channels:
-                (packing, error), stride = choose_top(of_tap, max_kl), self.stride
-            else:
-                packing, error = choose_feature_packing(of_tap, max_error)
-                stride = max(self.stride, _stride_of(images, of_tap))
-            chosen[tap] = Choice(Storage(channels, packing, stride), error, is_logits)
+            maps = [one[tap] for one in made]
+            is_logits = len(maps[0]) == self.teacher.model.out_channels
+            stride = self.stride if is_logits else max(self.stride, _stride_of(images, maps))
+            choose, bound = (
+                (choose_top, max_kl) if is_logits else (choose_feature_packing, max_error)
+            )
+            packing, error = choose(maps, bound)
+            chosen[tap] = Choice(Storage(len(maps[0]), packing, stride), error, is_logits)
         return chosen
 
     @torch.no_grad()
