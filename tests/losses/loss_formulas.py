@@ -178,6 +178,23 @@ def memory_affinity(s, t, valid, keys, temperature=0.1):
     return np.mean(affinity_kl(s, t, keys, keys, temperature))
 
 
+def channels(x, valid):
+    """Of each image with valid positions, the map of each channel as a unit vector: [C, n]."""
+    images = [n for n in range(len(valid)) if valid[n].any()]
+    return [np.array([unit(c.ravel()) for c in x[n] * valid[n]]) for n in images]
+
+
+def channel_relations(s, t, valid, temperature=0.1):
+    s, t = channels(s, valid), channels(t, valid)
+    pairs = [(i, j) for i in range(len(s)) for j in range(len(s))]
+    return np.mean([np.mean(affinity_kl(s[i], t[i], s[j], t[j], temperature)) for i, j in pairs])
+
+
+def channel_direction(s, t, valid):
+    s, t = (np.concatenate(channels(x, valid)) for x in (s, t))
+    return np.mean(2 - 2 * (s * t).sum(1))
+
+
 def intra_class(s, t, labels):
     values = []
     for n, i, j in np.argwhere(labels >= 0):

@@ -92,6 +92,14 @@ CASES = {
         partial(functional.memory_affinity, keys=KEYS, pool=1),
         partial(formulas.memory_affinity, keys=KEYS.double().numpy()),
     ),
+    'channel_relations': (
+        each_position(functional.channel_relations),
+        formulas.channel_relations,
+    ),
+    'channel_direction': (
+        each_position(functional.channel_direction),
+        formulas.channel_direction,
+    ),
     'intra_class': (labelled(functional.intra_class), labelled_formula(formulas.intra_class)),
 }
 # Of copies side by side the labels have other edges.

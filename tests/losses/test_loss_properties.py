@@ -319,6 +319,35 @@ def cirkd(s, t):
     return torch.stack([affinity_kl(s[i], t[i], s[j], t[j], 0.1) for i, j in pairs]).mean()
 
 
+def channel_units(x):
+    return F.normalize(F.avg_pool2d(x.double(), 4, ceil_mode=True).flatten(2), dim=2)
+
+
+def cirkd_v2(s, t):
+    s, t = channel_units(s), channel_units(t)
+    pairs = [(i, j) for i in range(len(s)) for j in range(len(s))]
+    return torch.stack([affinity_kl(s[i], t[i], s[j], t[j], 0.1) for i, j in pairs]).mean()
+
+
+def cirkd_v2_direction(s, t):
+    s, t = channel_units(s), channel_units(t)
+    return s.shape[2] * (s - t).square().mean()
+
+
+CHANNELS = {
+    'channel_relations': (functional.channel_relations, cirkd_v2),
+    'channel_direction': (functional.channel_direction, cirkd_v2_direction),
+}
+
+
+@pytest.mark.parametrize(('loss', 'reference'), CHANNELS.values(), ids=list(CHANNELS))
+def test_channel_terms_are_those_of_cirkdv2(loss, reference):
+    student, teacher = maps(channels=6, size=(18, 33))
+    expected = reference(student, teacher).item()
+    assert expected > 0.1
+    assert loss(student, teacher).item() == pytest.approx(expected, rel=1e-5)
+
+
 PUBLISHED = {
     'SKD, 32': (functional.pair_wise, 2, skd_in_cirkds_code, 32, 2),
     'SKD, 64': (functional.pair_wise, 2, skd_in_cirkds_code, 64, 2),

@@ -1,4 +1,4 @@
-"""Losses with parameters or queues: MGD, Af-DCD and CIRKD's memory."""
+"""Losses with parameters or queues: MGD, Af-DCD, CIRKD's memories."""
 
 import loss_formulas as formulas
 import numpy as np
@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from mmseg.registry import MODELS
 from torch import nn
 
+from segkd_mm.losses import functional
 from segkd_mm.losses.modules import memory
 from segkd_mm.losses.modules.memory import ClassQueue, sample_mask
 
@@ -281,6 +282,43 @@ def test_the_memory_loss_is_well_behaved():
     value = memory_loss()(extreme, 1e4 * teacher.sign(), labels())
     value.backward()
     assert value.isfinite() and extreme.grad.isfinite().all()
+
+
+def channel_memory(**kwargs):
+    return MODELS.build({'type': 'ChannelMemoryLoss', 'windows': 6, 'pool': 2, **kwargs})
+
+
+def test_channels_are_compared_with_those_that_the_queue_holds():
+    student, teacher = maps()
+    valid = labels() != VOID
+    loss = channel_memory(loss_weight=0.5)
+    value = loss(student, teacher, labels())
+    assert loss.queue.seen.tolist() == [8]  # two images of four channels
+    s, t = (
+        functional.channel_maps(torch.where(valid[:, None], x, 0), valid, 2).double().numpy()
+        for x in (student, teacher)
+    )
+    s, t = s.reshape(8, 6), t.reshape(8, 6)
+    expected = np.mean(formulas.affinity_kl(s, t, t, t, 0.1))
+    assert value.item() == pytest.approx(0.5 * expected, rel=1e-4)
+    held = sorted(map(tuple, loss.queue.features[0, :8].tolist()))
+    np.testing.assert_allclose(held, sorted(map(tuple, t.tolist())), atol=1e-6)
+
+
+def test_a_queue_of_channels_takes_no_empty_image_and_one_size_of_map():
+    student, teacher = maps()
+    ids = labels()
+    ids[0] = VOID
+    loss = channel_memory()
+    loss.channels_per_step = 3
+    torch.manual_seed(0)
+    loss(student, teacher, ids)
+    loss.channels_per_step = 256
+    loss(student, teacher, ids)
+    assert 4 <= loss.queue.seen.item() <= 7  # four of the second image, once more up to three
+    assert channel_memory()(student, teacher, torch.full_like(ids, VOID)).item() == 0
+    with pytest.raises(ValueError, match=r'windows is 5, found 6 windows in a map of \(4, 6\)'):
+        channel_memory(windows=5)(student, teacher, ids)
 
 
 def test_labels_beyond_the_memorys_classes_are_not_remembered():

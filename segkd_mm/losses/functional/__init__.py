@@ -13,6 +13,12 @@ attention allow the student other channels than the teacher's; the rest want one
 """
 
 from segkd_mm.losses.functional.boundary import boundary_split, edges
+from segkd_mm.losses.functional.channels import (
+    channel_affinity,
+    channel_direction,
+    channel_maps,
+    channel_relations,
+)
 from segkd_mm.losses.functional.common import (
     class_masks,
     in_float32,
@@ -44,6 +50,10 @@ from segkd_mm.losses.functional.relations import (
 __all__ = [
     'attention_transfer',
     'boundary_split',
+    'channel_affinity',
+    'channel_direction',
+    'channel_maps',
+    'channel_relations',
     'channel_wise',
     'class_masks',
     'cosine_feature',

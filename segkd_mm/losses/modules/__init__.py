@@ -1,6 +1,11 @@
 """Loss modules, registered in ``MODELS`` under their class names, over the pure functions."""
 
 from segkd_mm.losses.modules.base import KDLoss, LabelledKDLoss
+from segkd_mm.losses.modules.channels import (
+    ChannelDirectionLoss,
+    ChannelMemoryLoss,
+    ChannelRelationLoss,
+)
 from segkd_mm.losses.modules.cross_entropy import LabelledCrossEntropyLoss
 from segkd_mm.losses.modules.features import (
     AttentionTransferLoss,
@@ -34,6 +39,9 @@ __all__ = [
     'AttentionTransferLoss',
     'BoundarySplitLoss',
     'CIRKDMemoryLoss',
+    'ChannelDirectionLoss',
+    'ChannelMemoryLoss',
+    'ChannelRelationLoss',
     'ChannelWiseLoss',
     'CosineFeatureLoss',
     'CosineSmoothL1Loss',
