@@ -613,7 +613,7 @@ def cache_cases() -> list[Case]:
         case('a cache with logits of another size', train, r'shard_00000\.safetensors', shard(wrong_ids)),
         case('a cache with logits of another number of classes', train, r'shard_00000\.safetensors', shard(lambda t: t.update({k: v[:1].contiguous() for k, v in t.items()}))),
         case('a cache of another teacher', train, 'was made from something else', weights('teacher.pth', lambda s: {k: v + 1 for k, v in s.items()})),
-        case('a cache of another version of the format', train, 'was made from something else', one(lambda c: c['made_from'].update(format=1))),
+        case('a cache of another version of the format', train, 'is of format 1, that of another version', one(lambda c: c['made_from'].update(format=1))),
         case('a cache of other images', train, 'is of other images: 1 of 4 have changed', noise('images/0.png')),
         case('a cache that lacks a new image', train, 'is of other images: 1 of 5 are not in it', noise('images/9.png'), pixels('masks/9.png', 1)),
         case('a cache with a shard that is cut short, to be completed', 'cache cached.py --workers 0', r'shard_00000\.safetensors', gone(index), cut('cache/shard_00000.safetensors')),

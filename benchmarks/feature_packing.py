@@ -75,7 +75,7 @@ def main() -> None:
     args = parse_args()
     builder = TeacherCacheBuilder(load_config(args.config))
     numbers = range(0, len(builder.images), max(len(builder.images) // args.images, 1))
-    made = [builder.maps(builder.images[n]['image']) for n in numbers[: args.images]]
+    made = [builder.maps(builder.images[n]) for n in numbers[: args.images]]
     rows = []
     for tap in builder.taps:
         maps = [one[tap][0].double() for one in made]

@@ -13,6 +13,7 @@ _base_.student.backbone.weights = 'weights/mobilenet_v3_large_rvm_features.pth'
 _base_.student.decode_head.num_classes = _base_.num_classes
 _base_.student.decode_head.loss_decode.avg_non_ignore = True
 cache = 'work_dirs/few_labels/voc7_1_8_features'
+_base_.teacher.size_divisor = 16  # so that maps lie where the pixels lie
 cached = dict(type='CachedTeacher', cache=cache, view=dict(flip=True), teacher=_base_.teacher)
 cosine = dict(adapter='auto', loss=dict(type='CosineFeatureLoss', loss_weight=0.1))
 final_cosine = dict(adapter='auto', loss=dict(type='CosineFeatureLoss', loss_weight=0.5))

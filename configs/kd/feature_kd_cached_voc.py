@@ -13,7 +13,8 @@ _base_.student.backbone.weights = 'hub'  # ImageNet's, by torchvision; None for 
 _base_.student.decode_head.num_classes = _base_.num_classes
 # First: python tools/cache_teacher.py configs/kd/feature_kd_cached_voc.py
 cache = 'work_dirs/feature_kd_cached_voc/teacher'
-cached = dict(type='CachedTeacher', cache=cache, teacher=_base_.teacher)
+_base_.teacher.size_divisor = 16  # so that maps lie where the pixels lie
+cached = dict(type='CachedTeacher', cache=cache, stride=16, teacher=_base_.teacher)
 model = dict(type='SegDistiller', student=_base_.student, teacher=cached, terms=_base_.terms)
 _base_.train_dataloader.dataset = dict(
     type='WithTeacherCache', dataset=_base_.train_dataloader.dataset, cache=cache

@@ -74,8 +74,12 @@ def report(builder: TeacherCacheBuilder, config: str) -> None:
     index = builder.finish()
     seen = mean_iou(np.array(index['confusion']))
     print(f'{builder.folder}: {len(builder.images)} images, {builder.size() / 2**20:.1f} MiB.')
-    if not isnan(seen):  # it knows the classes
-        crops = mean_iou(builder.confusion_on_crops(CROPS))
+    crops = seen if isnan(seen) else mean_iou(builder.confusion_on_crops(CROPS))
+    if isnan(crops):
+        print(
+            "The teacher's mIoU is not known: no term of the config compares its logits by class."
+        )
+    else:
         print(f'mIoU of the teacher on training images: {seen:.1f} in this view; {crops:.1f} when '
               f'it is shown training crops (up to {CROPS} of them).')  # fmt: skip
     print(f'Next: {command("train")} {config}')

@@ -67,7 +67,7 @@ class SegDistiller(BaseModel):
             with build_hints('teacher'):
                 object.__setattr__(self, 'teacher', MODELS.build(teacher))
             self._taps = Taps(self.student, {term['student'] for term in terms.values()})
-            teacher_taps = {tap for t in terms.values() for tap in _tap_names(t['teacher'])}
+            teacher_taps = {tap for t in terms.values() for tap in tap_names(t['teacher'])}
             self.teacher.prepare(teacher_taps, self.data_preprocessor)
             self.terms = self._build_terms(terms)
         leave_out_of_keys(self, 'student', beside=['terms.'])
@@ -162,6 +162,6 @@ def _checked_terms(terms: dict[str, dict]) -> dict[str, dict]:
     return terms
 
 
-def _tap_names(teacher: str | dict[str, float]) -> Iterable[str]:
+def tap_names(teacher: str | dict[str, float]) -> Iterable[str]:
     """The taps of a term's ``teacher``: one name, or a dict of weights by name."""
     return [teacher] if isinstance(teacher, str) else teacher

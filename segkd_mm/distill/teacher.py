@@ -220,6 +220,18 @@ class Teacher(FrozenModule):
         return self._taps.pop()
 
     @torch.no_grad()
+    def logit_taps(self) -> set[str]:
+        """The taps whose tensor is the model's output on an image of noise; others are features."""
+        device = next(self.parameters()).device
+        draw = torch.Generator().manual_seed(0)
+        image = torch.randn(1, self.channels, *TRIAL, generator=draw).to(device)
+        with self._taps, self._precision(device.type):
+            output = self.model(self._resize(image), mode='tensor')
+        outputs = (output,) if isinstance(output, Tensor) else output
+        taps = self._taps.pop().items()
+        return {name for name, x in taps for y in outputs if x.shape == y.shape and x.equal(y)}
+
+    @torch.no_grad()
     def output(self, inputs: Tensor) -> Tensor | tuple[Tensor, ...]:
         """The output of the model on the student's images: logits, of most models."""
         self._check_channels(inputs.shape[1])

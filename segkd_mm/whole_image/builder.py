@@ -21,9 +21,11 @@ from torch.utils.data import DataLoader, Subset
 
 from segkd_mm.datasets.replay import ReplayIndex
 from segkd_mm.distill.class_map import ClassMap
+from segkd_mm.distill.distiller import tap_names
 from segkd_mm.distill.teacher import Teacher
 from segkd_mm.evaluation.confusion import confusion_of_logits
 from segkd_mm.files import written_aside
+from segkd_mm.json_files import JsonFileError, JsonObject, parsed_object
 from segkd_mm.labels import UNLABELLED, VOID
 from segkd_mm.one_logit import two_class_logits
 from segkd_mm.whole_image.cached_teacher import made_from
@@ -33,16 +35,18 @@ from segkd_mm.whole_image.store import (
     INDEX,
     REMOVE,
     CacheError,
+    check_format,
+    check_image,
     check_same,
     fingerprint,
     is_unchanged,
     names_of,
+    storages,
     stored_key,
 )
 from segkd_mm.whole_image.view import View
 
 SHARD = 64  # images
-METADATA = 'made_from', 'loader', 'taps', 'images', 'confusion'  # of a shard
 SAMPLED = 16  # images on which the error of packing is measured
 
 
@@ -83,8 +87,13 @@ class TeacherCacheBuilder:
         self.folder, self.device = Path(cached.cache), torch.device(device)
         self.view, self.stride = View(**cached.get('view') or {}), cached.get('stride', 8)
         terms = config.model.terms.values()
-        self.taps = _taps_of(self.folder, {str(term['teacher']) for term in terms})
-        self._classes = {term['teacher']: term['classes'] for term in terms if term.get('classes')}
+        self.taps = _taps_of(self.folder, {tap for t in terms for tap in tap_names(t['teacher'])})
+        self._classes = {
+            tap: term['classes']
+            for term in terms
+            if term.get('classes')
+            for tap in tap_names(term['teacher'])
+        }
         self._teacher = cached.teacher
         self.made_from = made_from(self._teacher, cached.get('view'), self.stride, self.taps)
         self._dataset = DATASETS.build(dataset.dataset)
@@ -103,11 +112,26 @@ class TeacherCacheBuilder:
         """The teacher's maps of images [N, 3, H, W], pixels as they are loaded, by tap."""
         return self.teacher(images)
 
-    def maps(self, image: Tensor) -> dict[str, Tensor]:
-        """The maps to store of an image, uint8 [3, H, W], by tap: [1, C, h, w] of float32."""
-        image = image[None].to(self.device, torch.float32)
-        classes = self.teacher.model.out_channels
-        return self.view.maps(self.predict, image, self.stride, classes)
+    @cached_property
+    def logit_taps(self) -> set[str]:
+        """The taps of logits; the others are of features."""
+        return self.teacher.logit_taps()
+
+    def maps(self, item: Mapping) -> dict[str, Tensor]:
+        """The maps to store of one of the images, by tap: [1, C, h, w] of float32.
+
+        Raises:
+            CacheError: They hold NaN or infinity.
+        """
+        image = item['image'][None].to(self.device, torch.float32)
+        maps = self.view.maps(self.predict, image, self.stride, self.logit_taps)
+        for tap, x in maps.items():
+            if not x.isfinite().all():
+                raise CacheError(
+                    f'{item["path"]}: the teacher gives NaN or infinity at tap {tap!r}, expected '
+                    "finite numbers. Try precision='fp32' in the config of the teacher."
+                )
+        return maps
 
     def shards(self) -> list[range]:
         """Numbers of the images in each shard."""
@@ -125,7 +149,6 @@ class TeacherCacheBuilder:
             return None
         metadata = _metadata_of(path)
         check_same(self.folder, metadata['made_from'], self.made_from)
-        _check_complete(metadata, path)
         check_same(self.folder, {'loader': metadata['loader']}, {'loader': self.images.loader})
         paths = [self.images.paths[number] for number in shard]
         recorded = metadata['images']
@@ -153,7 +176,7 @@ class TeacherCacheBuilder:
         for shard in shards:
             tensors, records, confusion = {}, {}, 0
             for item in (next(loader) for _ in shard):
-                name, maps = self._names[item['path']], self.maps(item['image'])
+                name, maps = self._names[item['path']], self.maps(item)
                 tensors |= _packed(name, maps, taps)
                 records[name] = {**fingerprint(item['path']), 'size': [*item['image'].shape[1:]],
                                  'shard': self._path(shard).name}  # fmt: skip
@@ -190,7 +213,10 @@ class TeacherCacheBuilder:
             )
         index = {key: shards[0][key] for key in ('made_from', 'loader', 'taps')}
         index['images'] = {name: one for each in shards for name, one in each['images'].items()}
-        index['confusion'] = np.sum([each['confusion'] for each in shards], 0).tolist()
+        counts = [np.array(each['confusion']) for each in shards]
+        # A config of fewer terms that goes on with a cache may know no classes.
+        alike = len({count.shape for count in counts}) == 1
+        index['confusion'] = (sum(counts) if alike else np.zeros((1, 1), int)).tolist()
         with written_aside(self.folder / INDEX) as aside:
             aside.write_text(json.dumps(index), encoding='utf-8')
         return index
@@ -209,13 +235,13 @@ class TeacherCacheBuilder:
         step = max(len(self.images) // SAMPLED, 1)
         numbers = range(0, len(self.images), step)[:SAMPLED]
         numbers = track(numbers, 'images to choose the packing by', transient=True)
-        images = [self.images[number]['image'] for number in numbers]
-        made = [{tap: x[0].cpu() for tap, x in self.maps(image).items()} for image in images]
+        items = [self.images[number] for number in numbers]
+        made = [{tap: x[0].cpu() for tap, x in self.maps(item).items()} for item in items]
         chosen = {}
         for tap in self.taps:
             maps = [one[tap] for one in made]
-            is_logits = len(maps[0]) == self.teacher.model.out_channels
-            stride = self.stride if is_logits else max(self.stride, _stride_of(images, maps))
+            is_logits = tap in self.logit_taps
+            stride = self.stride if is_logits else max(self.stride, _stride_of(items, maps))
             choose, bound = (
                 (choose_top, max_kl) if is_logits else (choose_feature_packing, max_error)
             )
@@ -226,8 +252,7 @@ class TeacherCacheBuilder:
     @torch.no_grad()
     def confusion(self, maps: Mapping[str, Tensor], labels: Tensor) -> np.ndarray:
         """Pixel counts [C, C] of labels [H, W] (rows) and predictions; 0 of unknown classes."""
-        classes = self.teacher.model.out_channels
-        tap = next((tap for tap, x in maps.items() if x.shape[1] == classes), None)
+        tap = next((tap for tap in maps if tap in self.logit_taps), None)
         logits = two_class_logits(maps[tap]) if tap else None
         to_student = self._classes.get(tap)
         known = to_student or (tap and logits.shape[1] == len(self._dataset.metainfo['classes']))
@@ -257,15 +282,15 @@ def _packed(name: str, maps: Mapping[str, Tensor], taps: Mapping[str, Storage]) 
     }
 
 
-def _stride_of(images: Sequence[Tensor], maps: Sequence[Tensor]) -> int:
-    """The stride of maps [C, h, w], in pixels of their images [3, H, W].
+def _stride_of(items: Sequence[Mapping], maps: Sequence[Tensor]) -> int:
+    """The stride of maps [C, h, w], in pixels of their images.
 
-    A map's last cell may lie beyond the image: the largest quotient is the nearest.
+    A map's last cell may lie beyond the image, so that the largest quotient is the nearest.
     """
     return max(
         ceil(side / cells)
-        for image, x in zip(images, maps, strict=True)
-        for side, cells in zip(image.shape[1:], x.shape[1:], strict=True)
+        for item, x in zip(items, maps, strict=True)
+        for side, cells in zip(item['image'].shape[1:], x.shape[1:], strict=True)
     )
 
 
@@ -275,32 +300,52 @@ def _taps_of(folder: Path, wanted: set[str]) -> list[str]:
     So a config of fewer terms takes the cache of one of more.
     """
     shard = min(folder.glob('shard_*.safetensors'), default=None)
-    found = set(_metadata_of(shard)['made_from'].get('taps', ())) if shard else set()
+    found = {*_metadata_of(shard)['taps']} if shard else set()
     return sorted(found if found >= wanted else wanted)
 
 
-def _metadata_of(path: Path) -> dict:
-    """The metadata of a shard, of any format.
+def _metadata_of(path: Path) -> JsonObject:
+    """The metadata of a shard of this version's format.
 
     Raises:
-        CacheError: It is damaged.
+        CacheError: It is damaged, or of another format.
     """
     try:
         with safe_open(path, framework='pt') as file:
-            metadata = {key: json.loads(value) for key, value in file.metadata().items()}
-        metadata['made_from'].items()
+            content = {key: json.loads(value) for key, value in file.metadata().items()}
+        metadata = parsed_object(json.dumps(content), path, REMOVE)
+        metadata.check({'made_from': dict})
+        check_format(path.parent, metadata['made_from'])
+        _check_metadata(metadata)
         return metadata
-    except (AttributeError, KeyError, SafetensorError, ValueError) as error:
+    except (AttributeError, JsonFileError, OSError, SafetensorError, ValueError) as error:
+        if isinstance(error, CacheError):
+            raise
         raise CacheError(
             f'{path} is no shard of a teacher cache, or is damaged ({error}). {REMOVE}'
         ) from error
 
 
-def _check_complete(metadata: dict, path: Path) -> None:
-    if missing := set(METADATA) - set(metadata):
-        raise CacheError(
-            f'{path} is no shard of a teacher cache, or is damaged (no {sorted(missing)}). {REMOVE}'
+def _check_metadata(metadata: JsonObject) -> None:
+    """Check the types of what is read of a shard's metadata.
+
+    Raises:
+        JsonFileError: It is damaged.
+    """
+    metadata.check({'loader': str, 'taps': dict, 'images': dict, 'confusion': list})
+    metadata['made_from'].check({'stride': int, 'taps': list})
+    storages(metadata)
+    for image in metadata['images'].values():
+        check_image(metadata, image)
+    rows = metadata['confusion']
+    square = all(isinstance(row, list) and len(row) == len(rows) for row in rows)
+    if not (rows and square and all(isinstance(one, int) for row in rows for one in row)):
+        raise JsonFileError(
+            f'{metadata.file}: found confusion={rows!r:.80}, expected rows of whole numbers, as '
+            f'many as columns. {REMOVE}'
         )
+    if {*metadata['made_from']['taps']} != {*metadata['taps']}:
+        raise JsonFileError(f'{metadata.file}: found other taps in made_from. {REMOVE}')
 
 
 def count_pixels(logits: Tensor, labels: Tensor, classes: ClassMap | None) -> np.ndarray:
@@ -331,5 +376,10 @@ def _teacher_and_data(config: Config) -> tuple[dict, dict]:
         raise ValueError(
             f'{config.filename}: model.teacher.cache is {teacher.cache}, '
             f'train_dataloader.dataset.cache {dataset.cache}; they must be the same.'
+        )
+    terms = config.model.get('terms') or {}
+    if not all(term.get('teacher') for term in terms.values()) or not terms:
+        raise ValueError(
+            f'{config.filename}: found the terms {[*terms]}, expected one or more with a teacher.'
         )
     return teacher, dataset

@@ -50,6 +50,7 @@ class WholeImageTeacher(CroppingTeacher):
         self.teacher.check_bands(inputs_from)
         # A module without a normalisation stands for pixels as they are loaded.
         self.teacher.prepare(set(taps), inputs_from=nn.Identity())
+        self._logit_taps = self.teacher.logit_taps()
 
     @torch.no_grad()
     def forward(
@@ -88,8 +89,7 @@ class WholeImageTeacher(CroppingTeacher):
 
     def _batch_maps(self, images: Tensor) -> dict[str, Tensor]:
         """The maps of images [N, 3, H, W], merged over the view, by tap, [N, C, h, w]."""
-        classes = self.teacher.model.out_channels
-        return self.view.maps(self.teacher, images, self.stride, classes)
+        return self.view.maps(self.teacher, images, self.stride, self._logit_taps)
 
 
 def _same_size(images: Sequence[Tensor]) -> Iterator[list[int]]:

@@ -35,6 +35,7 @@ from segkd_mm.whole_image.packing import (
 VERSION = 3
 INDEX = 'index.json'
 SHOWN = 5  # differences in a message
+LARGEST_NUMBER = 2**16  # of channels, and of a stride
 MAKE = f'Make it (again) with: {command("cache")} CONFIG'
 REMOVE = f'Remove that file. {MAKE}'
 
@@ -171,35 +172,40 @@ def _check_packed(packed: Mapping[str, Tensor], storage: Storage, where: str) ->
     if storage.packing == EIGHT_BITS:
         _check_eight_bits(packed[INT8], packed[SCALE], where)
     elif storage.packing == FLOAT16:
-        _require(packed[''].ndim == 3, f'{where}: found a map {list(packed[""].shape)}')
+        x = packed['']
+        fits = x.ndim == 3 and x.dtype == torch.float16
+        _require(fits, where, _shown(x), 'float16 [C, h, w]')
     else:
         _check_largest(packed[TOP], packed[IDS], storage, where)
 
 
 def _check_eight_bits(values: Tensor, scale: Tensor, where: str) -> None:
-    fits = values.ndim == 3 and values.dtype == torch.int8 and scale.shape == values.shape[:1]
-    found = f'{values.dtype} {list(values.shape)} with the scales {list(scale.shape)}'
-    _require(fits and scale.is_floating_point(), f'{where}: found {found}, expected int8 [C, h, w]')
+    fits = values.ndim == 3 and values.dtype == torch.int8
+    fits = fits and scale.dtype == torch.float32 and scale.shape == values.shape[:1]
+    expected = 'int8 [C, h, w] with scales float32 [C]'
+    _require(fits, where, f'{_shown(values)} with scales {_shown(scale)}', expected)
+    _require(bool((scale > 0).all()), where, f'scales from {scale.min():g}', 'scales above 0')
 
 
 def _check_largest(values: Tensor, ids: Tensor, storage: Storage, where: str) -> None:
     top, channels = storage.packing, storage.channels
-    shapes = values.ndim == ids.ndim == 3 and len(values) == top + 1 and len(ids) == top
-    found = f'{list(values.shape)} values and {list(ids.shape)} channels'
-    _require(
-        shapes and values.shape[1:] == ids.shape[1:] and 0 < top < channels,
-        f'{where}: found {found}, expected those of the {top} largest',
-    )
-    known = not ids.numel() or 0 <= ids.min() <= ids.max() < channels
-    _require(
-        known and not ids.is_floating_point(),
-        f'{where}: found channels beyond the {channels} of the teacher',
-    )
+    fits = values.ndim == ids.ndim == 3 and len(values) == top + 1 and len(ids) == top < channels
+    fits = fits and values.shape[1:] == ids.shape[1:] and values.dtype == torch.float16
+    fits = fits and ids.dtype in (torch.uint8, torch.int16)
+    expected = f'those of the {top} largest in float16, channels as uint8 or int16'
+    _require(fits, where, f'{_shown(values)} with channels {_shown(ids)}', expected)
+    if ids.numel():
+        known = 0 <= ids.min() <= ids.max() < channels
+        _require(known, where, f'channels {ids.min()} to {ids.max()}', f'those of {channels}')
 
 
-def _require(condition: bool, message: str) -> None:
+def _shown(x: Tensor) -> str:
+    return f'{str(x.dtype).removeprefix("torch.")} {list(x.shape)}'
+
+
+def _require(condition: bool, where: str, found: str, expected: str) -> None:
     if not condition:
-        raise CacheError(f'{message}. {REMOVE}')
+        raise CacheError(f'{where}: found {found}, expected {expected}. {REMOVE}')
 
 
 def _checked_index(path: Path) -> tuple[JsonObject, dict[str, Storage]]:
@@ -210,15 +216,44 @@ def _checked_index(path: Path) -> tuple[JsonObject, dict[str, Storage]]:
     """
     try:
         index = read_object(path, 'the index of a teacher cache', MAKE)
-        index.check({'taps': dict, 'made_from': dict, 'images': dict})
+        index.check({'made_from': dict})
+        check_format(path.parent, index['made_from'])
+        index.check({'taps': dict, 'images': dict, 'loader': str})
         index['made_from'].check({'stride': int})
         for image in index['images'].values():
-            _check_image(index, image)
-        if index['made_from']['stride'] < 1 or not index['taps']:
-            raise JsonFileError(f'{path}: found no taps, or a stride below 1. {MAKE}')
-        return index, {tap: _storage(found, index) for tap, found in index['taps'].items()}
+            check_image(index, image)
+        return index, storages(index)
     except JsonFileError as error:
         raise CacheError(str(error)) from error
+
+
+def check_format(folder: Path, made_from: Mapping) -> None:
+    """Check that a cache is of this version's format.
+
+    Raises:
+        CacheError: It is of another.
+    """
+    if (found := made_from.get('format')) != VERSION:
+        raise CacheError(
+            f'The teacher cache {folder} is of format {found!r:.80}, that of another version of '
+            f'segkd_mm; expected {VERSION}. Remove the folder. {MAKE}'
+        )
+
+
+def storages(index: JsonObject) -> dict[str, Storage]:
+    """How the maps of each tap are stored, of an index or of the metadata of a shard.
+
+    Raises:
+        JsonFileError: It is damaged.
+    """
+    taps = {tap: _storage(found, index) for tap, found in index['taps'].items()}
+    stride = index['made_from']['stride']
+    if not taps or not all(1 <= stride <= one.stride for one in taps.values()):
+        raise JsonFileError(
+            f'{index.file}: found taps with strides { {k: v.stride for k, v in taps.items()} }, '
+            f'expected one tap or more, with strides from made_from.stride={stride} on. {MAKE}'
+        )
+    return taps
 
 
 def _storage(found: object, index: JsonObject) -> Storage:
@@ -228,15 +263,20 @@ def _storage(found: object, index: JsonObject) -> Storage:
     storage = Storage(found['channels'], found['packing'], found['stride'])
     packings = FLOAT16, EIGHT_BITS
     numbers = [one for one in vars(storage).values() if one not in packings]
-    if not all(isinstance(one, int) and one > 0 for one in numbers):
+    if not all(isinstance(one, int) and 0 < one <= LARGEST_NUMBER for one in numbers):
         raise JsonFileError(
-            f'{index.file}: found {found.place}: {dict(found)!r:.80}, expected whole numbers above '
-            f'0, or as packing one of {packings}. {MAKE}'
+            f'{index.file}: found {found.place.rstrip(".")}={dict(found)!r:.80}, expected whole '
+            f'numbers from 1 to {LARGEST_NUMBER}, or as packing one of {packings}. {MAKE}'
         )
     return storage
 
 
-def _check_image(index: JsonObject, image: object) -> None:
+def check_image(index: JsonObject, image: object) -> None:
+    """Check the record of an image.
+
+    Raises:
+        JsonFileError: It is damaged.
+    """
     if not isinstance(image, JsonObject):
         raise JsonFileError(f'{index.file}: found {image!r:.80} in images. {MAKE}')
     image.check({'shard': str, 'size': list, 'bytes': int, 'changed': int, 'sha256': str})

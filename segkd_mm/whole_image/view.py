@@ -1,6 +1,6 @@
 """View: the sizes and flips at which a live or cached teacher sees a whole image."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil, log
 
@@ -44,7 +44,7 @@ class View:
         predict: Callable[[Tensor], Mapping[str, Tensor]],
         image: Tensor,
         stride: int,
-        classes: int,
+        logits: Collection[str],
     ) -> dict[str, Tensor]:
         """A teacher's maps of an image: logits merged over the view, features as first shown.
 
@@ -55,15 +55,22 @@ class View:
             predict: From images [N, 3, H, W] to maps by tap, [N, C, h, w], which cover them.
             image: [N, 3, H, W].
             stride: See :meth:`merge`.
-            classes: Channels of the teacher's logits; other maps are of features.
+            logits: The taps of logits; others are of features.
 
         Returns:
             [N, C, h, w] of float32 by tap, which cover the image.
+
+        Raises:
+            ValueError: A tap has no map [N, C, h, w].
         """
         shown = [predict(resized) for resized in self.inputs(image)]
         merged = {}
         for tap, first in shown[0].items():
-            maps = [one[tap] for one in shown] if first.shape[1] == classes else [first]
+            if first.ndim != 4:
+                raise ValueError(
+                    f'Tap {tap!r}: found a tensor {list(first.shape)}, expected a map [N, C, h, w].'
+                )
+            maps = [one[tap] for one in shown] if tap in logits else [first]
             merged[tap] = self.merge(maps, image.shape[2:], stride)
         return merged
 

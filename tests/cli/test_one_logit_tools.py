@@ -87,7 +87,7 @@ def _miou(experiment):
 def test_a_cached_teacher_teaches_one_logit(config, script, tmp_path):
     cache = str(tmp_path / 'cache')
     config.model.teacher = ConfigDict(
-        type='CachedTeacher', cache=cache, stride=4,
+        type='CachedTeacher', cache=cache, stride=4, view=dict(flip=True),
         teacher={**config.model.teacher, 'precision': 'fp32'},
     )  # fmt: skip
     config.train_dataloader.dataset = ConfigDict(

@@ -14,11 +14,12 @@ from mmengine.config import ConfigDict
 from mmengine.dataset import pseudo_collate
 from mmengine.runner import Runner
 from mmseg.registry import DATASETS, MODELS
+from safetensors.torch import load_file, save_file
 
 from segkd_mm.datasets import ReplayIndex
 from segkd_mm.distill import TapError
 from segkd_mm.doctor import Experiment, check_accuracy
-from segkd_mm.whole_image import CachedTeacher, CacheError, TeacherCache
+from segkd_mm.whole_image import CachedTeacher, CacheError, TeacherCache, store
 from segkd_mm.whole_image import builder as builder_module
 from segkd_mm.whole_image.builder import TeacherCacheBuilder
 from segkd_mm.whole_image.packing import (
@@ -341,6 +342,37 @@ def test_a_config_of_fewer_terms_takes_the_cache_and_one_of_more_does_not(with_f
     again = TeacherCacheBuilder(fewer)
     assert again.taps == [FEATURE, TAP] and None not in map(again.metadata, again.shards())
     assert [*MODELS.build(fewer.model).teacher(torch.zeros(1, 3, 96, 96))] == [TAP]
+
+
+def test_features_of_as_many_channels_as_classes_are_no_logits(with_features):
+    config = with_features()
+    builder = TeacherCacheBuilder(config)
+    features = builder.maps(builder.images[0])[FEATURE][:, :8]
+    logits = builder.predict
+    builder.predict = lambda x: {TAP: logits(x)[TAP], FEATURE: features}
+    chosen = builder.choose_storage(max_kl=1e-3, max_error=0.02)
+    assert chosen[FEATURE].storage == Storage(8, EIGHT_BITS, 16) and chosen[TAP].is_logits
+
+
+def test_features_that_are_damaged_or_not_finite_are_errors(with_features, tmp_path):
+    builder = TeacherCacheBuilder(with_features())
+    stored = {TAP: Storage(8, FLOAT16, 8), FEATURE: Storage(1024, EIGHT_BITS, 16)}
+    assert [*builder.build(builder.shards(), stored)]
+    builder.finish()
+    (file,) = (tmp_path / 'cache').glob('shard_*')
+    whole = load_file(file)
+    key = next(key for key in whole if key.startswith(FEATURE) and key.endswith('/scale'))
+    path, size = builder.images.paths[0], (160, 160)
+    for found, scale in (('scales from -', -whole[key]), ('scales float64', whole[key].double())):
+        save_file({**whole, key: scale}, file)
+        store._open.cache_clear()
+        cache = TeacherCache(tmp_path / 'cache')
+        cache.check_images([path], builder.images.loader)
+        with pytest.raises(CacheError, match=rf'shard_00000.*{FEATURE}: found .*{found}'):
+            cache.read(path, size)
+    builder.predict = lambda x: {TAP: torch.full((1, 8, 4, 4), torch.inf)}
+    with pytest.raises(CacheError, match=r"jpg: the teacher gives NaN or infinity at tap 'decode"):
+        builder.choose_storage(1e-3, 0.02)
 
 
 # It is made in pieces, and bound to what it was made from.

@@ -83,7 +83,7 @@ def _test(cell: Cell, execute: Execute) -> dict:
 
 
 def cache_command(cell: Cell) -> list[str]:
-    """Command that makes the cache of the teacher's logits."""
+    """Command that makes the cache of the teacher's maps."""
     device = ['--device', get_device()]
     return [*_tool('cache_teacher'), cell.method.path, *device, *_cfg_options(cell)]
 
