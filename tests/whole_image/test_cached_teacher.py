@@ -115,8 +115,7 @@ def places(images):
     return {TAP: F.avg_pool2d(torch.stack([x, y])[None].float(), 4)}
 
 
-@pytest.mark.parametrize('stride', [4, 8])
-@pytest.mark.parametrize('case', PIPELINES)
+@pytest.mark.parametrize(('case', 'stride'), [*((case, 8) for case in PIPELINES), ('all', 4)])
 def test_the_cut_logits_lie_where_the_pixels_lie(mapped, case, stride):
     config = mapped(PIPELINES[case], stride=stride)
     fill(config, predict=places, channels=2)
