@@ -70,7 +70,7 @@ def attach_whole_images(dataset: Any, read: Callable[[dict], dict[str, Any]]) ->
         base.pipeline.transforms = [_tracked(t, read) for t in base.pipeline.transforms]
 
 
-def _tracked(transform: Callable, read: Callable[[dict], dict[str, Tensor]]) -> BaseTransform:
+def _tracked(transform: Callable, read: Callable[[dict], dict[str, Any]]) -> BaseTransform:
     packs = type(transform) is PackSegInputs
     return _PackWithWholeImage(transform, read) if packs else TrackAffine(transform)
 
@@ -78,7 +78,7 @@ def _tracked(transform: Callable, read: Callable[[dict], dict[str, Tensor]]) -> 
 class _PackWithWholeImage(BaseTransform):
     """``PackSegInputs``, which also packs the record."""
 
-    def __init__(self, inner: PackSegInputs, read: Callable[[dict], dict[str, Tensor]]) -> None:
+    def __init__(self, inner: PackSegInputs, read: Callable[[dict], dict[str, Any]]) -> None:
         self.inner = inner
         self.read = read
 
