@@ -34,6 +34,7 @@ from mmseg.registry import MODELS
 from torch import nn
 
 from segkd_mm.config import config_dir, load_config, plain_student
+from segkd_mm.distill.distiller import tap_names
 from segkd_mm.distill.teacher import Teacher
 from segkd_mm.measure.step_cost import (
     TermsStep,
@@ -47,7 +48,7 @@ from segkd_mm.results.files import write_result
 from segkd_mm.results.tables import console_table, wide_console
 from segkd_mm.whole_image.cached_teacher import made_from
 from segkd_mm.whole_image.packing import FLOAT16, Storage
-from segkd_mm.whole_image.store import INDEX
+from segkd_mm.whole_image.store import INDEX, TeacherCache
 
 PLAIN, NAIVE = 'plain student', 'naive'
 STRIDE = 8  # of cached maps
@@ -113,6 +114,7 @@ def write_cache(config: Config, folder: Path) -> None:
     taps, stride = cached_taps(config), cached.get('stride', STRIDE)
     index = {
         'images': {},
+        'loader': '',
         'made_from': made_from(cached.teacher, cached.get('view'), stride, taps),
         'taps': {tap: asdict(stored) for tap, stored in taps.items()},
     }
@@ -123,13 +125,12 @@ def write_cache(config: Config, folder: Path) -> None:
 
 @torch.no_grad()
 def cached_taps(config: Config) -> dict[str, Storage]:
-    """How the maps of each tap of a cached teacher would be stored; none of another teacher."""
-    if not is_cached(config):
-        return {}
+    """How the maps of each tap of a cached teacher would be stored."""
     init_default_scope(config.default_scope)
     teacher = MODELS.build(config.model.teacher.teacher)
     stride = config.model.teacher.get('stride', STRIDE)
-    teacher.prepare({term.teacher for term in config.model.terms.values()}, nn.Identity())
+    terms = config.model.terms.values()
+    teacher.prepare({tap for term in terms for tap in tap_names(term.teacher)}, nn.Identity())
     maps = teacher(torch.zeros(1, 3, *TRIAL))
     return {
         tap: Storage(x.shape[1], FLOAT16, max(stride, TRIAL[1] // x.shape[3]))
@@ -198,7 +199,9 @@ def measure(configs: dict[str, Config], args: argparse.Namespace) -> dict[str, d
     """Costs of the steps and of the teacher's forward by name, and for distillers of the terms."""
     device, first = torch.device(args.device), next(iter(configs.values()))
     models = models_of(configs, device)
-    taps = {tap: stored for one in configs.values() for tap, stored in cached_taps(one).items()}
+    taps = {}
+    for config in filter(is_cached, configs.values()):
+        taps |= TeacherCache(config.model.teacher.cache).taps
     batch = random_batch(args.batch, tuple(args.size), first.num_classes, taps)
     steps = {n: TrainingStep(m, configs.get(n, first), batch) for n, m in models.items()}
     images = torch.randn(args.batch, 3, *args.size, device=device)

@@ -344,8 +344,10 @@ def _check_metadata(metadata: JsonObject) -> None:
             f'{metadata.file}: found confusion={rows!r:.80}, expected rows of whole numbers, as '
             f'many as columns. {REMOVE}'
         )
-    if {*metadata['made_from']['taps']} != {*metadata['taps']}:
-        raise JsonFileError(f'{metadata.file}: found other taps in made_from. {REMOVE}')
+    if (found := metadata['made_from']['taps']) != (expected := sorted(metadata['taps'])):
+        raise JsonFileError(
+            f'{metadata.file}: found made_from.taps={found!r:.80}, expected {expected}. {REMOVE}'
+        )
 
 
 def count_pixels(logits: Tensor, labels: Tensor, classes: ClassMap | None) -> np.ndarray:

@@ -69,7 +69,8 @@ class ChannelMemoryLoss(KDLoss):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        set_positive(self, windows=windows, temperature=temperature, keys=keys, pool=pool)
+        set_positive(self, windows=windows, temperature=temperature, pool=pool)
+        set_positive(self, size=size, keys=keys)
         self.queue = ClassQueue(1, size, windows)
 
     def compute(self, student: Tensor, teacher: Tensor, valid: Tensor | None) -> Tensor:
