@@ -2,9 +2,10 @@
 
 from segkd_mm.whole_image.builder import TeacherCacheBuilder
 from segkd_mm.whole_image.cached_teacher import CachedTeacher
+from segkd_mm.whole_image.checks import CacheError
 from segkd_mm.whole_image.images import WholeImages
 from segkd_mm.whole_image.live_teacher import WholeImageTeacher
-from segkd_mm.whole_image.store import CacheError, TeacherCache
+from segkd_mm.whole_image.store import TeacherCache
 from segkd_mm.whole_image.view import View
 from segkd_mm.whole_image.wrappers import WithTeacherCache, WithWholeImage
 

@@ -29,19 +29,15 @@ from segkd_mm.json_files import JsonFileError, JsonObject, parsed_object
 from segkd_mm.labels import UNLABELLED, VOID
 from segkd_mm.one_logit import two_class_logits
 from segkd_mm.whole_image.cached_teacher import made_from
+from segkd_mm.whole_image.checks import REMOVE, CacheError, check_format, check_metadata
 from segkd_mm.whole_image.images import WholeImages
 from segkd_mm.whole_image.packing import Storage, choose_feature_packing, choose_top, pack
 from segkd_mm.whole_image.store import (
     INDEX,
-    REMOVE,
-    CacheError,
-    check_format,
-    check_image,
     check_same,
     fingerprint,
     is_unchanged,
     names_of,
-    storages,
     stored_key,
 )
 from segkd_mm.whole_image.view import View
@@ -316,7 +312,7 @@ def _metadata_of(path: Path) -> JsonObject:
         metadata = parsed_object(json.dumps(content), path, REMOVE)
         metadata.check({'made_from': dict})
         check_format(path.parent, metadata['made_from'])
-        _check_metadata(metadata)
+        check_metadata(metadata)
         return metadata
     except (AttributeError, JsonFileError, OSError, SafetensorError, ValueError) as error:
         if isinstance(error, CacheError):
@@ -324,30 +320,6 @@ def _metadata_of(path: Path) -> JsonObject:
         raise CacheError(
             f'{path} is no shard of a teacher cache, or is damaged ({error}). {REMOVE}'
         ) from error
-
-
-def _check_metadata(metadata: JsonObject) -> None:
-    """Check the types of what is read of a shard's metadata.
-
-    Raises:
-        JsonFileError: It is damaged.
-    """
-    metadata.check({'loader': str, 'taps': dict, 'images': dict, 'confusion': list})
-    metadata['made_from'].check({'stride': int, 'taps': list})
-    storages(metadata)
-    for image in metadata['images'].values():
-        check_image(metadata, image)
-    rows = metadata['confusion']
-    square = all(isinstance(row, list) and len(row) == len(rows) for row in rows)
-    if not (rows and square and all(isinstance(one, int) for row in rows for one in row)):
-        raise JsonFileError(
-            f'{metadata.file}: found confusion={rows!r:.80}, expected rows of whole numbers, as '
-            f'many as columns. {REMOVE}'
-        )
-    if (found := metadata['made_from']['taps']) != (expected := sorted(metadata['taps'])):
-        raise JsonFileError(
-            f'{metadata.file}: found made_from.taps={found!r:.80}, expected {expected}. {REMOVE}'
-        )
 
 
 def count_pixels(logits: Tensor, labels: Tensor, classes: ClassMap | None) -> np.ndarray:

@@ -13,7 +13,8 @@ from segkd_mm.commands import command
 from segkd_mm.distill.taps import TapError
 from segkd_mm.distill.teacher import teacher_options
 from segkd_mm.weights import digest, read_state_dict
-from segkd_mm.whole_image.store import VERSION, TeacherCache, as_json
+from segkd_mm.whole_image.checks import VERSION
+from segkd_mm.whole_image.store import TeacherCache, as_json
 from segkd_mm.whole_image.teacher import CroppingTeacher, cells
 from segkd_mm.whole_image.view import View
 
