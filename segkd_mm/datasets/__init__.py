@@ -2,6 +2,7 @@
 
 from segkd_mm.datasets.band_distortion import DistortBands
 from segkd_mm.datasets.bands import LoadBands
+from segkd_mm.datasets.cached_loading import LoadCachedAnnotations, LoadCachedImage
 from segkd_mm.datasets.camvid import CamVidDataset
 from segkd_mm.datasets.checked_annotations import LoadCheckedAnnotations
 from segkd_mm.datasets.cityscapes_half import CityscapesHalfDataset
@@ -37,6 +38,8 @@ __all__ = [
     'FewLabelsInfiniteSampler',
     'FolderDataset',
     'LoadBands',
+    'LoadCachedAnnotations',
+    'LoadCachedImage',
     'LoadCheckedAnnotations',
     'LoadImageCrop',
     'MSRCv2Dataset',

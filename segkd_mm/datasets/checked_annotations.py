@@ -1,5 +1,6 @@
 """Loading of masks with a check of each sample."""
 
+import numpy as np
 from mmengine import fileio
 from mmseg.datasets.transforms import LoadAnnotations
 from mmseg.registry import TRANSFORMS
@@ -34,6 +35,10 @@ class LoadCheckedAnnotations(LoadAnnotations):
         return super().transform(results) if 'seg_map_path' in results else results
 
     def _load_seg_map(self, results: dict) -> None:
+        results['gt_seg_map'] = self._mask(results)
+        results['seg_fields'].append('gt_seg_map')
+
+    def _mask(self, results: dict) -> np.ndarray:
         file = results['seg_map_path']
         mask = read_mask(
             file,
@@ -43,8 +48,7 @@ class LoadCheckedAnnotations(LoadAnnotations):
             results.get('label_map'),
             results['reduce_zero_label'],
         )
-        if 'img' in results:
-            # mmseg's test pipelines resize the image before they load the mask.
-            mask = upright_mask(mask, file, results['img_path'], results['ori_shape'])
-        results['gt_seg_map'] = mask
-        results['seg_fields'].append('gt_seg_map')
+        if 'img' not in results:
+            return mask
+        # mmseg's test pipelines resize the image before they load the mask.
+        return upright_mask(mask, file, results['img_path'], results['ori_shape'])

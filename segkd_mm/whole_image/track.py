@@ -11,11 +11,12 @@ from mmseg.datasets import transforms as mmseg
 
 from segkd_mm.datasets.band_distortion import DistortBands
 from segkd_mm.datasets.bands import LoadBands
+from segkd_mm.datasets.cached_loading import LoadCachedImage
 from segkd_mm.datasets.replay import SeedAugmentation
 from segkd_mm.datasets.unlabelled import MarkUnlabelled
 
 IDENTITY = np.eye(2, 3)
-LOADERS = mmcv.LoadImageFromFile, LoadBands  # of whole images
+LOADERS = mmcv.LoadImageFromFile, LoadCachedImage, LoadBands  # of whole images
 
 
 class TrackAffine(mmcv.BaseTransform):

@@ -5,6 +5,12 @@ load_seeded = [
     dict(type='LoadImageFromFile'),
     dict(type='LoadCheckedAnnotations'),
 ]
+# The same, with decoded images and masks kept in up to 2 GiB that the workers share.
+load_cached = [
+    dict(type='SeedAugmentation'),
+    dict(type='LoadCachedImage', mebibytes=1536),
+    dict(type='LoadCachedAnnotations', mebibytes=512),
+]
 flip_and_pack = [
     dict(type='RandomFlip', prob=0.5),
     dict(type='PhotoMetricDistortion'),
