@@ -1,7 +1,8 @@
 """Latency of students and of peers that are exported alike: one runtime, each precision, one run.
 
-Example:
+Examples:
   python benchmarks/race.py --runtime openvino --threads 1 --out results/benchmark/race.json
+  python benchmarks/race.py --models mnv3s_pico --trunks lcnet_100 starnet_s1 --out trunks.json
 
 Every model goes through this project's own export, and its label map is made from its logits at
 their own stride by `FastLabelMap`: what is compared is the models, not how they are called. Weights
@@ -9,12 +10,14 @@ are random, as many as 19 classes; int8 is calibrated on noise, so that it is go
 Peers are those of `segkd benchmark --peers` and light models of mmseg's own configs, and ONNX files
 that other tools made for images of `--size`: of these the Resize and ArgMax at the end are cut off,
 so that they give logits at their own stride like the others, and timed once more as they are.
+`--trunks` adds trunks of timm, each with the head of `mnv3s_pico` down to stride 8 and down to 4.
 """
 
 import argparse
 import math
 from collections.abc import Callable, Iterator
 from functools import partial
+from itertools import product
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
@@ -27,6 +30,7 @@ from mmengine.config import Config, ConfigDict
 from students import CONFIGS, MMSEG
 from torch import Tensor
 
+from segkd_mm.backbones import TimmTapBackbone
 from segkd_mm.deploy import FastLabelMap, Runtime, load_runtime
 from segkd_mm.deploy.export import SAVERS, to_format, to_half
 from segkd_mm.deploy.graph import DeployedGraph
@@ -47,6 +51,7 @@ CLASSES = 19
 OF_MMSEG = (
     'BiSeNetV2', 'DDRNet-23-slim', 'Fast-SCNN', 'PIDNet-S', 'SegFormer-B0', 'SegNeXt-T', 'STDC1',
 )  # fmt: skip
+STRIDES = 8, 4  # of the logits of students on trunks of timm
 CALIBRATION = 2  # images of noise
 # Precisions whose file is the same: OpenVINO computes in bf16 by its metadata.
 SHARED = 'fp32', 'bf16'
@@ -66,6 +71,9 @@ def parse_args() -> argparse.Namespace:
         type=named_file,
         metavar='NAME=ONNX',
         help='models of other tools, too',
+    )
+    parser.add_argument(
+        '--trunks', nargs='+', default=[], metavar='ARCH', help='of timm, with our heads'
     )
     parser.add_argument(
         '--runtime',
@@ -94,6 +102,22 @@ def model_configs() -> dict[str, tuple[str, dict]]:
     ours = {name: ('ours', student_model(name, CLASSES)) for name in list_students()}
     peers = {name: ('peer', config) for name, config in peer_configs(CLASSES).items()}
     return ours | peers | {name: ('peer', _of_mmseg(MMSEG[name])) for name in OF_MMSEG}
+
+
+def trunk_student(arch: str, stride: int) -> ConfigDict:
+    """The config of a student on a trunk of timm, with logits at a stride."""
+    student = student_model('mnv3s_pico', CLASSES)
+    with torch.device('meta'):
+        taps = TimmTapBackbone(arch).taps
+    *skips, last = (index for index, tap in enumerate(taps) if tap.stride >= stride)
+    indices = [*skips[::-1], last]
+    student.backbone = dict(type='TimmTapBackbone', arch=arch)
+    student.decode_head.update(
+        in_channels=[taps[index].channels for index in indices],
+        in_index=indices,
+        skip_channels=[32 for _ in skips],
+    )
+    return student
 
 
 def _of_mmseg(file: str) -> ConfigDict:
@@ -193,6 +217,9 @@ def entries(args: argparse.Namespace) -> dict[str, Callable[[], Entry]]:
         if name not in configs:
             raise ValueError(f'No {name!r}{did_you_mean(name, configs)}; expected of {[*configs]}.')
         made[name] = partial(of_config, name, *configs[name], args)
+    for arch, stride in product(args.trunks, STRIDES):
+        name = f'{arch}, logits at stride {stride}'
+        made[name] = partial(of_config, name, 'ours', trunk_student(arch, stride), args)
     for name, file in args.files:
         made[name] = partial(of_file, name, file, args, cut=True)
         own = f'{name}, its own labels'

@@ -81,6 +81,7 @@ def _quick_loaders() -> Iterator[None]:
     """
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr('mmengine.dataset.base_dataset.gc', SimpleNamespace(collect=lambda: 0))
+        patch.setattr('segkd_mm.cli.train.gc', SimpleNamespace(freeze=lambda: None))
         patch.setattr('torch.utils.data._utils.MP_STATUS_CHECK_INTERVAL', 0.2)
         yield
 

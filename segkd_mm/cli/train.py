@@ -1,5 +1,6 @@
 """Train a student, a teacher, or a student with its teacher."""
 
+import gc
 from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
@@ -106,6 +107,8 @@ def train(config: Config, args: Namespace, hooks: Sequence[Hook] = ()) -> None:
         check_resumable(given)
     if config.resume and not args.allow_changes:
         check_same_run(config.to_dict(), given)
+    # What the imports left is no garbage: each data set of mmengine's would look through it again.
+    gc.freeze()
     runner = QuietRunner.from_cfg(config)
     check_same_start(config)
     if is_main_process():
