@@ -1,5 +1,16 @@
-"""The baseline with labels for all images: MobileNetV3-Large on 1,084 images of VOC, seven classes."""
+"""The baseline with labels for all images: MobileNetV3-Large on 1,084 images of VOC."""
 
-_base_ = '../few_labels/mnv3l_plain_voc7_1_8.py'
-train_dataloader = dict(dataset=dict(split='labelled_all'))
-optim_wrapper = dict(optimizer=dict(lr=1e-3))
+_base_ = [
+    '../_base_/students/mnv3l_fcn.py',
+    '../_base_/datasets/voc_7_1_8.py',
+    '../_base_/runtime_iterations.py',
+    '../_base_/schedules/adamw_poly_1600i.py',
+]
+_base_.train_dataloader.dataset.split = 'labelled_all'
+_base_.student.backbone.weights = 'weights/mobilenet_v3_large_rvm_features.pth'
+_base_.student.decode_head.num_classes = _base_.num_classes
+_base_.student.decode_head.loss_decode.avg_non_ignore = True
+model = dict(data_preprocessor=_base_.preprocessor, **_base_.student)
+optim_wrapper = dict(
+    optimizer=dict(lr=1e-3), paramwise_cfg=dict(custom_keys=dict(backbone=dict(lr_mult=0.1)))
+)
