@@ -84,3 +84,11 @@ def test_all_distillations_on_voc_find_their_taps_and_fit_their_channels(voc_tea
     config.model.terms = terms
     model = build(config, voc_teacher)
     assert set(model.terms) == set(terms)
+
+
+def test_what_is_recommended_is_what_the_evidence_was_made_with():
+    recommended = load_config('_base_/recommended/few_labels.py')
+    model = load_config('few_labels/mnv3l_kl_voc7_1_8.py').model
+    term = model.terms.logits
+    assert recommended.view == model.teacher.view
+    assert recommended.kl == {'student': term.student, 'loss': term.loss}

@@ -50,7 +50,8 @@ def config_text(plan: Plan) -> str:
 
 
 def _header(plan: Plan) -> Iterator[str]:
-    found, bases = plan.found, (f'students/{plan.student}', 'folder_experiment')
+    found, bases = plan.found, [f'students/{plan.student}', 'folder_experiment']
+    bases += ['recommended/few_labels'] if plan.teacher else []
     count = f'{found.num_train} training and {found.num_val} validation images'
     yield f'"""An experiment on {count}, by the rules in docs/your_data.md."""'
     yield ''
@@ -109,15 +110,12 @@ def _student(plan: Plan) -> Iterator[str]:
 
 def _distiller(plan: Plan) -> Iterator[str]:
     yield from _teacher(plan.teacher)
-    view = 'view=dict(flip=True)'  # of whole images and their mirror
-    yield f"cached = dict(type='CachedTeacher', cache=cache, {view}, teacher=teacher)"
+    yield "cached = dict(type='CachedTeacher', cache=cache, view=_base_.view, teacher=teacher)"
     has_map = plan.classes.names != plan.teacher.classes
     if has_map:
         yield from _class_map(plan)
-    yield "loss = dict(type='PixelKLLoss', temperature=1.0, loss_weight=1.0)"
-    taps = {'student': 'decode_head.conv_seg', 'teacher': plan.teacher.tap}
-    mapped = {'classes': Source('class_map')} if has_map else {}
-    yield from call_lines('kl', taps, {'loss': Source('loss'), **mapped})
+    mapped = ', classes=class_map' if has_map else ''
+    yield f'kl = dict(_base_.kl, teacher={plan.teacher.tap!r}{mapped})'
     parts = 'student=_base_.student, teacher=cached, terms=dict(kl=kl)'
     yield f"model = dict(type='SegDistiller', {parts})"
 
