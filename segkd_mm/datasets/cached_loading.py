@@ -9,17 +9,25 @@ from mmseg.registry import TRANSFORMS
 from segkd_mm.datasets.checked_annotations import LoadCheckedAnnotations
 from segkd_mm.datasets.shared_arrays import SharedArrays
 
+# What decides a mask beside its file.
+OF_MASK = (
+    'seg_map_path', 'img_path', 'ori_shape', 'label_map', 'reduce_zero_label', 'num_classes',
+)  # fmt: skip
+
 
 @TRANSFORMS.register_module()
 class LoadCachedImage(LoadImageFromFile):
-    """``LoadImageFromFile`` that reads and decodes an image once, as long as there is room.
+    """``LoadImageFromFile`` that keeps decoded images in memory, as long as there is room.
 
-    Workers that are forked, as by default, share what they keep. A file that changes during the
-    training is not read again.
+    Workers that are forked share what they keep. The file of an image that is kept is not read
+    again, also where it has changed.
 
     Args:
         mebibytes: Most memory that the decoded images take.
         **kwargs: As for ``LoadImageFromFile``.
+
+    Raises:
+        ValueError: So much memory cannot be had.
     """
 
     def __init__(self, mebibytes: float = 1536, **kwargs) -> None:
@@ -30,21 +38,25 @@ class LoadCachedImage(LoadImageFromFile):
         # It gives the same pixels: a teacher's cache fits both.
         return super().__repr__().replace(type(self).__name__, LoadImageFromFile.__name__, 1)
 
-    def transform(self, results: dict) -> dict:
-        decode = super().transform
-        image = self._images.get(results['img_path'], lambda: decode(results)['img'])
-        size = image.shape[:2]
-        results.update(img=image, img_shape=size, ori_shape=size)
+    def transform(self, results: dict) -> dict | None:
+        load = super().transform  # which gives None for a file that is ignored
+        image = self._images.get(results['img_path'], lambda: (load(results) or {}).get('img'))
+        if image is None:
+            return None
+        results.update(img=image, img_shape=image.shape[:2], ori_shape=image.shape[:2])
         return results
 
 
 @TRANSFORMS.register_module()
 class LoadCachedAnnotations(LoadCheckedAnnotations):
-    """``LoadCheckedAnnotations`` that reads, decodes and checks a mask once: see LoadCachedImage.
+    """``LoadCheckedAnnotations`` that keeps decoded and checked masks: see LoadCachedImage.
 
     Args:
-        mebibytes: Most memory that the decoded masks take.
+        mebibytes: Most memory that the masks take.
         **kwargs: As for ``LoadCheckedAnnotations``.
+
+    Raises:
+        ValueError: So much memory cannot be had.
     """
 
     def __init__(self, mebibytes: float = 512, **kwargs) -> None:
@@ -52,4 +64,5 @@ class LoadCachedAnnotations(LoadCheckedAnnotations):
         self._masks = SharedArrays(mebibytes)
 
     def _mask(self, results: dict) -> np.ndarray:
-        return self._masks.get(results['seg_map_path'], partial(super()._mask, results))
+        key = repr([results.get(name) for name in OF_MASK])
+        return self._masks.get(key, partial(super()._mask, results))

@@ -19,6 +19,7 @@ LOADERS = {
     'LoadImageFromFile': ('color_type', 'imdecode_backend', 'to_float32'),
     'LoadBands': ('channels',),
 }
+SAME = {'LoadCachedImage': 'LoadImageFromFile'}  # loaders of the same image
 
 
 def load_model(config: Config, checkpoint: str, device: str = 'cpu') -> nn.Module:
@@ -45,6 +46,7 @@ def image_loader(config: Config) -> dict:
     It is that of mmcv's defaults where the pipeline has another one than those of ``LOADERS``.
     """
     steps = config.test_dataloader.dataset.get('pipeline') or []
+    steps = [{**step, 'type': SAME.get(step['type'], step['type'])} for step in steps]
     return known_loader(next((step for step in steps if step['type'] in LOADERS), None))
 
 

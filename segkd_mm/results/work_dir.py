@@ -26,7 +26,7 @@ DECISIVE = (
 # Keys inside these that change nothing but the time, or how often is validated.
 HARMLESS = (
     'num_workers', 'persistent_workers', 'pin_memory', 'prefetch_factor', 'val_interval',
-    'val_begin',
+    'val_begin', 'mebibytes',
 )  # fmt: skip
 SHOWN = 12  # differences in a message
 

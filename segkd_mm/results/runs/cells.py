@@ -23,7 +23,7 @@ RESULT_KEYS = (
 # Keys below those that do not: locations of files and options of data loading.
 IGNORED_KEYS = {
     'data_root', 'work_dir', 'cache', 'download', 'num_workers', 'persistent_workers',
-    'pin_memory', 'prefetch_factor',
+    'pin_memory', 'prefetch_factor', 'mebibytes',
 }  # fmt: skip
 LOCKS = '.locks'
 HASH_FILE = 'config_hash'
