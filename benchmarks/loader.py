@@ -8,11 +8,10 @@ The pipelines make the same samples, turn by turn in one process on one core, so
 machine slows all alike; each is timed with and without the check of masks, and the light one also
 with its images and masks kept in memory (load_cached). Each image is read four times, as a training
 reads it many times: the check looks for an EXIF orientation, and the cached one decodes, at the
-first. At
-ratio 1 the shorter side of an image is that of the crop, as in mmseg's configs. The time is the
-processor's, so that reading from a cold disk does not count. The result file has in `ratios`, by
-crop, how many times more images/s the light pipeline makes, checked, than mmseg's, unchecked; and
-in `check_percent` what the check adds to the time of each pipeline.
+first. At ratio 1 the shorter side of an image is that of the crop, as in mmseg's configs. The time
+is the processor's, so that reading from a cold disk does not count. The result file has in `ratios`,
+by crop, how many times more images/s the light pipeline makes, checked, than mmseg's, unchecked;
+and in `check_percent` what the check adds to the time of each pipeline.
 """
 
 import argparse
@@ -35,6 +34,7 @@ from segkd_mm.results.tables import console_table, wide_console
 
 MMSEG, LIGHT, CACHED = "mmseg's", 'light', 'light and cached'
 UNCHECKED = ', unchecked'
+KEPT = {'LoadImageFromFile': 'LoadCachedImage', 'LoadCheckedAnnotations': 'LoadCachedAnnotations'}
 WARMUP = 5
 READS = 4  # of each image
 
@@ -68,27 +68,20 @@ def data_sets(data_root: str | None, crop: int, images: int) -> dict[str, BaseDa
             step.crop_size = (crop, crop)
     dataset = {**config.train_dataloader.dataset, 'indices': images // READS}
     pipelines = {MMSEG: config.train_pipeline, LIGHT: config.light_pipeline}
-    pipelines |= {name + UNCHECKED: unchecked(steps) for name, steps in pipelines.items()}
-    pipelines[CACHED] = cached(config.light_pipeline)
+    pipelines |= {
+        name + UNCHECKED: replaced(steps, {'LoadCheckedAnnotations': 'LoadAnnotations'})
+        for name, steps in pipelines.items()
+    }
+    pipelines[CACHED] = replaced(config.light_pipeline, KEPT)
     return {
         name: DATASETS.build({**dataset, 'pipeline': pipeline})
         for name, pipeline in pipelines.items()
     }
 
 
-def unchecked(pipeline: list[dict]) -> list[dict]:
-    """The pipeline with mmseg's own loading of masks."""
-    load = {'LoadCheckedAnnotations': 'LoadAnnotations'}
-    return [{**step, 'type': load.get(step['type'], step['type'])} for step in pipeline]
-
-
-def cached(pipeline: list[dict]) -> list[dict]:
-    """The pipeline with loaders that decode each image and mask once."""
-    load = {
-        'LoadImageFromFile': 'LoadCachedImage',
-        'LoadCheckedAnnotations': 'LoadCachedAnnotations',
-    }
-    return [{**step, 'type': load.get(step['type'], step['type'])} for step in pipeline]
+def replaced(pipeline: list[dict], loaders: dict[str, str]) -> list[dict]:
+    """The pipeline with other loaders in the place of its own."""
+    return [{**step, 'type': loaders.get(step['type'], step['type'])} for step in pipeline]
 
 
 def images_per_second(datasets: dict[str, BaseDataset], images: int, crop: int) -> dict[str, float]:
