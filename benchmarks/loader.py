@@ -9,7 +9,7 @@ machine slows all alike; each is timed with and without the check of masks, and 
 with its images and masks kept in memory (load_cached). Each image is read four times, as a training
 reads it many times: the check looks for an EXIF orientation, and the cached one decodes, at the
 first. At ratio 1 the shorter side of an image is that of the crop, as in mmseg's configs. The time
-is the processor's, so that reading from a cold disk does not count. The result file has in `ratios`,
+is the processor's, so that reading from a cold disk does not count. The result has in `ratios`,
 by crop, how many times more images/s the light pipeline makes, checked, than mmseg's, unchecked;
 and in `check_percent` what the check adds to the time of each pipeline.
 """
