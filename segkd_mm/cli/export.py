@@ -7,12 +7,14 @@ from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from dataclasses import asdict
 from itertools import islice
+from typing import Any
 
 import torch
 from mmengine.config import Config
 from rich.console import Console
 from rich.progress import track
 from torch import nn
+from torch.utils.data import Subset
 
 from segkd_mm.commands import command
 from segkd_mm.config import load_config, plain_student
@@ -123,17 +125,12 @@ def write_compared(args: Namespace, config: Config, trained: nn.Module) -> dict:
     """Write a file if its output is that of PyTorch, within the bounds: its record."""
     model = deployable(deepcopy(trained))
     images = select_images(config, args.images, 'val', args.num_images or IMAGES[args.precision])
-    dtype = torch.bfloat16 if (args.to, args.precision) == TORCH_BF16 else torch.float32
-    pixels = pixels_as_input(images[0]['inputs']).dtype
-    graph = DeployedGraph(model, args.image_in, args.labels_out, dtype, pixels, args.size).eval()
+    graph = compared_graph(args, model, images)
     with Console(stderr=True).status('Exporting'):
         exported = in_float = to_format(graph, args.to, args.precision)
     record = {}
     if args.precision == 'int8':
-        calibration = select_images(config, args.calibration, 'train', args.num_calibration, SEED)
-        inputs = ModelInputs(calibration, model.data_preprocessor, args.image_in, args.size)
-        exported = quantise(in_float, inputs, args.keep_float)
-        record = {'calibration': image_paths(calibration), 'keep_float': args.keep_float}
+        exported, record = calibrated(args, config, model, in_float)
     with written_if_valid(args.out) as aside:
         with Console(stderr=True).status('Writing'):
             SAVERS[args.to](exported, aside, metadata_of(args, config, graph))
@@ -142,9 +139,29 @@ def write_compared(args: Namespace, config: Config, trained: nn.Module) -> dict:
         samples = track(samples, 'Comparing', total=len(images))
         parity = measure_parity(trained, runtime, samples)
         if broken := judge(args, parity):
-            inputs = ModelInputs(images, model.data_preprocessor, args.image_in, args.size)
-            few = islice(inputs, LAYER_IMAGES)
+            few = islice(inputs_of(args, images, model), LAYER_IMAGES)
             errors = layer_errors(in_float, exported, [*few]) if args.precision == 'int8' else {}
             raise SystemExit(refusal(args, broken, errors))
     record |= {'comparison': asdict(parity), 'bounds': asdict(bounds_of(args, parity))}
     return {'engine': runtime.engine, **record, 'metadata': runtime.metadata}
+
+
+def compared_graph(args: Namespace, model: nn.Module, images: Subset) -> DeployedGraph:
+    """The graph to export, for images of the type that the data have."""
+    dtype = torch.bfloat16 if (args.to, args.precision) == TORCH_BF16 else torch.float32
+    pixels = pixels_as_input(images[0]['inputs']).dtype
+    return DeployedGraph(model, args.image_in, args.labels_out, dtype, pixels, args.size).eval()
+
+
+def calibrated(
+    args: Namespace, config: Config, model: nn.Module, in_float: Any
+) -> tuple[Any, dict]:
+    """A graph in int8, and the record of how it was made."""
+    images = select_images(config, args.calibration, 'train', args.num_calibration, SEED)
+    quantised = quantise(in_float, inputs_of(args, images, model), args.keep_float)
+    return quantised, {'calibration': image_paths(images), 'keep_float': args.keep_float}
+
+
+def inputs_of(args: Namespace, images: Subset, model: nn.Module) -> ModelInputs:
+    """The images as the exported graph takes them."""
+    return ModelInputs(images, model.data_preprocessor, args.image_in, args.size)
