@@ -1,4 +1,4 @@
-"""The small MobileNetV4-Small student on VOC 2012, trained on the labels alone."""
+"""MobileNetV4-Small with the pico head on VOC 2012, trained on the labels alone."""
 
 _base_ = [
     '../_base_/students/mnv4s_pico.py',

@@ -5,7 +5,7 @@ import pytest
 
 @pytest.mark.slow
 def test_pipelines_are_measured_side_by_side(script, tmp_path):
-    words = ['--crops', '160', '--images', '12', '--out', 'x.json']
+    words = ['--crops', '160', '--images', '20', '--out', 'x.json']
     run = script('benchmarks/loader.py', *words, cwd=tmp_path)
     assert run.returncode == 0, run.stderr
     result = json.loads((tmp_path / 'x.json').read_text())
