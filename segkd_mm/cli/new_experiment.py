@@ -31,6 +31,12 @@ from segkd_mm.scaffold import (
 from segkd_mm.scaffold.config_text import Plan
 from segkd_mm.scaffold.fitting_student import NOT_MEASURED
 
+ALL_LABELLED = (
+    'All images have masks. In our trainings a pretrained student then gained nothing by its '
+    'teacher (docs/leaderboard.md): name images without masks by --unlabelled, or train a second '
+    'config without --teacher, and compare.'
+)
+
 
 def run(args: Namespace) -> None:
     """Run the command."""
@@ -124,6 +130,8 @@ def report(plan: Plan) -> None:
 
 def print_next_steps(out: Path, plan: Plan) -> None:
     """Print where the config is and the commands to run."""
+    if plan.teacher and not plan.unlabelled:
+        print(ALL_LABELLED)
     best = f'work_dirs/{plan.name}/best.pth'
     cache = f'  {command("cache")} {out}\n' if plan.teacher else ''
     print(

@@ -40,6 +40,15 @@ def test_a_plain_student(script, folders):
     assert load_config(config).model.decode_head.num_classes == 8
 
 
+def test_where_a_teacher_gained_nothing_that_is_said(script, folders, teacher_file):
+    words = ['--classes', *CLASSES, '--teacher', 'teacher/mnv3s_wide_shapes.py', teacher_file]
+    done, config = make(script, folders, *words)
+    assert 'All images have masks.' in done.stdout
+    config.unlink()
+    done, _ = make(script, folders, *words, '--unlabelled', 'more')
+    assert done.returncode == 0 and 'All images have masks.' not in done.stdout
+
+
 def test_a_trunk_that_wants_another_normalisation_gets_it(script, folders):
     _, config = make(script, folders, '--classes', *CLASSES, '--student', 'lite0_slim')
     assert load_config(config).model.data_preprocessor.mean == [127.5, 127.5, 127.5]
