@@ -32,9 +32,9 @@ from segkd_mm.scaffold.config_text import Plan
 from segkd_mm.scaffold.fitting_student import NOT_MEASURED
 
 ALL_LABELLED = (
-    'All images have masks. In our trainings a pretrained student then gained nothing by its '
-    'teacher (docs/leaderboard.md): name images without masks by --unlabelled, or train a second '
-    'config without --teacher, and compare.'
+    'All images have masks. In our trainings a pretrained student then gained next to nothing by '
+    'its teacher (docs/leaderboard.md): name images without masks by --unlabelled, or train a '
+    'second config without --teacher, and compare.'
 )
 
 
