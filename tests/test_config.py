@@ -14,19 +14,11 @@ from mmengine.runner import Runner
 from segkd_mm.config import RUNNER_KEYS, config_dir, list_configs, load_config, plain_student
 
 ROOT = Path(__file__).parents[1] / 'configs'
+FOLDERS = (
+    'student', 'teacher', 'kd', 'leaderboard', 'few_labels', 'full_labels', 'pretrain', 'race',
+)  # fmt: skip
 EXPERIMENTS = sorted(
-    path.relative_to(ROOT).as_posix()
-    for folder in (
-        'student',
-        'teacher',
-        'kd',
-        'leaderboard',
-        'few_labels',
-        'full_labels',
-        'pretrain',
-        'race',
-    )
-    for path in (ROOT / folder).glob('*.py')
+    path.relative_to(ROOT).as_posix() for folder in FOLDERS for path in (ROOT / folder).glob('*.py')
 )
 DISTILLED = [name for name in EXPERIMENTS if name.startswith('kd/')]
 # As the names of experiments have them: cityscapes_half is short of its half there.
@@ -101,12 +93,8 @@ def lines_of_code(name: str) -> int:
 
 
 def test_every_experiment_can_be_read_at_a_glance():
-    long = (
-        'leaderboard/',
-        'few_labels/',
-        'full_labels/',
-        'race/',
-    )  # several parts in one experiment
+    # Several parts in one experiment.
+    long = ('leaderboard/', 'few_labels/', 'full_labels/', 'race/')
     limits = {name: 42 if name.startswith(long) else 25 for name in EXPERIMENTS}
     assert [name for name in EXPERIMENTS if lines_of_code(name) > limits[name]] == []
 

@@ -82,12 +82,13 @@ class SharedArrays:
 
     def _keep(self, digest: bytes, array: np.ndarray) -> None:
         sides = (*array.shape, 0, 0, 0)[:3]
-        entry = HEADER.pack(digest, array.dtype.str.encode(), *sides) + array.tobytes()
+        header = HEADER.pack(digest, array.dtype.str.encode(), *sides)
         with self._alone():
             (start,) = END.unpack_from(self._memory)
-            if start + len(entry) <= len(self._memory):
-                self._memory[start : start + len(entry)] = entry
-                END.pack_into(self._memory, 0, start + len(entry))
+            end = start + len(header) + array.nbytes
+            if end <= len(self._memory):
+                self._memory[start:end] = header + array.tobytes()
+                END.pack_into(self._memory, 0, end)
 
     @contextmanager
     def _alone(self) -> Iterator[None]:

@@ -50,8 +50,8 @@ def config_text(plan: Plan) -> str:
 
 
 def _header(plan: Plan) -> Iterator[str]:
-    found, bases = plan.found, [f'students/{plan.student}', 'folder_experiment']
-    bases += ['recommended/few_labels'] if plan.teacher else []
+    experiment = 'recommended/few_labels' if plan.teacher else 'folder_experiment'
+    found, bases = plan.found, (f'students/{plan.student}', experiment)
     count = f'{found.num_train} training and {found.num_val} validation images'
     yield f'"""An experiment on {count}, by the rules in docs/your_data.md."""'
     yield ''

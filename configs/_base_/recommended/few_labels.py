@@ -4,6 +4,7 @@ A teacher that sees whole images and their mirror, read from a cache, and the KL
 logits. `segkd new --teacher` builds on this file; what it gains is in docs/leaderboard.md.
 """
 
+_base_ = '../folder_experiment.py'
 view = dict(flip=True)
 kl = dict(
     student='decode_head.conv_seg',
