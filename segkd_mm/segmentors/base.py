@@ -3,7 +3,6 @@
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from mmengine.config import ConfigDict
 from mmseg.models.losses import accuracy
 from mmseg.models.segmentors import EncoderDecoder
@@ -13,6 +12,7 @@ from mmseg.utils import OptSampleList, SampleList
 from torch import Tensor, nn
 
 from segkd_mm.labels import VOID
+from segkd_mm.segmentors.cross_entropy import mean_cross_entropy
 from segkd_mm.weights import leave_out_of_keys
 
 
@@ -83,8 +83,7 @@ class ForeignSegmentor(EncoderDecoder):
         """
         labels = torch.cat([sample.gt_sem_seg.data for sample in data_samples])
         logits = self.encode_decode(inputs, [])
-        total = F.cross_entropy(logits, labels, ignore_index=VOID, reduction='sum')
         return {
-            'decode.loss_ce': total / (labels != VOID).sum().clamp(min=1),
+            'decode.loss_ce': mean_cross_entropy(logits, labels),
             'decode.acc_seg': accuracy(logits, labels, ignore_index=VOID),
         }

@@ -1,7 +1,6 @@
 """torchvision's segmentation models as mmseg segmentors, with torchvision's keys."""
 
 import torch
-import torch.nn.functional as F
 from mmengine.config import ConfigDict
 from mmseg.models.losses import accuracy
 from mmseg.models.segmentors import EncoderDecoder
@@ -13,6 +12,7 @@ from torch import Tensor
 from torchvision.models import get_model
 
 from segkd_mm.labels import VOID
+from segkd_mm.segmentors.cross_entropy import mean_cross_entropy
 from segkd_mm.segmentors.normalisation import preprocessor_config
 from segkd_mm.weights import load_strictly, read_state_dict
 
@@ -91,11 +91,10 @@ class TorchvisionSegmentor(EncoderDecoder):
         labels = torch.cat([sample.gt_sem_seg.data for sample in data_samples])
         logits = resize(self._logits(features), labels.shape[1:], mode='bilinear')
         losses = {
-            'decode.loss_ce': F.cross_entropy(logits, labels, ignore_index=VOID),
+            'decode.loss_ce': mean_cross_entropy(logits, labels),
             'decode.acc_seg': accuracy(logits, labels, ignore_index=VOID),
         }
         if self.aux_classifier is not None:
             aux = resize(self.aux_classifier(features['aux']), labels.shape[1:], mode='bilinear')
-            loss = F.cross_entropy(aux, labels, ignore_index=VOID)
-            losses['aux.loss_ce'] = self.aux_loss_weight * loss
+            losses['aux.loss_ce'] = self.aux_loss_weight * mean_cross_entropy(aux, labels)
         return losses

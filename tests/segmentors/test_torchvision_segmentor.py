@@ -27,4 +27,7 @@ def test_a_model_without_an_auxiliary_classifier_trains_without_its_loss(arch, l
     found = net.loss(torch.randn(2, 3, 64, 64), samples)
     assert set(found) == losses
     found['decode.loss_ce'].backward()
+    labels.data.fill_(255)  # a batch of unlabelled images
+    void = net.loss(torch.randn(2, 3, 64, 64), samples)
+    assert all(void[name] == 0 for name in losses - {'decode.acc_seg'})
     assert all(p.grad is not None for p in net.classifier.parameters())
