@@ -23,6 +23,7 @@ LITERT = ['litert-torch>=0.10', 'ai-edge-litert>=2.0']
 # Tried with torch 2.14. It brings coremltools.
 EXECUTORCH = ['executorch>=1.5.1']
 COREML = ['coremltools>=9.0']
+PRUNE = ['torch-pruning>=1.6']
 # Any one of them will do: `segkd train --tracker NAME`.
 TRACKERS = ['tensorboard>=2.14', 'wandb>=0.18', 'mlflow>=2.16']
 # For --copy-to s3://... and gs://...; they pin one version of fsspec.
@@ -94,6 +95,7 @@ setup(
         'executorch': EXECUTORCH,
         'coreml': COREML,
         'large': LARGE,
+        'prune': PRUNE,
         'stores': STORES,
         'serve': SERVE,
         'trackers': TRACKERS,
@@ -102,6 +104,7 @@ setup(
             *SMP,
             *DEPLOY,
             *LARGE,
+            *PRUNE,
             *COMPLETION,
             *SERVE,
             TRACKERS[0],

@@ -1,4 +1,4 @@
-"""The fast MobileNetV3-Large (mnv3l_pico) learns from few labels and the teacher's distributions."""
+"""The fast MobileNetV3-Large student learns from few labels and a teacher's distributions."""
 
 _base_ = [
     '../_base_/students/mnv3l_pico.py',
