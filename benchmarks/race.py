@@ -10,7 +10,8 @@ are random, as many as 19 classes; int8 is calibrated on noise, so that it is go
 Peers are those of `segkd benchmark --peers` and light models of mmseg's own configs, and ONNX files
 that other tools made for images of `--size`: of these the Resize and ArgMax at the end are cut off,
 so that they give logits at their own stride like the others, and timed once more as they are.
-`--trunks` adds trunks of timm, each with the head of `mnv3s_pico` down to stride 8 and down to 4.
+`--trunks` adds trunks of timm, each with the head of `mnv3s_pico` down to stride 8 and down to 4;
+`--pruned` our models without a part of their channels (`PrunedEncoderDecoder`).
 """
 
 import argparse
@@ -74,6 +75,14 @@ def parse_args() -> argparse.Namespace:
     )
     parser.add_argument(
         '--trunks', nargs='+', default=[], metavar='ARCH', help='of timm, with our heads'
+    )
+    parser.add_argument(
+        '--pruned',
+        nargs='+',
+        default=[],
+        type=float,
+        metavar='RATIO',
+        help='our models without this part of their channels, too',
     )
     parser.add_argument(
         '--runtime',
@@ -216,7 +225,12 @@ def entries(args: argparse.Namespace) -> dict[str, Callable[[], Entry]]:
     for name in args.models or configs:
         if name not in configs:
             raise ValueError(f'No {name!r}{did_you_mean(name, configs)}; expected of {[*configs]}.')
-        made[name] = partial(of_config, name, *configs[name], args)
+        whose, config = configs[name]
+        made[name] = partial(of_config, name, whose, config, args)
+        for ratio in args.pruned if whose == 'ours' else ():
+            less = {**config, 'type': 'PrunedEncoderDecoder', 'ratio': ratio}
+            shorter = f'{name}, pruned by {ratio:g}'
+            made[shorter] = partial(of_config, shorter, whose, less, args)
     for arch, stride in product(args.trunks, STRIDES):
         name = f'{arch}, logits at stride {stride}'
         made[name] = partial(of_config, name, 'ours', trunk_student(arch, stride), args)

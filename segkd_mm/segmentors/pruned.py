@@ -9,6 +9,7 @@ from mmseg.registry import MODELS
 from torch import Tensor, nn
 
 from segkd_mm.libraries import import_library
+from segkd_mm.normalisation import channels_of
 from segkd_mm.weights import load_strictly, read_state_dict
 
 TRACED = 128  # pixels per side of the image by which layers that depend on each other are found
@@ -68,7 +69,7 @@ def remove_channels(model: EncoderDecoder, ratio: float) -> None:
     pruning = import_library('torch_pruning', 'prune')
     training = model.training
     model.eval()
-    image = next(model.parameters()).new_zeros(1, _in_channels(model), TRACED, TRACED)
+    image = next(model.parameters()).new_zeros(1, channels_of(model), TRACED, TRACED)
     try:
         _step(pruning, model, image.requires_grad_(), ratio)
         with torch.no_grad():
@@ -111,10 +112,6 @@ def _heads(model: EncoderDecoder) -> list[nn.Module]:
     auxiliary = getattr(model, 'auxiliary_head', None)
     others = auxiliary if isinstance(auxiliary, nn.ModuleList) else [auxiliary]
     return [model.decode_head, *(head for head in others if head is not None)]
-
-
-def _in_channels(model: EncoderDecoder) -> int:
-    return next(m for m in model.backbone.modules() if isinstance(m, nn.Conv2d)).in_channels
 
 
 def _all_logits(model: EncoderDecoder, image: Tensor) -> list[Tensor]:

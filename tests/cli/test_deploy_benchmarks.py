@@ -1,7 +1,9 @@
 """Benchmarks of what is deployed, on the smallest models and images."""
 
 import json
+from argparse import Namespace
 from copy import deepcopy
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -69,6 +71,18 @@ def test_a_peer_and_a_file_of_another_tool_race_in_one_runtime(table, tmp_path, 
     assert times == sorted(times) and times[0] > 0
     given = {row['model']: row['parameters'] for row in rows if 'fp32 logits ms' in row}
     assert given.keys() == whose.keys() - {'other, its own labels'} and given['other'] == 19 * 3
+
+
+def test_our_models_race_without_a_part_of_their_channels_too(monkeypatch):
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    models = ['mnv3s_pico', 'Fast-SCNN']
+    words = Namespace(
+        models=models, pruned=[0.5], trunks=[], files=[], size=(64, 64), runtime='onnx'
+    )
+    made = import_module('race').entries(words)
+    assert [*made] == ['mnv3s_pico', 'mnv3s_pico, pruned by 0.5', 'Fast-SCNN']
+    whole, half = (made[name]().facts for name in [*made][:2])
+    assert half['parameters'] < 0.3 * whole['parameters'] and half['GMACs'] < 0.4 * whole['GMACs']
 
 
 def test_an_unknown_model_of_the_race_is_named(script, tmp_path, monkeypatch):

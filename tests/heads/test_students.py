@@ -4,7 +4,7 @@ from math import ceil
 
 import pytest
 import torch
-from counting import conv_bn, dense, light_aspp, mobilenet_v3_small, separable
+from counting import conv_bn, dense, light_aspp, mobilenet_v3_large, mobilenet_v3_small, separable
 from mmengine.structures import PixelData
 from mmseg.registry import MODELS
 from mmseg.structures import SegDataSample
@@ -16,8 +16,9 @@ STUDENTS = {
     'mnv3s_slim': 2_516_853,
     'mnv3s_nano': 1_324_821,
     'mnv3s_pico': 1_351_589,
+    'mnv3l_pico': 3_603_637,
 }
-STRIDES = {'mnv3s_aspp': 4, 'mnv3s_slim': 4, 'mnv3s_nano': 8, 'mnv3s_pico': 8}
+STRIDES = {'mnv3s_aspp': 4, 'mnv3s_slim': 4, 'mnv3s_nano': 8, 'mnv3s_pico': 8, 'mnv3l_pico': 8}
 each_student = pytest.mark.parametrize('name', STUDENTS)
 
 
@@ -33,18 +34,24 @@ def mnv3s_slim():
     return mobilenet_v3_small() + light_aspp(576, 128, 2) + at_8 + at_4 + dense(128, 21)
 
 
-def separable_aspp():
+def separable_aspp(in_channels):
     joined = conv_bn(4 * 128, 128, 1)  # of image pooling, a 1x1 and two dilations
-    return 2 * conv_bn(576, 128, 1) + 2 * separable(576, 128) + joined
+    return 2 * conv_bn(in_channels, 128, 1) + 2 * separable(in_channels, 128) + joined
 
 
 def mnv3s_nano():
     at_8 = conv_bn(24, 32, 1) + separable(128 + 32, 128)
-    return mobilenet_v3_small() + separable_aspp() + at_8 + dense(128, 21)
+    return mobilenet_v3_small() + separable_aspp(576) + at_8 + dense(128, 21)
 
 
 def mnv3s_pico():
     return mnv3s_nano() + conv_bn(48, 48, 1) + separable(128 + 48, 128)
+
+
+def mnv3l_pico():
+    at_16 = conv_bn(112, 48, 1) + separable(128 + 48, 128)
+    at_8 = conv_bn(40, 32, 1) + separable(128 + 32, 128)
+    return mobilenet_v3_large() + separable_aspp(960) + at_16 + at_8 + dense(128, 21)
 
 
 def build(name, **head):
@@ -55,10 +62,8 @@ def build(name, **head):
 
 
 def test_the_counts_written_in_the_configs_are_those_of_the_layers():
-    counted = {
-        count.__name__: count() for count in (mnv3s_aspp, mnv3s_slim, mnv3s_nano, mnv3s_pico)
-    }
-    assert counted == STUDENTS
+    counts = mnv3s_aspp, mnv3s_slim, mnv3s_nano, mnv3s_pico, mnv3l_pico
+    assert {count.__name__: count() for count in counts} == STUDENTS
     for name, count in STUDENTS.items():
         assert f'{count:,} parameters' in load_config(f'_base_/students/{name}.py').text
 
