@@ -68,7 +68,8 @@ class TorchvisionSegmentor(EncoderDecoder):
         """Load ``backbone_weights`` strictly, without the classifier."""
         if self.backbone_weights is not None:
             state = read_state_dict(self.backbone_weights)
-            state = {k: v for k, v in state.items() if not k.startswith('fc.')}
+            trunk = {k: v for k, v in state.items() if not k.startswith(('fc.', 'classifier.'))}
+            state = {k.removeprefix('features.'): v for k, v in trunk.items()}  # of MobileNets
             load_strictly(self.backbone, state, self.backbone_weights)
 
     def extract_feat(self, inputs: Tensor) -> dict[str, Tensor]:

@@ -6,14 +6,16 @@ from mmengine.config import Config
 from mmseg.registry import MODELS
 from torch import nn
 
+from segkd_mm.segmentors.pruned import remove_channels
+
 
 def student(**other) -> dict:
     return {
         'backbone': {'type': 'TorchvisionTapBackbone', 'arch': 'resnet18'},
         'decode_head': {'type': 'LightASPPHead', 'in_channels': 512, 'in_index': 3, 'channels': 64,
-                        'num_classes': 5},
+                        'num_classes': 32},
         'auxiliary_head': {'type': 'FCNHead', 'in_channels': 256, 'in_index': 2, 'channels': 32,
-                           'num_classes': 5},
+                           'num_classes': 32},
         'test_cfg': {'mode': 'whole'},
         **other,
     }  # fmt: skip
@@ -31,12 +33,30 @@ def silence_odd_channels(net: nn.Module) -> None:
                 tensor.data[1::2] = 0
 
 
-def test_every_layer_but_those_of_the_classes_loses_its_share():
-    shapes = {name: tuple(p.shape) for name, p in build(ratio=0.5).named_parameters()}
-    assert shapes['backbone.body.conv1.weight'] == (32, 3, 7, 7)
-    assert shapes['backbone.body.layer4.1.conv2.weight'] == (256, 256, 3, 3)
-    assert shapes['decode_head.conv_seg.weight'] == (5, 32, 1, 1)
-    assert shapes['auxiliary_head.conv_seg.weight'] == (5, 16, 1, 1)
+def test_layers_lose_their_share_but_not_those_of_classes_and_of_what_is_added():
+    model = build(ratio=0.5)
+    shapes = {name: tuple(p.shape) for name, p in model.named_parameters()}
+    assert shapes['backbone.body.conv1.weight'] == (64, 3, 7, 7)  # a residual block adds to it
+    assert shapes['backbone.body.layer4.1.conv1.weight'] == (256, 512, 3, 3)
+    assert shapes['backbone.body.layer4.1.conv2.weight'] == (512, 256, 3, 3)
+    assert shapes['decode_head.conv_seg.weight'] == (32, 32, 1, 1)
+    assert shapes['auxiliary_head.conv_seg.weight'] == (32, 16, 1, 1)
+
+
+def test_what_stays_is_a_multiple_of_8_and_8_at_least():
+    layer4 = [build(ratio=ratio).backbone.body.layer4[0].conv1 for ratio in (0.3, 0.995)]
+    assert [conv.out_channels for conv in layer4] == [352, 8]  # of 512 * 0.7 = 358.4, and of 2.56
+
+
+def test_layers_that_are_frozen_or_that_no_head_uses_lose_theirs_too():
+    head = {**student()['decode_head'], 'in_channels': 256, 'in_index': 2}
+    model = build('EncoderDecoder', decode_head=head, auxiliary_head=None).train()
+    model.backbone.requires_grad_(False)
+    remove_channels(model, 0.5)
+    assert model.training
+    for stage in (model.backbone.body.layer1, model.backbone.body.layer4):
+        assert stage[0].conv1.out_channels == stage[0].conv2.out_channels / 2
+        assert not stage[0].conv1.weight.requires_grad
 
 
 @torch.no_grad()
@@ -62,8 +82,8 @@ def test_without_a_checkpoint_it_starts_from_the_weights_of_the_trunk(tmp_path):
     weights = {**student()['backbone'], 'weights': str(tmp_path / 'trunk.pth')}
     pruned = build(ratio=0.5, backbone=weights)
     pruned.init_weights()
-    expected = trunk.body.conv1.weight[::2]
-    torch.testing.assert_close(pruned.backbone.body.conv1.weight, expected)
+    expected = trunk.body.layer1[0].conv1.weight[::2]
+    torch.testing.assert_close(pruned.backbone.body.layer1[0].conv1.weight, expected)
 
 
 def test_shapes_do_not_depend_on_the_weights():
@@ -77,17 +97,27 @@ def test_shapes_do_not_depend_on_the_weights():
     assert shapes(0) == shapes(1)
 
 
-@pytest.mark.parametrize('ratio', [0, 1, -0.2])
+@pytest.mark.parametrize('ratio', [0, 1, -0.2, '0.2'])
 def test_a_ratio_out_of_range_is_an_error(ratio):
     with pytest.raises(ValueError, match='expected more than 0 and less than 1'):
         build(ratio=ratio)
 
 
-def test_a_trunk_that_cannot_be_pruned_is_an_error_that_names_it():
-    trunk = {'type': 'TimmTapBackbone', 'arch': 'efficientvit_b0'}
-    head = {**student()['decode_head'], 'in_channels': 128}
-    with pytest.raises(ValueError, match='TimmTapBackbone with LightASPPHead cannot be pruned'):
-        build(ratio=0.5, backbone=trunk, decode_head=head, auxiliary_head=None)
+@pytest.mark.parametrize(
+    ('trunk', 'head', 'names'),
+    [
+        ('efficientvit_b0', 'LightASPPHead', 'TimmTapBackbone with LightASPPHead'),
+        ('lcnet_050', 'GCHead', 'TimmTapBackbone with GCHead'),
+    ],
+)
+def test_a_model_that_cannot_be_pruned_is_an_error_that_names_its_parts(trunk, head, names):
+    backbone = {'type': 'TimmTapBackbone', 'arch': trunk}
+    channels = {'efficientvit_b0': 128, 'lcnet_050': 256}[trunk]
+    extra = {'ratio': 0.25, 'pooling_type': 'att', 'fusion_types': ('channel_add',)}
+    head = {**student()['decode_head'], 'type': head, 'in_channels': channels,
+            **(extra if head == 'GCHead' else {})}  # fmt: skip
+    with pytest.raises(ValueError, match=f'{names} cannot be pruned'):
+        build(ratio=0.5, backbone=backbone, decode_head=head, auxiliary_head=None)
 
 
 def test_without_torch_pruning_the_error_says_how_to_install_it(monkeypatch):
