@@ -3,6 +3,7 @@ import torch
 from mmengine.structures import PixelData
 from mmseg.registry import MODELS
 from mmseg.structures import SegDataSample
+from torchvision.models import get_model
 
 
 @torch.no_grad()
@@ -31,3 +32,17 @@ def test_a_model_without_an_auxiliary_classifier_trains_without_its_loss(arch, l
     void = net.loss(torch.randn(2, 3, 64, 64), samples)
     assert all(void[name] == 0 for name in losses - {'decode.acc_seg'})
     assert all(p.grad is not None for p in net.classifier.parameters())
+
+
+@pytest.mark.parametrize(
+    ('arch', 'trunk'),
+    [('lraspp_mobilenet_v3_large', 'mobilenet_v3_large'), ('fcn_resnet50', 'resnet50')],
+)
+def test_the_backbone_takes_the_weights_of_a_classifier_of_torchvision(arch, trunk, tmp_path):
+    state = get_model(trunk, weights=None).state_dict()
+    torch.save(state, tmp_path / 'trunk.pth')
+    weights = str(tmp_path / 'trunk.pth')
+    net = MODELS.build({'type': 'TorchvisionSegmentor', 'arch': arch, 'backbone_weights': weights})
+    net.init_weights()
+    for name, tensor in net.backbone.state_dict().items():
+        assert torch.equal(tensor, state[name if name in state else f'features.{name}'])
