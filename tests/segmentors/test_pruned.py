@@ -6,7 +6,7 @@ from mmengine.config import Config
 from mmseg.registry import MODELS
 from torch import nn
 
-from segkd_mm.segmentors.pruned import remove_channels
+from segkd_mm.segmentors.channel_pruning import remove_channels
 
 
 def student(**other) -> dict:
