@@ -156,3 +156,26 @@ def light_ocr(in_channels, channels, keys, classes):
 def fcn(in_channels, channels, classes):
     """A 3x3 conv and the classifier: the auxiliary head."""
     return conv_bn(in_channels, channels, 3) + dense(channels, classes)
+
+
+def halved_mnv3s_pico(classes):
+    """mnv3s_pico without half of the channels of each layer that no residual block adds to."""
+    added = 24, 40, 48, 96
+
+    def half(channels):
+        return max(channels // 2 // 8 * 8, 8)
+
+    def shared(channels):
+        return channels if channels in added else half(channels)
+
+    blocks = sum(
+        inverted_residual(
+            shared(taken), kernel, half(expanded), shared(given), squeezed and half(squeezed)
+        )
+        for taken, kernel, expanded, given, squeezed in MOBILENET_V3_SMALL
+    )
+    trunk = conv_bn(3, 8, 3) + blocks + conv_bn(96, 288, 1)
+    branches = 2 * conv_bn(288, 64, 1) + 2 * separable(288, 64)
+    at_16 = conv_bn(48, 24, 1) + separable(64 + 24, 64)
+    at_8 = conv_bn(24, 16, 1) + separable(64 + 16, 64)
+    return trunk + branches + conv_bn(4 * 64, 64, 1) + at_16 + at_8 + dense(64, classes)

@@ -10,11 +10,10 @@ _base_ = [
 ]
 _base_.student.data_preprocessor = _base_.preprocessor
 _base_.student.decode_head.num_classes = _base_.num_classes
-# iter_1600.pth of mnv3l_pico_kl_voc7_1_8.py, trained at 1e-3.
-unpruned = 'weights/mnv3l_pico_kl_voc7_1_8.pth'
 _base_.student.type = 'PrunedEncoderDecoder'
 _base_.student.ratio = 0.2
-_base_.student.unpruned = unpruned
+# iter_1600.pth of mnv3l_pico_kl_voc7_1_8.py, trained at 1e-3.
+_base_.student.unpruned = 'weights/mnv3l_pico_kl_voc7_1_8.pth'
 cache = 'work_dirs/few_labels/voc7_1_8'
 cached = dict(type='CachedTeacher', cache=cache, view=dict(flip=True), teacher=_base_.teacher)
 terms = dict(

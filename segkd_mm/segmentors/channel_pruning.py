@@ -80,8 +80,7 @@ def _prune(
 def _residual_layers(graph) -> list[nn.Module]:
     """The layers whose channels are added to those of others.
 
-    What all blocks of a stage share is what a net can spare least: without a fifth of it a student
-    did not learn its task again.
+    All blocks of a stage share them: a student without a fifth of them did not regain its accuracy.
     """
     makes_channels = graph.is_out_channel_pruning_fn
     groups = graph.get_all_groups(root_module_types=LAYERS)
