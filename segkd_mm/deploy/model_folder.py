@@ -21,6 +21,9 @@ from segkd_mm.weights import HF, hub_files, read_state_dict
 
 FILES = CONFIG, WEIGHTS = 'segkd_mm.json', 'model.safetensors'
 TUPLE = '__tuple__'  # JSON has lists alone, and mmcv tells them apart
+# Arguments of weights at the start of a training, which are no part of a trained model: with them
+# the folder would name files of the machine that it was written on.
+INITIAL = {'weights', 'backbone_weights', 'unpruned', 'pretrained'}
 REFUSED_KEYS = {'_scope_', 'trusted'}
 # What reads Python configs, other models' files, or the code that a config names.
 REFUSED = (
@@ -44,6 +47,15 @@ def local_model_folder(source: str | os.PathLike) -> Path:
     return hub_files(name.removeprefix(HF), FILES) if name.startswith(HF) else Path(source)
 
 
+def without_initial_weights(model: dict) -> dict:
+    """The config of a model without the weights that a training of it starts from."""
+    return {
+        key: without_initial_weights(child) if isinstance(child, Mapping) else child
+        for key, child in model.items()
+        if key not in INITIAL and not (key == 'init_cfg' and _type_of(child) == 'Pretrained')
+    }
+
+
 def write_model_folder(folder: Path, config: Config, checkpoint: str) -> None:
     """Write the config and the weights of a config's student, without auxiliary heads.
 
@@ -52,7 +64,8 @@ def write_model_folder(folder: Path, config: Config, checkpoint: str) -> None:
         WeightsError: The checkpoint cannot be read.
     """
     student = plain_student(config)
-    model = {k: v for k, v in student.model.to_dict().items() if k not in AUXILIARY_HEADS}
+    model = without_initial_weights(student.model.to_dict())
+    model = {k: v for k, v in model.items() if k not in AUXILIARY_HEADS}
     content = dict(
         model=model, pipeline=image_pipeline(student), **class_names(student), version=__version__
     )

@@ -53,11 +53,14 @@ def hub(tmp_path, monkeypatch):
 def test_a_model_that_is_pushed_is_loaded_from_the_hub_and_by_mmseg(
     checkpoint, hub, tmp_path, capsys, monkeypatch
 ):
-    run_command('push', CONFIG, checkpoint, 'me/model', '--private', '--out', tmp_path / 'out')
+    start = f'model.student.backbone.weights={tmp_path}/start.pth'
+    out = '--private', '--out', tmp_path / 'out', '--cfg-options', start
+    run_command('push', CONFIG, checkpoint, 'me/model', *out)
     said = capsys.readouterr().out
     assert f'Shared: {hub.address}/me/model' in said
     assert hub.created[0]['visibility'] == 'private'
     assert {*hub.files} == {'README.md', 'model.py', 'model.safetensors', 'segkd_mm.json'}
+    assert not any(b'start.pth' in content for content in hub.files.values())
     wanted = segkd_mm.load(CONFIG, checkpoint)
     shared = segkd_mm.load('hf://me/model')
     labels = wanted.predict(NOISE)
