@@ -21,13 +21,16 @@ class MSRCv2Dataset(CheckedLayout, BaseSegDataset):
     rounded down, but up in the scenes with the largest remainders (of equal ones the lower scene
     number) until the sizes are reached.
 
+    For trainings with few labels ``labelled_1_8`` has 34 of the 276 training images, chosen of each
+    scene by the same rule, and ``unlabelled_1_8`` the other 242.
+
     horse (3 images) and mountain (26) are too rare to evaluate and usually left out: list the other
     classes in ``metainfo=dict(classes=...)``.
 
     Source: Shotton et al., TextonBoost, IJCV 2009.
 
     Args:
-        split: ``'train'``, ``'val'`` or ``'test'``.
+        split: ``'train'``, ``'val'``, ``'test'``, ``'labelled_1_8'`` or ``'unlabelled_1_8'``.
 
     Raises:
         ValueError: Unknown ``split``.

@@ -23,8 +23,16 @@ def msrc(real_data, split, **kwargs):
     return MSRCv2Dataset(split, data_root=f'{real_data}/msrc_v2', data_prefix=prefix, **kwargs)
 
 
+def by_scene(images):
+    scenes = defaultdict(list)
+    for name in sorted(images, key=lambda name: sha256(name.encode()).hexdigest()):
+        scenes[int(name.split('_')[0])].append(name)
+    return scenes
+
+
 def largest_remainders(scenes, total):
-    quotas = {scene: divmod(len(images) * total, 591) for scene, images in scenes.items()}
+    every = sum(map(len, scenes.values()))
+    quotas = {scene: divmod(len(images) * total, every) for scene, images in scenes.items()}
     left = total - sum(whole for whole, _ in quotas.values())
     up = sorted(quotas, key=lambda scene: (-quotas[scene][1], scene))[:left]
     return {scene: whole + (scene in up) for scene, (whole, _) in quotas.items()}
@@ -36,20 +44,23 @@ def test_splits_have_their_sizes_and_do_not_meet():
 
 
 def test_splits_follow_their_rule():
-    scenes = defaultdict(list)
-    for name in chain.from_iterable(map(names, SIZES)):
-        scenes[int(name.split('_')[0])].append(name)
+    scenes = by_scene(chain.from_iterable(map(names, SIZES)))
     train, val = largest_remainders(scenes, 276), largest_remainders(scenes, 59)
     for scene, images in scenes.items():
-        images.sort(key=lambda name: sha256(name.encode()).hexdigest())
         first, second = train[scene], train[scene] + val[scene]
         assert set(images[:first]) <= set(names('train'))
         assert set(images[first:second]) <= set(names('val'))
         assert set(images[second:]) <= set(names('test'))
+    labelled, scenes = names('labelled_1_8'), by_scene(names('train'))
+    assert len(labelled) == 276 // 8
+    for scene, number in largest_remainders(scenes, 276 // 8).items():
+        assert set(scenes[scene][:number]) <= set(labelled)
+    assert {*labelled, *names('unlabelled_1_8')} == {*names('train')}
+    assert not {*labelled} & {*names('unlabelled_1_8')}
 
 
 def test_an_unknown_split_is_an_error():
-    with pytest.raises(ValueError, match=r"'trainval', expected one of \['test', 'train', 'val'\]"):
+    with pytest.raises(ValueError, match=r"'trainval', expected one of \['labelled_1_8', 'test"):
         MSRCv2Dataset('trainval')
 
 
