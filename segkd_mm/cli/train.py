@@ -99,42 +99,37 @@ def train(config: Config, args: Namespace, hooks: Sequence[Hook] = ()) -> None:
     remove_left_aside(config.work_dir)
     earlier = [] if config.resume else earlier_files(config.work_dir)
     check_unused(config.to_dict(), earlier)
-    given = config.load_from
-    if config.resume and (args.resume == 'auto' or not given):
-        given = Path(config.work_dir, 'last_checkpoint')  # the checkpoint may be in another folder
-        choose_checkpoint(config)
-    elif config.resume:
-        check_resumable(given)
-    if config.resume and not args.allow_changes:
-        check_same_run(config.to_dict(), given)
+    if config.resume:
+        choose_start(config, args)
     # What the imports left is no garbage: each data set of mmengine's would look through it again.
     gc.freeze()
     runner = QuietRunner.from_cfg(config)
     check_same_start(config)
     if is_main_process():
-        if earlier:
-            print(set_aside(earlier))
-        write_model_config(config)
-        record_config(config.work_dir, config.to_dict())
+        begin_work_dir(config, earlier)
     record = {'config': args.config, 'seed': runner.seed, 'environment': environment()}
     check_length(runner.train_dataloader)
     start = time()
     if args.tracker:
         runner.register_hook(TermStatisticsHook())
         runner.register_hook(SamplePredictionsHook())
-    lines, stop = TrainingLinesHook(), StopHook()
-    runner.register_hook(lines)
-    for hook in (stop, *hooks):
-        runner.register_hook(hook)
-    try:
-        runner.train()
-    finally:
-        stop.end()
-        lines.stop()
+    run_training(runner, hooks)
     if is_main_process():
         report(runner, args.config, {**record, 'seconds': time() - start})
         if args.tracker:
             print(f'Tracker:   {how_to_look(args.tracker, runner.work_dir)}')
+
+
+def choose_start(config: Config, args: Namespace) -> None:
+    """Let a resumed training go on from the state that was asked for, if it is of this training."""
+    given = config.load_from
+    if args.resume == 'auto' or not given:
+        given = Path(config.work_dir, 'last_checkpoint')  # the checkpoint may be in another folder
+        choose_checkpoint(config)
+    else:
+        check_resumable(given)
+    if config.resume and not args.allow_changes:
+        check_same_run(config.to_dict(), given)
 
 
 def choose_checkpoint(config: Config) -> None:
@@ -147,6 +142,14 @@ def choose_checkpoint(config: Config) -> None:
     config.resume = checkpoint is not None
     if checkpoint:
         config.load_from = str(checkpoint)
+
+
+def begin_work_dir(config: Config, earlier: Sequence[Path]) -> None:
+    """Move the files of an earlier training to a subfolder; write the configs of this one."""
+    if earlier:
+        print(set_aside(earlier))
+    write_model_config(config)
+    record_config(config.work_dir, config.to_dict())
 
 
 def check_same_start(config: Config) -> None:
@@ -177,6 +180,18 @@ def check_length(loader: DataLoader) -> None:
             f'{len(loader.dataset)} samples, and incomplete batches are dropped (drop_last=True). '
             'Use more images or a smaller batch_size.'
         )
+
+
+def run_training(runner: Runner, hooks: Sequence[Hook]) -> None:
+    """Train with lines of progress and more hooks, until the end or a signal to stop."""
+    lines, stop = TrainingLinesHook(), StopHook()
+    for hook in (lines, stop, *hooks):
+        runner.register_hook(hook)
+    try:
+        runner.train()
+    finally:
+        stop.end()
+        lines.stop()
 
 
 def write_model_config(config: Config) -> None:

@@ -164,28 +164,25 @@ def _compare(matrices: dict[str, np.ndarray], report: Report, on: str) -> None:
             Finding('note', "The teacher gives no logits of the student's classes: its mIoU could "
                     'not be measured.')
         )  # fmt: skip
-    for name in teachers:
-        value = mean_iou(matrices[name])
-        if not value >= CHANCE * chance:  # NaN, too
-            report.findings.append(
-                Finding(
-                    'error',
-                    f'{name}: {value:.1f} mIoU, hardly more than predicting one class everywhere '
-                    f'({chance:.1f}).',
-                    'Check its checkpoint, its class list and order (classes= in the term), and '
-                    'its normalisation and channel order.',
-                )
-            )
-        elif value <= student:
-            report.findings.append(
-                Finding(
-                    'warning',
-                    f'{name}: {value:.1f} mIoU, no better than the student ({student:.1f}).',
-                    'Train the teacher longer or use another one that is better than the student.',
-                )
-            )
-        else:
-            report.findings.append(
-                Finding('ok', f'{name}: {value:.1f} mIoU on {on}, the student '
-                        f'{student:.1f}.')
-            )  # fmt: skip
+    report.findings.extend(
+        _judge(name, mean_iou(matrices[name]), student, chance, on) for name in teachers
+    )
+
+
+def _judge(name: str, teacher: float, student: float, chance: float, on: str) -> Finding:
+    """What the mIoU of a teacher says beside those of the student and of a constant prediction."""
+    if not teacher >= CHANCE * chance:  # NaN, too
+        return Finding(
+            'error',
+            f'{name}: {teacher:.1f} mIoU, hardly more than predicting one class everywhere '
+            f'({chance:.1f}).',
+            'Check its checkpoint, its class list and order (classes= in the term), and its '
+            'normalisation and channel order.',
+        )
+    if teacher <= student:
+        return Finding(
+            'warning',
+            f'{name}: {teacher:.1f} mIoU, no better than the student ({student:.1f}).',
+            'Train the teacher longer or use another one that is better than the student.',
+        )
+    return Finding('ok', f'{name}: {teacher:.1f} mIoU on {on}, the student {student:.1f}.')
