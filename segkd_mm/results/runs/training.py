@@ -12,7 +12,7 @@ from mmengine.device import get_device
 from segkd_mm.config import tools_dir
 from segkd_mm.files import written_aside
 from segkd_mm.results.files import read_results, write_result
-from segkd_mm.results.runs.cells import HASH_FILE, Cell, lock_file
+from segkd_mm.results.runs.cells import HASH_FILE, Cell, Method, lock_file
 from segkd_mm.results.training_log import TrainingLog, read_log
 from segkd_mm.whole_image.store import INDEX
 
@@ -61,8 +61,7 @@ def _write_hash(cell: Cell) -> None:
 
 def _cache_teacher(cell: Cell, execute: Execute) -> None:
     """Make the teacher's cache of the config, once for all cells that use it."""
-    cache = (cell.method.config.model.get('teacher') or {}).get('cache')
-    if cache:
+    if cache := cell.method.cache:
         # Wait for another cell that is making it.
         with FileLock(lock_file(cell.result.parents[1] / 'cache' / Path(cache).name)):
             if not (Path(cache) / INDEX).is_file():
@@ -84,8 +83,8 @@ def _test(cell: Cell, execute: Execute) -> dict:
 
 def cache_command(cell: Cell) -> list[str]:
     """Command that makes the cache of the teacher's maps."""
-    device = ['--device', get_device()]
-    return [*_tool('cache_teacher'), cell.method.path, *device, *_cfg_options(cell)]
+    method, device = cell.cached_by or cell.method, ['--device', get_device()]
+    return [*_tool('cache_teacher'), method.path, *device, *_cfg_options(method)]
 
 
 def train_command(cell: Cell) -> list[str]:
@@ -93,14 +92,14 @@ def train_command(cell: Cell) -> list[str]:
     options = ['--seed', str(cell.seed), '--work-dir', str(cell.work_dir), '--resume']
     if cell.method.epochs:
         options += ['--epochs', str(cell.method.epochs)]
-    return [*_tool('train'), cell.method.path, *options, *_cfg_options(cell)]
+    return [*_tool('train'), cell.method.path, *options, *_cfg_options(cell.method)]
 
 
 def test_command(cell: Cell, out: Path) -> list[str]:
     """Command that tests the last weights on the test split."""
     return [
         *_tool('test'), cell.method.path, str(last_checkpoint(cell.work_dir)), '--out', str(out),
-        *_cfg_options(cell),
+        *_cfg_options(cell.method),
     ]  # fmt: skip
 
 
@@ -123,8 +122,8 @@ def _tool(name: str) -> list[str]:
     return [sys.executable, str(tools_dir() / f'{name}.py')]
 
 
-def _cfg_options(cell: Cell) -> list[str]:
-    return ['--cfg-options', *cell.method.cfg_options] if cell.method.cfg_options else []
+def _cfg_options(method: Method) -> list[str]:
+    return ['--cfg-options', *method.cfg_options] if method.cfg_options else []
 
 
 def make_result(cell: Cell, test_result: Mapping, teacher: Mapping | None) -> dict:

@@ -1,6 +1,7 @@
 """One cell, with made-up tools."""
 
 import json
+from dataclasses import replace
 
 import pytest
 from fake_tools import FakeTools
@@ -55,10 +56,11 @@ def test_a_training_that_failed_goes_on_and_a_finished_one_is_only_tested(cell):
 
 def test_the_cache_of_a_teacher_is_made_once_before_the_first_training(cell):
     model = {'type': 'SegDistiller', 'teacher': {'type': 'CachedTeacher', 'cache': 'cache'}}
-    tools = FakeTools()
+    tools, maker = FakeTools(), cell('both', model=model).method
     for seed in (0, 1):
-        run_cell(cell(seed=seed, model=model), tools)
+        run_cell(replace(cell(seed=seed, model=model), cached_by=maker), tools)
     assert tools.tools == ['cache_teacher', 'train', 'test', 'train', 'test']
+    assert [command[2] for command in tools.commands[:2]] == ['configs/both.py', 'configs/plain.py']
 
 
 def test_a_cell_that_another_process_runs_is_left_to_it(cell):
