@@ -1,7 +1,8 @@
 """Label maps of images in Python, from a checkpoint or an exported file: ``segkd_mm.load``."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import cached_property
 
 import numpy as np
@@ -13,7 +14,7 @@ from mmseg.models.segmentors.base import BaseSegmentor
 
 from segkd_mm.config import image_pipeline, load_config, plain_student
 from segkd_mm.datasets.eight_bits import check_eight_bits, reduces_bits
-from segkd_mm.datasets.sample_error import named_image_errors
+from segkd_mm.datasets.sample_error import named_image_errors, sample_error
 from segkd_mm.deploy.loading import check_classes, class_names, deployable, known_loader, load_model
 from segkd_mm.deploy.model_folder import (
     WEIGHTS,
@@ -22,6 +23,7 @@ from segkd_mm.deploy.model_folder import (
     read_model_folder,
 )
 from segkd_mm.deploy.prediction import without_logits
+from segkd_mm.deploy.runtime import TooSmallError
 from segkd_mm.deploy.runtime_segmentor import RuntimeSegmentor
 from segkd_mm.formats import is_exported_model
 
@@ -62,14 +64,14 @@ class Predictor:
         Raises:
             FileNotFoundError: No such file.
             SampleError: The file cannot be decoded, has another number of bands, or more bits than
-                its loader keeps.
+                its loader keeps; or the image is too small for a .pt2 file.
             ValueError: An array of another shape or type.
         """
         if isinstance(images, list | tuple):
             return [self.predict(image) for image in images]
         sample = self._load(images)
         batch = {'inputs': [sample['inputs']], 'data_samples': [sample['data_samples']]}
-        with torch.inference_mode(), without_logits(self.model):
+        with torch.inference_mode(), without_logits(self.model), _named_size_errors(images):
             (result,) = self.model.test_step(batch)
         ids = result.pred_sem_seg.data[0].cpu().numpy()
         return ids.astype(np.min_scalar_type(len(self.classes) - 1))
@@ -101,6 +103,17 @@ class Predictor:
     def _of_array(self) -> Compose:
         first, *others = self._pipeline
         return Compose([{**first, 'type': 'LoadImageFromNDArray'}, *others])
+
+
+@contextmanager
+def _named_size_errors(image: Image) -> Iterator[None]:
+    """Context in which the error of an image that is too small names the image."""
+    try:
+        yield
+    except TooSmallError as error:
+        file = 'the array' if isinstance(image, np.ndarray) else image
+        parts = 'an image that is too small for this model', 'a larger one', str(error)
+        raise sample_error(file, *parts) from error
 
 
 def load(

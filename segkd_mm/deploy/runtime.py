@@ -39,6 +39,10 @@ NEEDED = 'input', 'output', 'precision'
 EXTRA = 'deploy'  # of pip install 'segkd_mm[...]'
 
 
+class TooSmallError(ValueError):
+    """Error of an image that is smaller than an exported program holds for."""
+
+
 class Runtime:
     """Base of exported models that are called on images.
 
@@ -70,6 +74,7 @@ class Runtime:
             the CPU.
 
         Raises:
+            TooSmallError: A .pt2 file does not hold for images so small.
             ValueError: The images have another number of channels, or the file takes 8 bits and
                 they have more.
         """
@@ -270,7 +275,17 @@ class TorchExport(Runtime):
 
     @torch.no_grad()
     def _run(self, images: Tensor) -> Tensor:
-        return self._program(images)
+        try:
+            return self._program(images)
+        except (AssertionError, RuntimeError) as error:
+            # The program has other operations where a feature map is a single cell.
+            if not str(error).startswith(('Guard failed', 'Expected input')):
+                raise
+            height, width = images.shape[2:]
+            raise TooSmallError(
+                f'{self.path} holds for larger images, found {width} x {height} pixels. Enlarge '
+                'it, or export to another format.'
+            ) from error
 
 
 def load_runtime(path: str | os.PathLike, threads: int | None = None) -> Runtime:
