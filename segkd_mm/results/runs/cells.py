@@ -73,7 +73,7 @@ class Method:
     def teacher_taps(self) -> set[str]:
         """The teacher's taps that its terms learn from."""
         terms = self.config.model.get('terms') or {}
-        return {tap for term in terms.values() for tap in tap_names(term['teacher'])}
+        return {tap for term in terms.values() for tap in tap_names(term.get('teacher', ()))}
 
     @property
     def config_hash(self) -> str:
@@ -149,15 +149,15 @@ def cache_makers(methods: Sequence[Method]) -> dict[str, Method]:
         ValueError: Another config uses a tap that this one does not.
     """
     makers: dict[str, Method] = {}
-    for method in sorted(methods, key=lambda method: -len(method.teacher_taps)):
-        if method.cache:
-            maker = makers.setdefault(method.cache, method)
-            if missing := method.teacher_taps - maker.teacher_taps:
-                raise ValueError(
-                    f'{maker.name} and {method.name} share the teacher cache {method.cache}, but '
-                    f'{", ".join(sorted(missing))} is no tap of {maker.name}. Give one of them '
-                    'another folder: model.teacher.cache and train_dataloader.dataset.cache.'
-                )
+    cached = [method for method in methods if method.cache]
+    for method in sorted(cached, key=lambda method: -len(method.teacher_taps)):
+        maker = makers.setdefault(method.cache, method)
+        if missing := method.teacher_taps - maker.teacher_taps:
+            raise ValueError(
+                f'{maker.name} and {method.name} share the teacher cache {method.cache}, but '
+                f'{", ".join(sorted(missing))} is no tap of {maker.name}. Give one of them '
+                'another folder: model.teacher.cache and train_dataloader.dataset.cache.'
+            )
     return makers
 
 
