@@ -4,7 +4,15 @@ from math import ceil
 
 import pytest
 import torch
-from counting import conv_bn, dense, light_aspp, mobilenet_v3_large, mobilenet_v3_small, separable
+from counting import (
+    conv_bn,
+    dense,
+    light_aspp,
+    mobilenet_v2_blocks,
+    mobilenet_v3_large,
+    mobilenet_v3_small,
+    separable,
+)
 from mmengine.structures import PixelData
 from mmseg.registry import MODELS
 from mmseg.structures import SegDataSample
@@ -17,8 +25,9 @@ STUDENTS = {
     'mnv3s_nano': 1_324_821,
     'mnv3s_pico': 1_351_589,
     'mnv3l_pico': 3_603_637,
+    'mnv2_pico': 2_103_173,
 }
-STRIDES = {'mnv3s_aspp': 4, 'mnv3s_slim': 4, 'mnv3s_nano': 8, 'mnv3s_pico': 8, 'mnv3l_pico': 8}
+STRIDES = dict.fromkeys(STUDENTS, 8) | {'mnv3s_aspp': 4, 'mnv3s_slim': 4}
 each_student = pytest.mark.parametrize('name', STUDENTS)
 
 
@@ -44,14 +53,22 @@ def mnv3s_nano():
     return mobilenet_v3_small() + separable_aspp(576) + at_8 + dense(128, 21)
 
 
+def pico_head(high, mid, low):
+    at_16 = conv_bn(mid, 48, 1) + separable(128 + 48, 128)
+    at_8 = conv_bn(low, 32, 1) + separable(128 + 32, 128)
+    return separable_aspp(high) + at_16 + at_8 + dense(128, 21)
+
+
 def mnv3s_pico():
-    return mnv3s_nano() + conv_bn(48, 48, 1) + separable(128 + 48, 128)
+    return mobilenet_v3_small() + pico_head(576, 48, 24)
 
 
 def mnv3l_pico():
-    at_16 = conv_bn(112, 48, 1) + separable(128 + 48, 128)
-    at_8 = conv_bn(40, 32, 1) + separable(128 + 32, 128)
-    return mobilenet_v3_large() + separable_aspp(960) + at_16 + at_8 + dense(128, 21)
+    return mobilenet_v3_large() + pico_head(960, 112, 40)
+
+
+def mnv2_pico():
+    return mobilenet_v2_blocks() + pico_head(320, 96, 32)
 
 
 def build(name, **head):
@@ -62,7 +79,7 @@ def build(name, **head):
 
 
 def test_the_counts_written_in_the_configs_are_those_of_the_layers():
-    counts = mnv3s_aspp, mnv3s_slim, mnv3s_nano, mnv3s_pico, mnv3l_pico
+    counts = mnv3s_aspp, mnv3s_slim, mnv3s_nano, mnv3s_pico, mnv3l_pico, mnv2_pico
     assert {count.__name__: count() for count in counts} == STUDENTS
     for name, count in STUDENTS.items():
         assert f'{count:,} parameters' in load_config(f'_base_/students/{name}.py').text
