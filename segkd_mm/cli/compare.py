@@ -9,6 +9,7 @@ from pathlib import Path
 from statistics import mean
 
 from segkd_mm.results.files import read_results, write_result
+from segkd_mm.results.runs.caches import cache_makers
 from segkd_mm.results.runs.cells import Cell, Method, check_hashes, make_cells
 from segkd_mm.results.runs.progress import RunProgress, clock
 from segkd_mm.results.runs.scheduler import Outcome, cuda_devices, run_cells
@@ -43,7 +44,12 @@ def baseline_of(args: Namespace, methods: Sequence[Method]) -> str:
 
 
 def run_missing(cells: Sequence[Cell], jobs: int) -> Outcome:
-    """Test the teachers of cells without a result, and run the cells."""
+    """Test the teachers of cells without a result, and run the cells.
+
+    Raises:
+        ValueError: A cache that cells share cannot be made; see :func:`cache_makers`.
+    """
+    makers = cache_makers(cell.method for cell in cells)
     teachers, failed = {}, {}
     for method in {cell.method.name: cell.method for cell in cells}.values():
         try:
@@ -52,7 +58,8 @@ def run_missing(cells: Sequence[Cell], jobs: int) -> Outcome:
             failed[f'The teacher of {method.name}'] = f'{type(error).__name__}: {error}'
 
     def run(cell: Cell, execute: Execute) -> dict:
-        return run_cell(cell, execute, teachers[cell.method.name])
+        maker = makers.get(cell.method.cache)
+        return run_cell(cell, execute, teachers[cell.method.name], maker)
 
     cells = [cell for cell in cells if cell.method.name in teachers]
     with RunProgress(len(cells), jobs) as progress:

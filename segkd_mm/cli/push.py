@@ -11,7 +11,7 @@ from mmengine.config import Config
 
 from segkd_mm.cli.print_config import resolved
 from segkd_mm.commands import command
-from segkd_mm.config import inference_config, load_config
+from segkd_mm.config import inference_config, load_config, plain_student
 from segkd_mm.deploy import Predictor, is_exported_model, load
 from segkd_mm.deploy.model_folder import without_initial_weights, write_model_folder
 from segkd_mm.files import folder_aside
@@ -80,10 +80,10 @@ def write_folder(folder: Path, config: Config, args: Namespace, card: str) -> No
     """
     if is_exported_model(args.checkpoint):
         raise ValueError(f'{args.checkpoint} is an exported file; give the checkpoint it is of.')
-    write_model_folder(folder, config, args.checkpoint)
-    shared = inference_config(config)
-    shared.model = without_initial_weights(shared.model.to_dict())
-    (folder / 'model.py').write_text(resolved(shared), encoding='utf-8')
+    shared = plain_student(config)
+    shared.model, shared.load_from = without_initial_weights(shared.model.to_dict()), None
+    write_model_folder(folder, shared, args.checkpoint)
+    (folder / 'model.py').write_text(resolved(inference_config(shared)), encoding='utf-8')
     (folder / 'README.md').write_text(card, encoding='utf-8')
 
 

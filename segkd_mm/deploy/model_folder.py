@@ -5,6 +5,7 @@ import json
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import mmengine.registry
 import mmseg.registry
@@ -47,13 +48,17 @@ def local_model_folder(source: str | os.PathLike) -> Path:
     return hub_files(name.removeprefix(HF), FILES) if name.startswith(HF) else Path(source)
 
 
-def without_initial_weights(model: dict) -> dict:
-    """The config of a model without the weights that a training of it starts from."""
-    return {
-        key: without_initial_weights(child) if isinstance(child, Mapping) else child
-        for key, child in model.items()
-        if key not in INITIAL and not (key == 'init_cfg' and _type_of(child) == 'Pretrained')
-    }
+def without_initial_weights(node: Any) -> Any:
+    """The config of a model, or a part of it, without the weights that its training starts from."""
+    if isinstance(node, Mapping):
+        return {k: without_initial_weights(v) for k, v in node.items() if not _is_initial(k, v)}
+    children = [without_initial_weights(child) for child in _items(node)]
+    return type(node)(children) if isinstance(node, list | tuple) else node
+
+
+def _is_initial(key: str, value: object) -> bool:
+    kinds = map(_type_of, _items(value) or [value])
+    return key in INITIAL or (key == 'init_cfg' and 'Pretrained' in kinds)
 
 
 def write_model_folder(folder: Path, config: Config, checkpoint: str) -> None:
@@ -64,8 +69,7 @@ def write_model_folder(folder: Path, config: Config, checkpoint: str) -> None:
         WeightsError: The checkpoint cannot be read.
     """
     student = plain_student(config)
-    model = without_initial_weights(student.model.to_dict())
-    model = {k: v for k, v in model.items() if k not in AUXILIARY_HEADS}
+    model = {k: v for k, v in student.model.to_dict().items() if k not in AUXILIARY_HEADS}
     content = dict(
         model=model, pipeline=image_pipeline(student), **class_names(student), version=__version__
     )

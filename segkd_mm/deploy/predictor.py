@@ -1,8 +1,7 @@
 """Label maps of images in Python, from a checkpoint or an exported file: ``segkd_mm.load``."""
 
 import os
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from functools import cached_property
 
 import numpy as np
@@ -14,7 +13,7 @@ from mmseg.models.segmentors.base import BaseSegmentor
 
 from segkd_mm.config import image_pipeline, load_config, plain_student
 from segkd_mm.datasets.eight_bits import check_eight_bits, reduces_bits
-from segkd_mm.datasets.sample_error import named_image_errors, sample_error
+from segkd_mm.datasets.sample_error import SampleError, named_image_errors, sample_error
 from segkd_mm.deploy.loading import check_classes, class_names, deployable, known_loader, load_model
 from segkd_mm.deploy.model_folder import (
     WEIGHTS,
@@ -71,8 +70,11 @@ class Predictor:
             return [self.predict(image) for image in images]
         sample = self._load(images)
         batch = {'inputs': [sample['inputs']], 'data_samples': [sample['data_samples']]}
-        with torch.inference_mode(), without_logits(self.model), _named_size_errors(images):
-            (result,) = self.model.test_step(batch)
+        try:
+            with torch.inference_mode(), without_logits(self.model):
+                (result,) = self.model.test_step(batch)
+        except TooSmallError as error:
+            raise _too_small(images, sample['inputs']) from error
         ids = result.pred_sem_seg.data[0].cpu().numpy()
         return ids.astype(np.min_scalar_type(len(self.classes) - 1))
 
@@ -105,15 +107,14 @@ class Predictor:
         return Compose([{**first, 'type': 'LoadImageFromNDArray'}, *others])
 
 
-@contextmanager
-def _named_size_errors(image: Image) -> Iterator[None]:
-    """Context in which the error of an image that is too small names the image."""
-    try:
-        yield
-    except TooSmallError as error:
-        file = 'the array' if isinstance(image, np.ndarray) else image
-        parts = 'an image that is too small for this model', 'a larger one', str(error)
-        raise sample_error(file, *parts) from error
+def _too_small(image: Image, pixels: torch.Tensor) -> SampleError:
+    """The error of an image that the file of the model does not hold for."""
+    height, width = pixels.shape[-2:]
+    return sample_error(
+        'the array' if isinstance(image, np.ndarray) else image,
+        f'{width} x {height} pixels', 'a larger image, for which this .pt2 file holds',
+        'Enlarge it, or export the model to another format.',
+    )  # fmt: skip
 
 
 def load(

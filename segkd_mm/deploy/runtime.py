@@ -279,7 +279,7 @@ class TorchExport(Runtime):
             return self._program(images)
         except (AssertionError, RuntimeError) as error:
             # The program has other operations where a feature map is a single cell.
-            if not str(error).startswith(('Guard failed', 'Expected input')):
+            if not str(error).startswith(('Guard failed', 'Expected input at')):
                 raise
             height, width = images.shape[2:]
             raise TooSmallError(

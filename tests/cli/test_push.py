@@ -14,6 +14,7 @@ from run_command import run_command
 
 import segkd_mm
 from segkd_mm.config import load_config
+from segkd_mm.deploy.model_folder import without_initial_weights
 from segkd_mm.results.files import checkpoint_digest, write_result
 
 pytestmark = pytest.mark.slow
@@ -53,8 +54,8 @@ def hub(tmp_path, monkeypatch):
 def test_a_model_that_is_pushed_is_loaded_from_the_hub_and_by_mmseg(
     checkpoint, hub, tmp_path, capsys, monkeypatch
 ):
-    start = f'model.student.backbone.weights={tmp_path}/start.pth'
-    out = '--private', '--out', tmp_path / 'out', '--cfg-options', start
+    start = f'model.student.backbone.weights={tmp_path}/start.pth', 'load_from=start.pth'
+    out = '--private', '--out', tmp_path / 'out', '--cfg-options', *start
     run_command('push', CONFIG, checkpoint, 'me/model', *out)
     said = capsys.readouterr().out
     assert f'Shared: {hub.address}/me/model' in said
@@ -73,6 +74,14 @@ def test_a_model_that_is_pushed_is_loaded_from_the_hub_and_by_mmseg(
     exec(block, namespace := {})
     model = namespace['model']
     assert np.array_equal(inference_model(model, NOISE).pred_sem_seg.data[0], labels)
+
+
+def test_weights_of_the_start_are_left_out_wherever_they_stand():
+    pretrained, normal = dict(type='Pretrained', checkpoint='a.pth'), dict(type='Normal')
+    necks = [dict(init_cfg=[pretrained]), dict(init_cfg=normal, weights='b.pth', taps=('x', 1))]
+    model = dict(pretrained='c.pth', init_cfg=pretrained, neck=necks)
+    left = [{}, dict(init_cfg=normal, taps=('x', 1))]
+    assert without_initial_weights(model) == dict(neck=left)
 
 
 def test_the_card_has_the_scores_of_these_weights_and_no_others(checkpoint, tmp_path):

@@ -33,7 +33,7 @@ from segkd_mm.cli.serve import listening
 from segkd_mm.config import load_config
 from segkd_mm.deploy import Predictor
 from segkd_mm.deploy.loading import class_names
-from segkd_mm.deploy.runtime import METADATA
+from segkd_mm.deploy.runtime import METADATA, TooSmallError
 from segkd_mm.serve.app import create_app
 from segkd_mm.serve.limits import Limits
 from segkd_mm.visualize.band_pictures import read_picture
@@ -166,7 +166,10 @@ def test_bad_requests_are_refused_in_words_and_the_service_goes_on(predictor, pi
 
 
 class FirstBand(torch.nn.Module):
-    """A model of four bands, in place of an exported one: the first band is the label."""
+    """A model of four bands, in place of an exported one: the first band is the label.
+
+    It takes no image of a single pixel's width, as a .pt2 file.
+    """
 
     runtime = SimpleNamespace(
         channels=4, path=Path('bands.onnx'), engine='none',
@@ -175,14 +178,16 @@ class FirstBand(torch.nn.Module):
 
     def test_step(self, batch):
         labels = batch['inputs'][0][:1].long()
+        if labels.shape[-1] == 1:
+            raise TooSmallError('/srv/model.pt2')
         return [SegDataSample(pred_sem_seg=PixelData(data=labels))]
 
 
-def tiff(bands):
+def tiff(bands, width=8):
     with rasterio.MemoryFile() as file:
-        shape = dict(count=bands, height=9, width=8, dtype='uint16')
+        shape = dict(count=bands, height=9, width=width, dtype='uint16')
         with file.open(driver='GTiff', **shape) as opened:
-            opened.write(np.ones((bands, 9, 8), np.uint16))
+            opened.write(np.ones((bands, 9, width), np.uint16))
         return file.read()
 
 
@@ -194,6 +199,9 @@ def test_a_model_of_bands_takes_tiffs_of_so_many():
         assert decoded(labels.content).tolist() == [[1] * 8] * 9
         other, grey = (client.post('/predict', content=one) for one in
                        (tiff(5), encoded('.png', np.ones((9, 8), np.uint8))))  # fmt: skip
+        small = client.post('/predict', content=tiff(4, width=1))
+    assert (small.status_code, small.json()['found']) == (422, '1 x 9 pixels')
+    assert '/srv' not in small.text
     assert (other.status_code, other.json()['found']) == (422, 'a TIFF of 5 bands')
     assert (grey.status_code, grey.json()['found']) == (422, '[9, 8, 1] of uint8')
 

@@ -1,5 +1,5 @@
-# A teacher of VOC for a student of MSRC-v2 without horse and mountain: what VOC calls background is
-# nine classes there, among which the teacher cannot tell, and two are parts of a person.
+# A teacher of VOC for a student of MSRC-v2 without horse and mountain. Nine classes of MSRC-v2 are
+# background in VOC, and face and body are both person: the teacher does not tell these apart.
 class_map = dict(
     student=(
         'building', 'grass', 'tree', 'cow', 'sheep', 'sky', 'aeroplane', 'water', 'face', 'car',

@@ -12,7 +12,6 @@ from typing import Any
 from mmengine.config import Config, DictAction
 
 from segkd_mm.config import NEW_KEY, load_config
-from segkd_mm.distill.distiller import tap_names
 from segkd_mm.results.files import read_results
 from segkd_mm.schedule import set_epochs
 
@@ -70,12 +69,6 @@ class Method:
         return (self.config.model.get('teacher') or {}).get('cache')
 
     @property
-    def teacher_taps(self) -> set[str]:
-        """The teacher's taps that its terms learn from."""
-        terms = self.config.model.get('terms') or {}
-        return {tap for term in terms.values() for tap in tap_names(term.get('teacher', ()))}
-
-    @property
     def config_hash(self) -> str:
         """Sha256 of the settings that affect the result, without the seed.
 
@@ -94,14 +87,12 @@ class Cell:
         seed: Seed of the training.
         result: File of its result.
         work_dir: Work directory of the training.
-        cached_by: The config that makes the cache of its teacher; None for its own.
     """
 
     method: Method
     seed: int
     result: Path
     work_dir: Path
-    cached_by: Method | None = None
 
     @property
     def name(self) -> str:
@@ -120,7 +111,7 @@ def make_cells(
     """Make the cells, ordered by seed, so that an interrupted comparison is still fair.
 
     Raises:
-        ValueError: Two configs have the same name, or share a cache that neither can make whole.
+        ValueError: Two configs have the same name.
     """
     duplicates = [name for name, count in Counter(m.name for m in methods).items() if count > 1]
     if duplicates:
@@ -128,37 +119,16 @@ def make_cells(
             f'Several configs are called {", ".join(duplicates)}; results are stored by that '
             'name, so rename all but one.'
         )
-    makers = cache_makers(methods)
     return [
         Cell(
             method,
             seed,
             results / method.name / f'{seed}.json',
             work_dirs / results.name / method.name / str(seed),
-            makers.get(method.cache),
         )
         for seed in seeds
         for method in methods
     ]
-
-
-def cache_makers(methods: Sequence[Method]) -> dict[str, Method]:
-    """For the folder of each cache the config that makes it: the one that uses the most taps.
-
-    Raises:
-        ValueError: Another config uses a tap that this one does not.
-    """
-    makers: dict[str, Method] = {}
-    cached = [method for method in methods if method.cache]
-    for method in sorted(cached, key=lambda method: -len(method.teacher_taps)):
-        maker = makers.setdefault(method.cache, method)
-        if missing := method.teacher_taps - maker.teacher_taps:
-            raise ValueError(
-                f'{maker.name} and {method.name} share the teacher cache {method.cache}, but '
-                f'{", ".join(sorted(missing))} is no tap of {maker.name}. Give one of them '
-                'another folder: model.teacher.cache and train_dataloader.dataset.cache.'
-            )
-    return makers
 
 
 def check_hashes(cells: Sequence[Cell]) -> None:

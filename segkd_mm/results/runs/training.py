@@ -25,13 +25,19 @@ class AlreadyRunning(RuntimeError):
     """Error of a cell that another process is running."""
 
 
-def run_cell(cell: Cell, execute: Execute, teacher: Mapping | None = None) -> dict:
+def run_cell(
+    cell: Cell,
+    execute: Execute,
+    teacher: Mapping | None = None,
+    cached_by: Method | None = None,
+) -> dict:
     """Train or resume a cell, test its last weights once, write and return its result.
 
     Args:
         cell: The cell; if it already has a result, nothing is run.
         execute: Runs a command.
         teacher: Score of the teacher, stored in the result.
+        cached_by: The config that makes the teacher's cache; by default the cell's own.
 
     Raises:
         AlreadyRunning: Another process is running the cell.
@@ -39,7 +45,7 @@ def run_cell(cell: Cell, execute: Execute, teacher: Mapping | None = None) -> di
     with _locked(cell.result):
         if not cell.is_done:
             _write_hash(cell)
-            _cache_teacher(cell, execute)
+            _cache_teacher(cell, execute, cached_by or cell.method)
             _train(cell, execute)
             test_result = _test(cell, execute)
             write_result(cell.result, make_result(cell, test_result, teacher))
@@ -59,13 +65,13 @@ def _write_hash(cell: Cell) -> None:
         aside.write_text(cell.method.config_hash + '\n')
 
 
-def _cache_teacher(cell: Cell, execute: Execute) -> None:
-    """Make the teacher's cache of the config, once for all cells that use it."""
+def _cache_teacher(cell: Cell, execute: Execute, maker: Method) -> None:
+    """Make the teacher's cache of the cell, once for all cells that use it."""
     if cache := cell.method.cache:
         # Wait for another cell that is making it.
         with FileLock(lock_file(cell.result.parents[1] / 'cache' / Path(cache).name)):
             if not (Path(cache) / INDEX).is_file():
-                execute(cache_command(cell), cell.work_dir / LOG)
+                execute(cache_command(maker), cell.work_dir / LOG)
 
 
 def _train(cell: Cell, execute: Execute) -> None:
@@ -81,9 +87,9 @@ def _test(cell: Cell, execute: Execute) -> dict:
     return result
 
 
-def cache_command(cell: Cell) -> list[str]:
-    """Command that makes the cache of the teacher's maps."""
-    method, device = cell.cached_by or cell.method, ['--device', get_device()]
+def cache_command(method: Method) -> list[str]:
+    """Command that makes the cache of the maps of a config's teacher."""
+    device = ['--device', get_device()]
     return [*_tool('cache_teacher'), method.path, *device, *_cfg_options(method)]
 
 

@@ -1,7 +1,6 @@
 """One cell, with made-up tools."""
 
 import json
-from dataclasses import replace
 
 import pytest
 from fake_tools import FakeTools
@@ -58,7 +57,7 @@ def test_the_cache_of_a_teacher_is_made_once_before_the_first_training(cell):
     model = {'type': 'SegDistiller', 'teacher': {'type': 'CachedTeacher', 'cache': 'cache'}}
     tools, maker = FakeTools(), cell('both', model=model).method
     for seed in (0, 1):
-        run_cell(replace(cell(seed=seed, model=model), cached_by=maker), tools)
+        run_cell(cell(seed=seed, model=model), tools, cached_by=maker)
     assert tools.tools == ['cache_teacher', 'train', 'test', 'train', 'test']
     assert [command[2] for command in tools.commands[:2]] == ['configs/both.py', 'configs/plain.py']
 

@@ -56,7 +56,7 @@ def test_tuples_are_lists_and_the_order_of_keys_does_not_count():
 
 
 def test_cells_come_seed_by_seed():
-    methods = [Method(f'kd/{name}.py', (), Config({'model': {}})) for name in 'ab']
+    methods = [Method(f'kd/{name}.py', (), Config()) for name in 'ab']
     cells = make_cells(methods, [0, 5], Path('results/camvid'), Path('work'))
     assert [cell.name for cell in cells] == ['a/0', 'b/0', 'a/5', 'b/5']
     assert cells[3].result == Path('results/camvid/b/5.json')
@@ -67,22 +67,6 @@ def test_two_configs_of_one_name_are_an_error():
     methods = [Method(path, (), Config()) for path in ('camvid/plain.py', 'voc/plain.py', 'b.py')]
     with pytest.raises(ValueError, match='Several configs are called plain;'):
         make_cells(methods, [0], Path('results'), Path('work'))
-
-
-def cached(name, *taps, cache='logits'):
-    terms = {tap: {'teacher': tap} for tap in taps}
-    return Method(
-        f'{name}.py', (), Config({'model': {'teacher': {'cache': cache}, 'terms': terms}})
-    )
-
-
-def test_a_shared_cache_is_made_by_the_config_of_all_taps():
-    plain = Method('plain.py', (), Config({'model': {}}))
-    kl, both, other = cached('kl', 'a'), cached('both', 'b', 'a'), cached('other', 'c', cache='o')
-    cells = make_cells([plain, kl, both, other], [0], Path('results'), Path('work'))
-    assert [cell.cached_by for cell in cells] == [None, both, both, other]
-    with pytest.raises(ValueError, match=r'both and kl share .* logits, but c is no tap of both'):
-        make_cells([cached('kl', 'c'), both], [0], Path('results'), Path('work'))
 
 
 def test_options_of_the_teacher_reach_those_configs_that_have_one():
