@@ -1,9 +1,10 @@
 """Command-line arguments that several tools share."""
 
 import math
-from argparse import SUPPRESS, ArgumentParser, ArgumentTypeError, Namespace
+from argparse import SUPPRESS, ArgumentError, ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Callable
 from contextlib import suppress
+from typing import Any
 
 from mmengine.config import DictAction
 
@@ -124,13 +125,30 @@ def add_launcher(parser: ArgumentParser) -> None:
     parser.add_argument('--local-rank', type=int, help=SUPPRESS)
 
 
+class OptionsAction(DictAction):
+    """mmengine's, which for a dict in a list recurses without end."""
+
+    def __call__(
+        self, parser: ArgumentParser, namespace: Namespace, values: Any, *rest: Any
+    ) -> None:
+        """Add the options; mmengine's arguments."""
+        try:
+            super().__call__(parser, namespace, values, *rest)
+        except (AssertionError, RecursionError) as error:  # of brackets without their other half
+            raise ArgumentError(
+                self,
+                f'found {" ".join(values)!r}, expected words, numbers, or lists of them such as '
+                'KEY=[a,b]. Write what has a dict, or a single bracket, in a config.',
+            ) from error
+
+
 def add_cfg_options(parser: ArgumentParser, more: str = '') -> None:
     """``--cfg-options``; ``more`` ends its help."""
     parser.add_argument(
         '--cfg-options',
         nargs='+',
         type=option,
-        action=DictAction,
+        action=OptionsAction,
         metavar='KEY=VALUE',
         help='override the config, such as optim_wrapper.optimizer.lr=1e-3; data_root=DIR '
         f'reaches every data set{more}; +KEY=VALUE adds a key that the config does not have',

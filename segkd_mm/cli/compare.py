@@ -3,7 +3,7 @@
 import logging
 import signal
 from argparse import Namespace
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from statistics import mean
@@ -43,13 +43,8 @@ def baseline_of(args: Namespace, methods: Sequence[Method]) -> str:
     return name
 
 
-def run_missing(cells: Sequence[Cell], jobs: int) -> Outcome:
-    """Test the teachers of cells without a result, and run the cells.
-
-    Raises:
-        ValueError: A cache that cells share cannot be made; see :func:`cache_makers`.
-    """
-    makers = cache_makers(cell.method for cell in cells)
+def run_missing(cells: Sequence[Cell], makers: Mapping[str, Method], jobs: int) -> Outcome:
+    """Test the teachers of cells without a result, and run the cells; see :func:`cache_makers`."""
     teachers, failed = {}, {}
     for method in {cell.method.name: cell.method for cell in cells}.values():
         try:
@@ -58,8 +53,8 @@ def run_missing(cells: Sequence[Cell], jobs: int) -> Outcome:
             failed[f'The teacher of {method.name}'] = f'{type(error).__name__}: {error}'
 
     def run(cell: Cell, execute: Execute) -> dict:
-        maker = makers.get(cell.method.cache)
-        return run_cell(cell, execute, teachers[cell.method.name], maker)
+        name = cell.method.name
+        return run_cell(cell, execute, teachers[name], makers.get(name))
 
     cells = [cell for cell in cells if cell.method.name in teachers]
     with RunProgress(len(cells), jobs) as progress:
@@ -124,12 +119,13 @@ def run(args: Namespace) -> int:
     check_hashes(cells)
     missing = [cell for cell in cells if not cell.is_done]
     print(f'{len(cells) - len(missing)} of {len(cells)} results are there.')
+    makers = cache_makers(cell.method for cell in missing)
     outcome = Outcome()
     try:
         if args.check:
             report_plan(cells, missing, jobs)
         elif missing:
-            outcome = run_missing(missing, jobs)
+            outcome = run_missing(missing, makers, jobs)
     except KeyboardInterrupt:
         print('Stopped. It goes on where it was when it is started again.')
         return 130

@@ -13,6 +13,7 @@ from segkd_mm.datasets.image_crop import LoadImageCrop
 from segkd_mm.datasets.layout import CheckedLayout, DataLayoutError
 from segkd_mm.datasets.mosaic import MosaicInRange
 from segkd_mm.datasets.msrc_v2 import MSRCv2Dataset
+from segkd_mm.datasets.msrc_v2_objects import MSRCv2ObjectsDataset
 from segkd_mm.datasets.replay import (
     ReplayClassBalancedDataset,
     ReplayEpochSampler,
@@ -43,6 +44,7 @@ __all__ = [
     'LoadCheckedAnnotations',
     'LoadImageCrop',
     'MSRCv2Dataset',
+    'MSRCv2ObjectsDataset',
     'MosaicInRange',
     'RandomResizeCropFlip',
     'ReplayClassBalancedDataset',

@@ -24,7 +24,7 @@ FILES = CONFIG, WEIGHTS = 'segkd_mm.json', 'model.safetensors'
 TUPLE = '__tuple__'  # JSON has lists alone, and mmcv tells them apart
 # Arguments of weights at the start of a training, which are no part of a trained model: with them
 # the folder would name files of the machine that it was written on.
-INITIAL = {'weights', 'backbone_weights', 'unpruned', 'pretrained'}
+INITIAL = {'weights', 'backbone_weights', 'unpruned', 'pretrained', 'checkpoint_path'}
 REFUSED_KEYS = {'_scope_', 'trusted'}
 # What reads Python configs, other models' files, or the code that a config names.
 REFUSED = (
@@ -51,14 +51,24 @@ def local_model_folder(source: str | os.PathLike) -> Path:
 def without_initial_weights(node: Any) -> Any:
     """The config of a model, or a part of it, without the weights that its training starts from."""
     if isinstance(node, Mapping):
-        return {k: without_initial_weights(v) for k, v in node.items() if not _is_initial(k, v)}
+        kept = {k: without_initial_weights(v) for k, v in node.items() if not _is_initial(k, v)}
+        return {**kept, 'pretrained': False} if _downloads(node) else kept
     children = [without_initial_weights(child) for child in _items(node)]
     return type(node)(children) if isinstance(node, list | tuple) else node
 
 
 def _is_initial(key: str, value: object) -> bool:
-    kinds = map(_type_of, _items(value) or [value])
-    return key in INITIAL or (key == 'init_cfg' and 'Pretrained' in kinds)
+    kinds = {_short_type(one) for one in _items(value) or [value]}
+    return key in INITIAL or (key == 'init_cfg' and bool(kinds & {'Pretrained', 'PretrainedInit'}))
+
+
+def _downloads(node: Mapping) -> bool:
+    """Whether ``pretrained`` is a switch of the component: mmseg's TIMMBackbone has it on."""
+    return _short_type(node) == 'TIMMBackbone' or isinstance(node.get('pretrained'), bool)
+
+
+def _short_type(node: object) -> str:
+    return (_type_of(node) or '').rpartition('.')[2]
 
 
 def write_model_folder(folder: Path, config: Config, checkpoint: str) -> None:

@@ -22,7 +22,7 @@ from segkd_mm.deploy.model_folder import (
     read_model_folder,
 )
 from segkd_mm.deploy.prediction import without_logits
-from segkd_mm.deploy.runtime import TooSmallError
+from segkd_mm.deploy.runtime import ImageSizeError
 from segkd_mm.deploy.runtime_segmentor import RuntimeSegmentor
 from segkd_mm.formats import is_exported_model
 
@@ -63,7 +63,7 @@ class Predictor:
         Raises:
             FileNotFoundError: No such file.
             SampleError: The file cannot be decoded, has another number of bands, or more bits than
-                its loader keeps; or the image is too small for a .pt2 file.
+                its loader keeps; or a .pt2 file does not hold for its size.
             ValueError: An array of another shape or type.
         """
         if isinstance(images, list | tuple):
@@ -73,8 +73,8 @@ class Predictor:
         try:
             with torch.inference_mode(), without_logits(self.model):
                 (result,) = self.model.test_step(batch)
-        except TooSmallError as error:
-            raise _too_small(images, sample['inputs']) from error
+        except ImageSizeError as error:
+            raise _wrong_size(images, error.size) from error
         ids = result.pred_sem_seg.data[0].cpu().numpy()
         return ids.astype(np.min_scalar_type(len(self.classes) - 1))
 
@@ -107,13 +107,13 @@ class Predictor:
         return Compose([{**first, 'type': 'LoadImageFromNDArray'}, *others])
 
 
-def _too_small(image: Image, pixels: torch.Tensor) -> SampleError:
-    """The error of an image that the file of the model does not hold for."""
-    height, width = pixels.shape[-2:]
+def _wrong_size(image: Image, size: tuple[int, int]) -> SampleError:
+    """The error of an image, or of a window of it, whose (width, height) the model cannot take."""
+    width, height = size
     return sample_error(
         'the array' if isinstance(image, np.ndarray) else image,
-        f'{width} x {height} pixels', 'a larger image, for which this .pt2 file holds',
-        'Enlarge it, or export the model to another format.',
+        f'{width} x {height} pixels at once', 'a size for which this .pt2 file holds',
+        'Enlarge it if it is small, or export the model to another format.',
     )  # fmt: skip
 
 

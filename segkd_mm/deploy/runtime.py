@@ -39,8 +39,19 @@ NEEDED = 'input', 'output', 'precision'
 EXTRA = 'deploy'  # of pip install 'segkd_mm[...]'
 
 
-class TooSmallError(ValueError):
-    """Error of an image that is smaller than an exported program holds for."""
+class ImageSizeError(ValueError):
+    """Error of an image of a size that an exported program does not hold for.
+
+    Attributes:
+        size: Its (width, height) in pixels.
+    """
+
+    def __init__(self, file: str, size: tuple[int, int]) -> None:
+        width, height = self.size = size
+        super().__init__(
+            f'{file} does not hold for images of {width} x {height} pixels. Enlarge them if they '
+            'are small, or export to another format.'
+        )
 
 
 class Runtime:
@@ -74,7 +85,7 @@ class Runtime:
             the CPU.
 
         Raises:
-            TooSmallError: A .pt2 file does not hold for images so small.
+            ImageSizeError: A .pt2 file does not hold for this size.
             ValueError: The images have another number of channels, or the file takes 8 bits and
                 they have more.
         """
@@ -278,14 +289,12 @@ class TorchExport(Runtime):
         try:
             return self._program(images)
         except (AssertionError, RuntimeError) as error:
-            # The program has other operations where a feature map is a single cell.
+            # The program has other operations where a feature map is a single cell; and with
+            # align_corners it holds for one size alone.
             if not str(error).startswith(('Guard failed', 'Expected input at')):
                 raise
             height, width = images.shape[2:]
-            raise TooSmallError(
-                f'{self.path} holds for larger images, found {width} x {height} pixels. Enlarge '
-                'it, or export to another format.'
-            ) from error
+            raise ImageSizeError(self.path.name, (width, height)) from error
 
 
 def load_runtime(path: str | os.PathLike, threads: int | None = None) -> Runtime:

@@ -40,6 +40,14 @@ def test_an_unknown_option_ends_with_the_usage_of_its_command_and_near_names(cap
     assert "unrecognized arguments: --clases road (did you mean '--classes'?)" in said
 
 
+@pytest.mark.parametrize('value', ["[dict(type='A',b=1)]", '[a,(b]'])
+def test_an_option_of_the_config_that_mmengine_cannot_parse_is_named(value, capsys):
+    with pytest.raises(SystemExit) as done:
+        main(['train', 'a.py', '--cfg-options', f'pipeline={value}'])
+    assert done.value.code == 2
+    assert f'found {f"pipeline={value}"!r}, expected words, numbers' in capsys.readouterr().err
+
+
 def test_with_traceback_it_is_shown_before_the_message(capsys):
     with pytest.raises(SystemExit):
         main(['train', 'nix.py', '--traceback'])

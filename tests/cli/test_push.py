@@ -82,6 +82,10 @@ def test_weights_of_the_start_are_left_out_wherever_they_stand():
     model = dict(pretrained='c.pth', init_cfg=pretrained, neck=necks)
     left = [{}, dict(init_cfg=normal, taps=('x', 1))]
     assert without_initial_weights(model) == dict(neck=left)
+    scoped = dict(type='mmengine.Pretrained', checkpoint='a.pth')
+    timm = dict(type='TIMMBackbone', checkpoint_path='d.pth', init_cfg=scoped)
+    assert without_initial_weights(timm) == dict(type='TIMMBackbone', pretrained=False)
+    assert without_initial_weights(dict(pretrained=True)) == dict(pretrained=False)
 
 
 def test_the_card_has_the_scores_of_these_weights_and_no_others(checkpoint, tmp_path):

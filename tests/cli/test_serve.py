@@ -33,7 +33,7 @@ from segkd_mm.cli.serve import listening
 from segkd_mm.config import load_config
 from segkd_mm.deploy import Predictor
 from segkd_mm.deploy.loading import class_names
-from segkd_mm.deploy.runtime import METADATA, TooSmallError
+from segkd_mm.deploy.runtime import METADATA, ImageSizeError
 from segkd_mm.serve.app import create_app
 from segkd_mm.serve.limits import Limits
 from segkd_mm.visualize.band_pictures import read_picture
@@ -179,7 +179,7 @@ class FirstBand(torch.nn.Module):
     def test_step(self, batch):
         labels = batch['inputs'][0][:1].long()
         if labels.shape[-1] == 1:
-            raise TooSmallError('/srv/model.pt2')
+            raise ImageSizeError('model.pt2', (1, 9))
         return [SegDataSample(pred_sem_seg=PixelData(data=labels))]
 
 
@@ -200,7 +200,7 @@ def test_a_model_of_bands_takes_tiffs_of_so_many():
         other, grey = (client.post('/predict', content=one) for one in
                        (tiff(5), encoded('.png', np.ones((9, 8), np.uint8))))  # fmt: skip
         small = client.post('/predict', content=tiff(4, width=1))
-    assert (small.status_code, small.json()['found']) == (422, '1 x 9 pixels')
+    assert (small.status_code, small.json()['found']) == (422, '1 x 9 pixels at once')
     assert '/srv' not in small.text
     assert (other.status_code, other.json()['found']) == (422, 'a TIFF of 5 bands')
     assert (grey.status_code, grey.json()['found']) == (422, '[9, 8, 1] of uint8')

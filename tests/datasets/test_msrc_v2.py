@@ -8,7 +8,7 @@ import pytest
 from mmcv.transforms import LoadImageFromFile
 from mmseg.datasets.transforms import LoadAnnotations
 
-from segkd_mm.datasets import MSRCv2Dataset
+from segkd_mm.datasets import MSRCv2Dataset, MSRCv2ObjectsDataset
 from segkd_mm.datasets.msrc_v2 import SPLITS
 
 SIZES = {'train': 276, 'val': 59, 'test': 256}
@@ -18,9 +18,9 @@ def names(split):
     return (SPLITS / f'{split}.txt').read_text().split()
 
 
-def msrc(real_data, split, **kwargs):
+def msrc(real_data, split, kind=MSRCv2Dataset, **kwargs):
     prefix = {'img_path': 'JPEGImages', 'seg_map_path': 'SegmentationClass'}
-    return MSRCv2Dataset(split, data_root=f'{real_data}/msrc_v2', data_prefix=prefix, **kwargs)
+    return kind(split, data_root=f'{real_data}/msrc_v2', data_prefix=prefix, **kwargs)
 
 
 def by_scene(images):
@@ -83,3 +83,23 @@ def test_a_class_subset_sends_the_rest_to_void(real_data):
     # 54019 pixels are grass (1), 13894 cow (3, now 2), 247 void.
     values, counts = np.unique(sample['gt_seg_map'], return_counts=True)
     assert dict(zip(values, counts, strict=True)) == {2: 13894, 255: 54019 + 247}
+
+
+def test_objects_are_classes_of_voc_and_the_rest_is_background(real_data):
+    pipeline = [LoadImageFromFile(), LoadAnnotations()]
+    data = msrc(real_data, 'train', kind=MSRCv2ObjectsDataset, pipeline=pipeline)
+    # Of the sample above 54019 pixels are grass, here background, and 13894 cow, the ninth class.
+    values, counts = np.unique(data[4]['gt_seg_map'], return_counts=True)
+    assert dict(zip(values, counts, strict=True)) == {0: 54019, 8: 13894, 255: 247}
+    assert data.metainfo['classes'][8] == 'cow'
+
+
+def test_each_class_of_msrc_has_its_object():
+    names, objects = MSRCv2Dataset.METAINFO['classes'], MSRCv2ObjectsDataset.METAINFO['classes']
+    index = MSRCv2ObjectsDataset.get_label_map(objects)
+    found = {names[i]: objects[j] for i, j in index.items() if j not in (0, 255)}
+    alike = ['aeroplane', 'bicycle', 'bird', 'boat', 'car', 'cat', 'chair', 'cow', 'dog', 'sheep']
+    assert found == {**{name: name for name in alike}, 'face': 'person', 'body': 'person'}
+    assert [names[i] for i, j in index.items() if j == 255] == ['horse']
+    with pytest.raises(ValueError, match=r"has the classes \['cow'\], expected \('background'"):
+        MSRCv2ObjectsDataset.get_label_map(['cow'])

@@ -111,7 +111,7 @@ def test_an_exported_file_predicts_alone_or_by_the_pipeline_of_its_config(
     assert (alone.classes, alone.palette) == (wanted.classes, wanted.palette)
     cv2.imwrite(str(small := tmp_path / 'small.png'), np.zeros((1, 1, 3), np.uint8))
     assert wanted.predict(small).shape == (1, 1)
-    with pytest.raises(SampleError, match=r'small\.png: found 1 x 1 pixels, expected a larger'):
+    with pytest.raises(SampleError, match=r'small\.png: found 1 x 1 pixels at once, expected a'):
         alone.predict(small)
     with in_windows(alone.model, 64), in_windows(wanted.model, 64):
         assert np.array_equal(alone.predict(image), wanted.predict(image))

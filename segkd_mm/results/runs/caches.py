@@ -1,6 +1,7 @@
 """Which config of a comparison makes a teacher cache that several of them use."""
 
-from collections.abc import Iterable
+import os
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from segkd_mm.distill.distiller import tap_names
@@ -9,7 +10,9 @@ from segkd_mm.whole_image.store import INDEX
 
 
 def cache_makers(methods: Iterable[Method]) -> dict[str, Method]:
-    """For the folder of each cache the config that makes it: the one that uses the most taps.
+    """For the name of each config with a cache, the config that makes it.
+
+    Of those that share a folder it is the one that uses the most taps.
 
     Raises:
         ValueError: A cache is not there yet, and no config uses all taps that are needed of it.
@@ -17,7 +20,7 @@ def cache_makers(methods: Iterable[Method]) -> dict[str, Method]:
     makers: dict[str, Method] = {}
     cached = [method for method in methods if method.cache]
     for method in sorted(cached, key=lambda method: -len(_taps(method))):
-        maker = makers.setdefault(method.cache, method)
+        maker = makers.setdefault(os.path.abspath(method.cache), method)
         missing = _taps(method) - _taps(maker)
         if missing and not Path(method.cache, INDEX).is_file():
             raise ValueError(
@@ -25,10 +28,12 @@ def cache_makers(methods: Iterable[Method]) -> dict[str, Method]:
                 f'{", ".join(sorted(missing))} is no tap of {maker.name}. Give one of them '
                 'another folder: model.teacher.cache and train_dataloader.dataset.cache.'
             )
-    return makers
+    return {method.name: makers[os.path.abspath(method.cache)] for method in cached}
 
 
 def _taps(method: Method) -> set[str]:
-    """The teacher's taps of the terms; a term without any is left to the training to refuse."""
-    terms = (method.config.model.get('terms') or {}).values()
-    return {tap for term in terms for tap in tap_names(term.get('teacher', ()))}
+    """The teacher's taps of the terms; what is no term is left to the training to refuse."""
+    terms = method.config.model.get('terms')
+    terms = terms.values() if isinstance(terms, Mapping) else ()
+    taps = [term.get('teacher') for term in terms if isinstance(term, Mapping)]
+    return {name for tap in taps if isinstance(tap, str | Mapping) for name in tap_names(tap)}

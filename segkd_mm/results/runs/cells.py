@@ -3,7 +3,7 @@
 import argparse
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -66,7 +66,9 @@ class Method:
     @property
     def cache(self) -> str | None:
         """Folder of the teacher's cache, if it has one."""
-        return (self.config.model.get('teacher') or {}).get('cache')
+        teacher = self.config.model.get('teacher')
+        cache = teacher.get('cache') if isinstance(teacher, Mapping) else None
+        return cache if isinstance(cache, str) else None
 
     @property
     def config_hash(self) -> str:

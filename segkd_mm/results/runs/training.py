@@ -13,6 +13,7 @@ from segkd_mm.config import tools_dir
 from segkd_mm.files import written_aside
 from segkd_mm.results.files import read_results, write_result
 from segkd_mm.results.runs.cells import HASH_FILE, Cell, Method, lock_file
+from segkd_mm.results.runs.processes import ProcessFailed
 from segkd_mm.results.training_log import TrainingLog, read_log
 from segkd_mm.whole_image.store import INDEX
 
@@ -67,11 +68,22 @@ def _write_hash(cell: Cell) -> None:
 
 def _cache_teacher(cell: Cell, execute: Execute, maker: Method) -> None:
     """Make the teacher's cache of the cell, once for all cells that use it."""
-    if cache := cell.method.cache:
-        # Wait for another cell that is making it.
-        with FileLock(lock_file(cell.result.parents[1] / 'cache' / Path(cache).name)):
-            if not (Path(cache) / INDEX).is_file():
-                execute(cache_command(maker), cell.work_dir / LOG)
+    if not (cache := cell.method.cache) or Path(cache, INDEX).is_file():
+        return
+    Path(cache).parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(f'{Path(cache)}.lock'):  # wait for another cell that is making it
+        if not Path(cache, INDEX).is_file():
+            _make_cache(cell, execute, maker)
+
+
+def _make_cache(cell: Cell, execute: Execute, maker: Method) -> None:
+    """Make the cache by the config ``maker``; by the cell's own where that one fails."""
+    try:
+        execute(cache_command(maker), cell.work_dir / LOG)
+    except ProcessFailed:
+        if maker.name == cell.method.name:
+            raise
+        execute(cache_command(cell.method), cell.work_dir / LOG)
 
 
 def _train(cell: Cell, execute: Execute) -> None:

@@ -3,6 +3,8 @@
 import json
 from pathlib import Path
 
+from segkd_mm.results.runs.processes import ProcessFailed
+
 LINES = [
     {'iter': 20, 'step': 20, 'time': 0.5, 'data_time': 0.1, 'loss': 2.0},
     {'iter': 40, 'step': 40, 'time': 0.2, 'data_time': 0.0, 'loss': 1.0},
@@ -23,7 +25,7 @@ class FakeTools:
         self.commands.append(list(command))
         tool = Path(command[1]).stem
         if tool in self.failing:
-            raise RuntimeError(f'{tool} fell over')
+            raise ProcessFailed(f'{tool} fell over')
         getattr(self, tool)(command)
 
     @property

@@ -1,6 +1,7 @@
 """One cell, with made-up tools."""
 
 import json
+from pathlib import Path
 
 import pytest
 from fake_tools import FakeTools
@@ -60,6 +61,16 @@ def test_the_cache_of_a_teacher_is_made_once_before_the_first_training(cell):
         run_cell(cell(seed=seed, model=model), tools, cached_by=maker)
     assert tools.tools == ['cache_teacher', 'train', 'test', 'train', 'test']
     assert [command[2] for command in tools.commands[:2]] == ['configs/both.py', 'configs/plain.py']
+
+
+def test_a_cell_makes_its_own_cache_where_the_config_of_more_taps_cannot(cell):
+    model = {'type': 'SegDistiller', 'teacher': {'type': 'CachedTeacher', 'cache': 'cache'}}
+    tools, maker = FakeTools(failing=('cache_teacher',)), cell('misspelt', model=model).method
+    for config in 'misspelt', 'plain':
+        with pytest.raises(RuntimeError, match='cache_teacher fell over'):
+            run_cell(cell(config, model=model), tools, cached_by=maker)
+    made = [Path(command[2]).stem for command in tools.commands]
+    assert made == ['misspelt', 'misspelt', 'plain']
 
 
 def test_a_cell_that_another_process_runs_is_left_to_it(cell):
