@@ -107,7 +107,7 @@ def test_what_learns_from_a_teacher_that_cannot_be_tested_is_not_trained(
     result = {'metrics': {'mIoU': 1.0}}
     monkeypatch.setattr(tool, 'test_teacher', score)
     monkeypatch.setattr(tool, 'run_cell', lambda cell, *_: ran.append(cell.name) or result)
-    outcome = tool.run_missing(cells(tmp_path, [0, 1]), jobs=1)
+    outcome = tool.run_missing(cells(tmp_path, [0, 1]), {}, jobs=1)
     assert ran == ['plain/0', 'plain/1']
     assert outcome.failed == {'The teacher of distilled': 'FileNotFoundError: no weights at t.pth'}
 
