@@ -14,7 +14,7 @@ cache = 'work_dirs/few_labels/voc7_1_8_self'
 teacher = dict(
     type='Teacher',
     model='configs/few_labels/mnv3l_plain_voc7_1_8.py',
-    checkpoint='weights/mnv3l_plain_voc7_1_8.pth',  # its iter_1600.pth, trained at 1e-3
+    checkpoint='weights/mnv3l_plain_voc7_1_8.pth',  # its iter_1600.pth
 )
 cached = dict(type='CachedTeacher', cache=cache, view=dict(flip=True), teacher=teacher)
 terms = dict(
@@ -35,5 +35,5 @@ half_labelled = dict(
 )
 _base_.train_dataloader.dataset = dict(type='WithTeacherCache', cache=cache, dataset=half_labelled)
 optim_wrapper = dict(
-    optimizer=dict(lr=3e-3), paramwise_cfg=dict(custom_keys=dict(backbone=dict(lr_mult=0.1)))
+    optimizer=dict(lr=1e-3), paramwise_cfg=dict(custom_keys=dict(backbone=dict(lr_mult=0.1)))
 )

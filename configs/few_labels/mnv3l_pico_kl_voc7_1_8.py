@@ -32,5 +32,5 @@ half_labelled = dict(
 )
 _base_.train_dataloader.dataset = dict(type='WithTeacherCache', cache=cache, dataset=half_labelled)
 optim_wrapper = dict(
-    optimizer=dict(lr=3e-3), paramwise_cfg=dict(custom_keys=dict(backbone=dict(lr_mult=0.1)))
+    optimizer=dict(lr=1e-3), paramwise_cfg=dict(custom_keys=dict(backbone=dict(lr_mult=0.1)))
 )

@@ -12,7 +12,7 @@ _base_.student.data_preprocessor = _base_.preprocessor
 _base_.student.decode_head.num_classes = _base_.num_classes
 _base_.student.type = 'PrunedEncoderDecoder'
 _base_.student.ratio = 0.2
-# iter_1600.pth of mnv3l_pico_kl_voc7_1_8.py, trained at 1e-3.
+# iter_1600.pth of mnv3l_pico_kl_voc7_1_8.py.
 _base_.student.unpruned = 'weights/mnv3l_pico_kl_voc7_1_8.pth'
 cache = 'work_dirs/few_labels/voc7_1_8'
 cached = dict(type='CachedTeacher', cache=cache, view=dict(flip=True), teacher=_base_.teacher)
@@ -35,5 +35,5 @@ half_labelled = dict(
 )
 _base_.train_dataloader.dataset = dict(type='WithTeacherCache', cache=cache, dataset=half_labelled)
 optim_wrapper = dict(
-    optimizer=dict(lr=3e-3), paramwise_cfg=dict(custom_keys=dict(backbone=dict(lr_mult=0.1)))
+    optimizer=dict(lr=1e-3), paramwise_cfg=dict(custom_keys=dict(backbone=dict(lr_mult=0.1)))
 )

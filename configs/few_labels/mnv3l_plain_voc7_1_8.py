@@ -11,5 +11,5 @@ _base_.student.decode_head.num_classes = _base_.num_classes
 _base_.student.decode_head.loss_decode.avg_non_ignore = True
 model = dict(data_preprocessor=_base_.preprocessor, **_base_.student)
 optim_wrapper = dict(
-    optimizer=dict(lr=3e-3), paramwise_cfg=dict(custom_keys=dict(backbone=dict(lr_mult=0.1)))
+    optimizer=dict(lr=1e-3), paramwise_cfg=dict(custom_keys=dict(backbone=dict(lr_mult=0.1)))
 )

@@ -13,7 +13,7 @@ _base_.student.decode_head.num_classes = _base_.num_classes
 _base_.student.decode_head.loss_decode.avg_non_ignore = True
 _base_.student.type = 'PrunedEncoderDecoder'
 _base_.student.ratio = 0.4
-# iter_1600.pth of mnv3l_kl_feature_voc7_1_8.py, trained at 1e-3.
+# iter_1600.pth of mnv3l_kl_feature_voc7_1_8.py.
 _base_.student.unpruned = 'weights/mnv3l_kl_feature_voc7_1_8.pth'
 cache = 'work_dirs/few_labels/voc7_1_8'
 cached = dict(type='CachedTeacher', cache=cache, view=dict(flip=True), teacher=_base_.teacher)
@@ -36,5 +36,5 @@ half_labelled = dict(
 )
 _base_.train_dataloader.dataset = dict(type='WithTeacherCache', cache=cache, dataset=half_labelled)
 optim_wrapper = dict(
-    optimizer=dict(lr=3e-3), paramwise_cfg=dict(custom_keys=dict(backbone=dict(lr_mult=0.1)))
+    optimizer=dict(lr=1e-3), paramwise_cfg=dict(custom_keys=dict(backbone=dict(lr_mult=0.1)))
 )
