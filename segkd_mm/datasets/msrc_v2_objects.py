@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from mmseg.registry import DATASETS
 
 from segkd_mm.datasets.msrc_v2 import MSRCv2Dataset
+from segkd_mm.labels import VOID
 
 PERSON = 'face', 'body'
-VOID = 255
 
 
 @DATASETS.register_module()
