@@ -28,11 +28,12 @@ from unittest.mock import patch
 
 import torch
 from full_size import at_full_size
-from mmengine.config import Config, DictAction
+from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from mmseg.registry import MODELS
 from torch import nn
 
+from segkd_mm.cli.arguments import add_cfg_options
 from segkd_mm.config import config_dir, load_config, plain_student
 from segkd_mm.distill.distiller import tap_names
 from segkd_mm.distill.teacher import Teacher
@@ -79,9 +80,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--out', default='work_dirs/kd_step.json', metavar='JSON', help='default: %(default)s'
     )
-    parser.add_argument(
-        '--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE', help='override configs'
-    )
+    add_cfg_options(parser)
     return parser.parse_args()
 
 

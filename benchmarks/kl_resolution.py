@@ -20,10 +20,10 @@ from statistics import mean, median
 
 import torch
 from full_size import Inputs, at_stride
-from mmengine.config import DictAction
 from rich.progress import track
 from torch import Tensor
 
+from segkd_mm.cli.arguments import add_cfg_options
 from segkd_mm.config import load_config
 from segkd_mm.distill import Taps
 from segkd_mm.distill.term import Term
@@ -51,9 +51,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--out', default='work_dirs/kl_resolution.json', metavar='JSON', help='default: %(default)s'
     )
-    parser.add_argument(
-        '--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE', help='override configs'
-    )
+    add_cfg_options(parser)
     return parser.parse_args()
 
 

@@ -28,6 +28,7 @@ def plain_trainings() -> dict[str, list[str]]:
     for config in list_configs():
         bases = Config._get_base_files(str(config_dir() / config))
         students = [Path(base).stem for base in bases if '/students/' in base]
+        # An experiment inherits from none, so that its file names its model.
         is_plain = 'SegDistiller' not in (config_dir() / config).read_text(encoding='utf-8')
         if is_plain and len(students) == 1 and students[0] in found:
             found[students[0]].append(Path(config).stem)

@@ -14,11 +14,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
-from mmengine.config import Config, DictAction
+from mmengine.config import Config
 from mmengine.optim import OptimWrapper
 from mmengine.registry import OPTIM_WRAPPERS
 from torch import nn
 
+from segkd_mm.cli.arguments import add_cfg_options
 from segkd_mm.config import load_config, plain_student
 from segkd_mm.measure.step_cost import TrainingStep, build_model, random_batch, step_costs
 from segkd_mm.results.files import write_result
@@ -76,9 +77,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--out', default='work_dirs/student_step.json', metavar='JSON', help='default: %(default)s'
     )
-    parser.add_argument(
-        '--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE', help='override configs'
-    )
+    add_cfg_options(parser)
     return parser.parse_args()
 
 

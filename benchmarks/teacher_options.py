@@ -17,11 +17,12 @@ from statistics import median
 from unittest.mock import patch
 
 import torch
-from mmengine.config import Config, DictAction
+from mmengine.config import Config
 from mmseg.registry import MODELS
 from rich.progress import track
 from torch import Tensor
 
+from segkd_mm.cli.arguments import add_cfg_options
 from segkd_mm.config import load_config
 from segkd_mm.distill import Teacher
 from segkd_mm.distill.fuse_norms import fused
@@ -59,9 +60,7 @@ def parse_args() -> argparse.Namespace:
         '--out', default='work_dirs/teacher_options.json', metavar='JSON',
         help='default: %(default)s',
     )  # fmt: skip
-    parser.add_argument(
-        '--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE', help='override configs'
-    )
+    add_cfg_options(parser)
     return parser.parse_args()
 
 
