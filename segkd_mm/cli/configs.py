@@ -10,7 +10,8 @@ from segkd_mm.config import config_dir, list_configs, load_config
 def run(args: Namespace) -> None:
     """Run the command."""
     if args.show:
-        print(resolved(load_config(args.show, args.cfg_options)))
+        config = load_config(args.show, args.cfg_options)
+        print(resolved(config, config.filename))
     elif args.copy:
         # metafile.yml has the scores of our own configs.
         others = shutil.ignore_patterns('__pycache__', '*.yml')

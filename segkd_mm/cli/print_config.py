@@ -10,16 +10,17 @@ from segkd_mm.config_source import to_source
 HELPERS = '# Variables of the bases.'
 
 
-def resolved(config: Config) -> str:
-    """The text of a config file without bases; what a run reads comes first."""
+def resolved(config: Config, name: str) -> str:
+    """The text of a config file without bases, of a name; what a run reads comes first."""
     values = config.to_dict()
     settings = [key for key in ('custom_imports', *RUNNER_KEYS) if key in values]
     helpers = [key for key in values if key not in settings]
     lines = [f'{key} = {to_source(values[key], len(key) + 3)}' for key in (*settings, *helpers)]
     lines.insert(len(settings), HELPERS)
-    return '\n'.join([f'"""{config.filename}, resolved."""', '', *lines])
+    return '\n'.join([f'"""{name}, resolved."""', '', *lines])
 
 
 def run(args: Namespace) -> None:
     """Run the command."""
-    print(resolved(load_config(args.config, args.cfg_options)))
+    config = load_config(args.config, args.cfg_options)
+    print(resolved(config, config.filename))

@@ -18,6 +18,9 @@ from segkd_mm.files import folder_aside
 from segkd_mm.normalisation import channels_of
 from segkd_mm.results.files import checkpoint_digest, read_results
 from segkd_mm.results.model_card import model_card
+from segkd_mm.segmentors.transformers_segmentor import without_folder
+
+MODEL_KEYS = 'custom_imports', 'model', 'test_pipeline', 'visualizer', 'default_scope'
 
 
 def run(args: Namespace) -> None:
@@ -81,10 +84,19 @@ def write_folder(folder: Path, config: Config, args: Namespace, card: str) -> No
     if is_exported_model(args.checkpoint):
         raise ValueError(f'{args.checkpoint} is an exported file; give the checkpoint it is of.')
     shared = plain_student(config)
-    shared.model, shared.load_from = without_initial_weights(shared.model.to_dict()), None
+    shared.model = without_initial_weights(without_folder(shared.model.to_dict()))
     write_model_folder(folder, shared, args.checkpoint)
-    (folder / 'model.py').write_text(resolved(inference_config(shared)), encoding='utf-8')
+    text = resolved(model_alone(shared), Path(config.filename).name)
+    (folder / 'model.py').write_text(text, encoding='utf-8')
     (folder / 'README.md').write_text(card, encoding='utf-8')
+
+
+def model_alone(config: Config) -> Config:
+    """What mmseg reads for a prediction, without the data, paths and schedule of the training."""
+    whole = inference_config(config)
+    kept = {key: whole[key] for key in MODEL_KEYS if key in whole}
+    kept['test_dataloader'] = dict(dataset=dict(pipeline=whole.test_pipeline))
+    return Config(kept)
 
 
 def check_same(model: Predictor, shared: Predictor) -> None:

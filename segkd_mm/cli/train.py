@@ -196,8 +196,9 @@ def run_training(runner: Runner, hooks: Sequence[Hook]) -> None:
 
 def write_model_config(config: Config) -> None:
     """Write WORK_DIR/model.py, with which mmseg loads the checkpoints."""
+    text = resolved(inference_config(config), config.filename)
     with written_aside(Path(config.work_dir, 'model.py')) as aside:
-        aside.write_text(resolved(inference_config(config)), encoding='utf-8')
+        aside.write_text(text, encoding='utf-8')
 
 
 def report(runner: Runner, config: str, record: dict) -> None:

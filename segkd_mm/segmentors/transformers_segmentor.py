@@ -10,6 +10,7 @@ import torch
 from mmseg.registry import MODELS
 from torch import Tensor, nn
 
+from segkd_mm.json_files import read_object
 from segkd_mm.libraries import import_library
 from segkd_mm.segmentors.base import ForeignSegmentor
 from segkd_mm.segmentors.normalisation import IMAGENET_MEAN, IMAGENET_STD, preprocessor_config
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedConfig
 
 MASK_CLASSIFIERS = ('mask2former', 'maskformer')
+OF_A_FOLDER = {'_name_or_path', 'auto_map'}  # where a config came from, and code beside it
 
 
 @MODELS.register_module()
@@ -106,6 +108,21 @@ class TransformersSegmentor(ForeignSegmentor):
             **{key: value for key, value in net.state_dict().items() if key not in missing},
             **{key: torch.empty(shape, device='meta') for key, shape in shapes.items()},
         }
+
+
+def without_folder(model: Mapping) -> dict:
+    """The config of a model with the contents of a local folder of transformers in its place.
+
+    So that it builds the model on machines that do not have the folder. Others stay as they are.
+    """
+    name = model.get('name')
+    is_own = str(model.get('type')).endswith(TransformersSegmentor.__name__)
+    if not (is_own and isinstance(name, str) and Path(name).is_dir()):
+        return dict(model)
+    config = read_object(Path(name, 'config.json'), 'a config of transformers', 'Save it again.')
+    kept = {key: value for key, value in config.items() if key not in OF_A_FOLDER}
+    normalisation = model.get('data_preprocessor') or _preprocessor_config(name)
+    return {**model, 'name': kept, 'data_preprocessor': normalisation}
 
 
 @contextmanager

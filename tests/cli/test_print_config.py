@@ -18,7 +18,7 @@ KINDS = [
 @pytest.mark.parametrize('name', KINDS)
 def test_what_is_printed_is_the_same_config_in_one_file(name):
     config = load_config(name)
-    text = resolved(config)
+    text = resolved(config, config.filename)
     assert '_base_' not in text.replace('_base_/', '')
     assert Config.fromstring(text, '.py').to_dict() == config.to_dict()
     assert max(map(len, text.splitlines())) <= WIDTH

@@ -55,13 +55,16 @@ def test_a_model_that_is_pushed_is_loaded_from_the_hub_and_by_mmseg(
     checkpoint, hub, tmp_path, capsys, monkeypatch
 ):
     start = f'model.student.backbone.weights={tmp_path}/start.pth', 'load_from=start.pth'
-    out = '--private', '--out', tmp_path / 'out', '--cfg-options', *start
+    paths = f'data_root={tmp_path}/data', f'work_dir={tmp_path}/runs'
+    out = '--private', '--out', tmp_path / 'out', '--cfg-options', *start, *paths
     run_command('push', CONFIG, checkpoint, 'me/model', *out)
     said = capsys.readouterr().out
     assert f'Shared: {hub.address}/me/model' in said
     assert hub.created[0]['visibility'] == 'private'
     assert {*hub.files} == {'README.md', 'model.py', 'model.safetensors', 'segkd_mm.json'}
     assert not any(b'start.pth' in content for content in hub.files.values())
+    model_files = hub.files['model.py'] + hub.files['segkd_mm.json']
+    assert str(tmp_path).encode() not in model_files
     wanted = segkd_mm.load(CONFIG, checkpoint)
     shared = segkd_mm.load('hf://me/model')
     labels = wanted.predict(NOISE)

@@ -1,5 +1,6 @@
 import json
 import re
+import shutil
 import sys
 
 import pytest
@@ -10,7 +11,7 @@ from mmengine.runner.checkpoint import get_state_dict
 from mmseg.registry import MODELS
 
 from segkd_mm.distill import Taps
-from segkd_mm.segmentors.transformers_segmentor import mask_logits
+from segkd_mm.segmentors.transformers_segmentor import mask_logits, without_folder
 from segkd_mm.weights import WeightsError, load_strictly, read_state_dict
 
 pytestmark = pytest.mark.slow
@@ -296,6 +297,23 @@ def test_without_the_library_the_error_names_the_extra(monkeypatch):
     monkeypatch.setitem(sys.modules, 'transformers', None)
     with pytest.raises(ImportError, match=r"pip install 'segkd_mm\[transformers\]'"):
         build('owner/name')
+
+
+@each_kind
+def test_without_its_folder_the_model_is_the_same(kind, tmp_path):
+    folder = tmp_path / 'model'
+    net = tiny(kind)
+    net.net.save_pretrained(folder)
+    processor = transformers.SegformerImageProcessor(image_mean=[0.1] * 3, image_std=[0.2] * 3)
+    processor.save_pretrained(folder)
+    wanted = build(str(folder))
+    alone = without_folder(dict(type='mmseg.TransformersSegmentor', name=str(folder)))
+    shutil.rmtree(folder)
+    alone.pop('type')
+    built = build(**json.loads(json.dumps(alone)))
+    built.load_state_dict(net.state_dict())
+    assert normalisation(built) == normalisation(wanted) != normalisation(net)
+    assert built.classes == wanted.classes
 
 
 def test_a_folder_without_a_config_is_an_error(tmp_path):
