@@ -15,7 +15,7 @@ SHARED = [
         'build_hints', 'commands', 'config', 'config_source', 'config_values',
         'evenly_spaced', 'files', 'formats', 'gradient_ratios', 'json_files',
         'head_hints', 'hints', 'image_files', 'labels', 'libraries', 'library_hints',
-        'normalisation', 'one_logit', 'ports', 'schedule', 'version', 'weights',
+        'mmseg_datasets', 'normalisation', 'one_logit', 'ports', 'schedule', 'version', 'weights',
     )
 ]  # fmt: skip
 # What each room of the tools may read beside the components and the shared modules.

@@ -1,5 +1,6 @@
 """Data sets, samplers and transforms for mmseg; importing them registers them."""
 
+import segkd_mm.mmseg_datasets  # noqa: F401
 from segkd_mm.datasets.band_distortion import DistortBands
 from segkd_mm.datasets.bands import LoadBands
 from segkd_mm.datasets.cached_loading import LoadCachedAnnotations, LoadCachedImage

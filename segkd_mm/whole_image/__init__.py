@@ -1,5 +1,6 @@
 """Teachers that see whole images while the student sees crops: live, or read from a cache."""
 
+import segkd_mm.mmseg_datasets  # noqa: F401
 from segkd_mm.whole_image.builder import TeacherCacheBuilder
 from segkd_mm.whole_image.cached_teacher import CachedTeacher
 from segkd_mm.whole_image.checks import CacheError
