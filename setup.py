@@ -5,7 +5,7 @@ from pathlib import Path
 from setuptools import find_packages, setup
 
 HERE = Path(__file__).parent
-VERSION = (HERE / 'segkd_mm' / 'version.py').read_text().split("'")[1]
+VERSION = (HERE / 'segkd_mm' / 'version.py').read_text(encoding='utf-8').split("'")[1]
 
 TRANSFORMERS = ['transformers>=5']
 SMP = ['segmentation_models_pytorch>=0.6']
@@ -39,7 +39,7 @@ setup(
     name='segkd_mm',
     version=VERSION,
     description='Knowledge distillation of small, fast semantic-segmentation models for mmseg',
-    long_description=(HERE / 'README.md').read_text(),
+    long_description=(HERE / 'README.md').read_text(encoding='utf-8'),
     long_description_content_type='text/markdown',
     author='The segkd_mm developers',
     license='Apache-2.0',

@@ -175,9 +175,9 @@ def edited(path: str, old: str, new: str) -> Change:
 
 
 def _replace(path: str, old: str, new: str) -> None:
-    content = Path(path).read_text()
+    content = Path(path).read_text(encoding='utf-8')
     assert old in content, f'{path} has no {old!r}'
-    Path(path).write_text(content.replace(old, new))
+    Path(path).write_text(content.replace(old, new), encoding='utf-8')
 
 
 def _edit(path: str, change: Callable[[bytes], bytes]) -> None:
@@ -190,9 +190,9 @@ def in_json(path: str, change: Callable[[dict], object]) -> Change:
 
 
 def _edit_json(path: str, change: Callable[[dict], object]) -> None:
-    content = json.loads(Path(path).read_text())
+    content = json.loads(Path(path).read_text(encoding='utf-8'))
     change(content)
-    Path(path).write_text(json.dumps(content))
+    Path(path).write_text(json.dumps(content), encoding='utf-8')
 
 
 def picture(path: str, mode: str = 'RGB', size: tuple = (SIDE, SIDE), **options: object) -> Change:
@@ -753,7 +753,9 @@ def make_experiment(folder: Path) -> None:
     with working_in(folder):
         for name, content in (('plain', EXPERIMENT), ('kd', DISTILLATION), ('cached', CACHED)):
             base = str(config_dir() / '_base_' / 'folder_experiment.py')
-            Path(f'{name}.py').write_text(content.format(base=base) if name == 'plain' else content)
+            Path(f'{name}.py').write_text(
+                content.format(base=base) if name == 'plain' else content, encoding='utf-8'
+            )
         _make_data()
         init_default_scope('mmseg')
         torch.manual_seed(0)

@@ -338,7 +338,7 @@ def until_done(job: Job, strike: Callable[[int], None], row: dict, log: Path) ->
         code = run(job.words, log, strike if attempts < 8 else lambda pid: None)
         attempts += 1
         row['exit_codes'][str(code)] = row['exit_codes'].get(str(code), 0) + 1
-        failed = code == 1 and job.failure and job.failure in log.read_text()
+        failed = code == 1 and job.failure and job.failure in log.read_text(encoding='utf-8')
         struck = bool(failed) or code in (-9, -15, -2, 130, 143)
         row['kills'] += struck
         left = set(job.product.glob('.*.[0-9]*')) - before
@@ -353,7 +353,7 @@ def until_done(job: Job, strike: Callable[[int], None], row: dict, log: Path) ->
 
 def said(log: Path) -> str:
     """The errors in a log; standard output comes after them, as it is buffered."""
-    lines = log.read_text(errors='replace').splitlines()
+    lines = log.read_text(encoding='utf-8', errors='replace').splitlines()
     return '\n'.join([line for line in lines if 'rror' in line] or lines[-40:])
 
 

@@ -8,10 +8,11 @@ from collections.abc import Callable
 
 import torch.nn.functional as F
 from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 from mmseg.registry import HOOKS
 from torch import Tensor, nn
+
+from segkd_mm.hooks.unwrap import unwrapped_model
 
 Inputs = tuple[Tensor, dict[str, Tensor], Tensor]
 
@@ -45,6 +46,5 @@ class FullSizeTermsHook(Hook):
 
     def before_train(self, runner: Runner) -> None:
         """Put the terms so."""
-        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
-        for term in model.terms.values():
+        for term in unwrapped_model(runner).terms.values():
             term.register_forward_pre_hook(at_full_size)

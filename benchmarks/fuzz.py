@@ -93,7 +93,7 @@ def cache_index(content: bytes) -> None:
 
 def cache_shard(content: bytes) -> None:
     store._open.cache_clear()
-    Path('cache/index.json').write_text(json.dumps(INDEX))
+    Path('cache/index.json').write_text(json.dumps(INDEX), encoding='utf-8')
     Path('cache/s.safetensors').write_bytes(content)
     cache = store.TeacherCache('cache')
     cache._names = {'a.png': 'a.png'}
@@ -199,7 +199,9 @@ def fuzz(name: str, seconds: int) -> None:
         except Exception as error:
             _keep(seen, content, error)
         if time.process_time() - start > seconds:
-            Path('done.json').write_text(json.dumps({'inputs': count, 'faults': seen}))
+            Path('done.json').write_text(
+                json.dumps({'inputs': count, 'faults': seen}), encoding='utf-8'
+            )
             os._exit(0)
 
     Path('corpus/seed').write_bytes(seed())
@@ -235,7 +237,7 @@ def run(name: str, seconds: int, faults: Path) -> dict:
         if not report.is_file():  # such as a crash of the interpreter or too much memory
             found = {'inputs': None, 'faults': {f'ended by itself: {done.stderr[-300:]}': 1}}
         else:
-            found = json.loads(report.read_text())
+            found = json.loads(report.read_text(encoding='utf-8'))
         for file in Path(folder, 'faults').glob('*') if found['faults'] else ():
             faults.mkdir(parents=True, exist_ok=True)
             (faults / f'{name.replace(" ", "_")}_{file.name}').write_bytes(file.read_bytes())

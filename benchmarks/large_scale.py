@@ -255,7 +255,10 @@ def write_index(folder: Path, paths: Iterable[str]) -> None:
 
 def memory_now() -> int:
     """Bytes of memory that this process holds, its own and what it shares."""
-    return int(Path('/proc/self/statm').read_text().split()[1]) * resource.getpagesize()
+    return (
+        int(Path('/proc/self/statm').read_text(encoding='utf-8').split()[1])
+        * resource.getpagesize()
+    )
 
 
 if __name__ == '__main__':

@@ -168,8 +168,10 @@ class Training:
 def workers_of(launcher: int) -> dict[str, int]:
     """Process ids of a launcher's processes by their ranks."""
     ranks = {}
-    for pid in Path(f'/proc/{launcher}/task/{launcher}/children').read_text().split():
-        for variable in Path(f'/proc/{pid}/environ').read_text().split('\0'):
+    for pid in (
+        Path(f'/proc/{launcher}/task/{launcher}/children').read_text(encoding='utf-8').split()
+    ):
+        for variable in Path(f'/proc/{pid}/environ').read_text(encoding='utf-8').split('\0'):
             if variable.startswith('RANK='):
                 ranks[variable[5:]] = int(pid)
     return ranks

@@ -94,7 +94,7 @@ class Watch(Hook):
 def held(seconds: float) -> dict[str, float]:
     """Memory and handles of this process and its workers, and the seconds of an iteration."""
     me = os.getpid()
-    workers = Path(f'/proc/{me}/task/{me}/children').read_text().split()
+    workers = Path(f'/proc/{me}/task/{me}/children').read_text(encoding='utf-8').split()
     return {
         'MiB': memory(me),
         'MiB of workers': sum(map(memory, workers)),
@@ -106,7 +106,7 @@ def held(seconds: float) -> dict[str, float]:
 
 def memory(process: int | str) -> float:
     """Resident memory of a process that is not shared with others, MiB."""
-    lines = Path(f'/proc/{process}/status').read_text().splitlines()
+    lines = Path(f'/proc/{process}/status').read_text(encoding='utf-8').splitlines()
     (line,) = (line for line in lines if line.startswith('RssAnon:'))
     return int(line.split()[1]) / 1024
 

@@ -136,7 +136,9 @@ def inference_config(config: Config) -> Config:
     keys = ('custom_imports', *RUNNER_KEYS, *SHARED_KEYS)
     values = {key: value for key, value in student.to_dict().items() if key in keys}
     imports = values.setdefault('custom_imports', dict(imports=[]))
-    imports['imports'] = list(dict.fromkeys(['segkd_mm', *imports['imports']]))
+    own = imports['imports']
+    own = [own] if isinstance(own, str) else own
+    imports['imports'] = list(dict.fromkeys(['segkd_mm', *own]))
     values.setdefault('visualizer', dict(type='SegLocalVisualizer', name='visualizer'))
     values['test_pipeline'] = image_pipeline(student)
     return Config(values, filename=config.filename)

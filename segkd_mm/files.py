@@ -60,7 +60,8 @@ def _sync(path: Path) -> None:
     """Wait until a file's content, or a folder's list of names, is on the disk."""
     if os.name == 'nt' and path.is_dir():  # which cannot be opened there
         return
-    descriptor = os.open(path, os.O_RDONLY)
+    # Windows syncs what may be written alone.
+    descriptor = os.open(path, os.O_RDWR if os.name == 'nt' else os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:

@@ -29,7 +29,7 @@ def silent_stderr() -> Iterator[None]:
     """Discard stderr of the process, to which libraries of C++ write notes."""
     sys.stderr.flush()
     saved = os.dup(2)
-    with open(os.devnull, 'w') as nowhere:
+    with open(os.devnull, 'w', encoding='utf-8') as nowhere:
         os.dup2(nowhere.fileno(), 2)
     try:
         yield

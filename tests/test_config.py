@@ -11,7 +11,14 @@ import pytest
 from mmengine.config import Config
 from mmengine.runner import Runner
 
-from segkd_mm.config import RUNNER_KEYS, config_dir, list_configs, load_config, plain_student
+from segkd_mm.config import (
+    RUNNER_KEYS,
+    config_dir,
+    inference_config,
+    list_configs,
+    load_config,
+    plain_student,
+)
 
 ROOT = Path(__file__).parents[1] / 'configs'
 FOLDERS = (
@@ -65,6 +72,12 @@ def test_every_experiment_has_all_that_a_run_needs():
     for name in EXPERIMENTS:
         assert [key for key in wanted if key not in loaded(name)] == [], name
         assert loaded(name).custom_imports.imports == ['segkd_mm'], name
+
+
+def test_imports_of_the_user_may_be_one_name():
+    config = load_config(SLIM)
+    config.custom_imports = dict(imports='my_ops')
+    assert inference_config(config).custom_imports.imports == ['segkd_mm', 'my_ops']
 
 
 def bases(path: Path) -> list[Path]:
@@ -428,15 +441,9 @@ def test_the_command_copies_configs_that_work_on_their_own(monkeypatch, capsys, 
 
 def test_the_command_shows_a_config_with_its_options(monkeypatch, capsys):
     lr = 'optim_wrapper.optimizer.lr'
-    run_module(monkeypatch, 'configs', '--show', SLIM, '--cfg-options', f'{lr}=0.5')
+    run_module(monkeypatch, 'print-config', SLIM, '--cfg-options', f'{lr}=0.5')
     shown = Config.fromstring(capsys.readouterr().out, '.py')
     assert shown.to_dict() == load_config(SLIM, {lr: 0.5}).to_dict()
-
-
-def test_options_without_a_config_to_show_are_an_error(monkeypatch, capsys):
-    with pytest.raises(SystemExit):
-        run_module(monkeypatch, 'configs', '--cfg-options', 'log_level=INFO')
-    assert '--cfg-options goes with --show' in capsys.readouterr().err
 
 
 def test_the_command_overwrites_nothing(monkeypatch, capsys, tmp_path):

@@ -67,7 +67,7 @@ READERS = {
     'segkd_mm/visualize/label_maps.py': {'json.loads'},
     'segkd_mm/visualize/report/runs.py': {'json.loads'},
     'segkd_mm/weights/checkpoints.py': {'torch.load', 'zipfile.ZipFile'},
-    'segkd_mm/weights/hubs.py': {'snapshot_download', 'torch.hub.download_url_to_file'},
+    'segkd_mm/weights/hubs.py': {'urlopen', 'snapshot_download', 'torch.hub.download_url_to_file'},
     'segkd_mm/weights/mmengine_loader.py': {'torch.load'},
     'segkd_mm/weights/reading.py': {'json.loads', 'load_file', 'torch.load'},
     'segkd_mm/whole_image/builder.py': {'json.loads', 'safe_open'},

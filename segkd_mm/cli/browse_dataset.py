@@ -12,7 +12,8 @@ from torch.utils.data import Dataset
 
 from segkd_mm.commands import command
 from segkd_mm.config import load_config
-from segkd_mm.doctor.experiment import Experiment, evenly_spaced
+from segkd_mm.doctor.experiment import Experiment
+from segkd_mm.evenly_spaced import evenly_spaced
 from segkd_mm.labels import UNLABELLED
 from segkd_mm.normalisation import CHANNELS
 from segkd_mm.visualize.band_pictures import picture_of_bands

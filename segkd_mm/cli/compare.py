@@ -25,7 +25,7 @@ WORK_DIRS = Path('work_dirs/compare')
 
 def stop_cleanly() -> None:
     """Make SIGTERM stop the trainings that this process started, as Ctrl-C does."""
-    for number in (signal.SIGTERM, signal.SIGHUP):
+    for number in (signal.SIGTERM, getattr(signal, 'SIGHUP', signal.SIGTERM)):  # not on Windows
         if signal.getsignal(number) == signal.SIG_DFL:  # nohup ignores SIGHUP
             signal.signal(number, signal.default_int_handler)
 

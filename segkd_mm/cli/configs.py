@@ -1,18 +1,14 @@
-"""List, show or copy the configs that came with the package."""
+"""List or copy the configs that came with the package."""
 
 import shutil
 from argparse import Namespace
 
-from segkd_mm.cli.print_config import resolved
-from segkd_mm.config import config_dir, list_configs, load_config
+from segkd_mm.config import config_dir, list_configs
 
 
 def run(args: Namespace) -> None:
     """Run the command."""
-    if args.show:
-        config = load_config(args.show, args.cfg_options)
-        print(resolved(config, config.filename))
-    elif args.copy:
+    if args.copy:
         # metafile.yml has the scores of our own configs.
         others = shutil.ignore_patterns('__pycache__', '*.yml')
         shutil.copytree(config_dir(), args.copy, ignore=others)

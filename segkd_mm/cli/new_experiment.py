@@ -45,7 +45,7 @@ def run(args: Namespace) -> None:
     plan = make_plan(args, found, classes_of(args.classes, found))
     report(plan)
     with written_aside(args.out) as aside:
-        aside.write_text(config_text(plan))
+        aside.write_text(config_text(plan), encoding='utf-8')
     load_config(args.out)  # it is a config
     print_next_steps(args.out, plan)
 

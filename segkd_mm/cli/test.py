@@ -9,7 +9,7 @@ from pathlib import Path
 
 from mmengine.config import Config
 from mmengine.dist import is_main_process
-from mmengine.model import BaseTTAModel, is_model_wrapper
+from mmengine.model import BaseTTAModel
 from mmengine.runner import Runner
 from mmseg.models.segmentors.base import BaseSegmentor
 from rich import print as show
@@ -24,6 +24,8 @@ from segkd_mm.deploy.windows import default_overlap
 from segkd_mm.evaluation.metric import ClassIoUMetric
 from segkd_mm.evaluation.test_time_augmentation import check_averaged, with_augmentation
 from segkd_mm.hooks import TestBarHook, check_outputs
+from segkd_mm.hooks.unwrap import unwrapped_model
+from segkd_mm.labels import VOID
 from segkd_mm.measure.model_cost import count_parameters
 from segkd_mm.results.files import checkpoint_digest, read_results, write_result
 from segkd_mm.results.tables import console_table
@@ -45,7 +47,7 @@ def testing_config(args: Namespace) -> Config:
     if args.split == 'val':
         config.test_dataloader = config.val_dataloader
     evaluator = config.test_evaluator if args.split == 'test' else config.val_evaluator
-    config.test_evaluator = dict(type='ClassIoUMetric', iou_metrics=scores_of(evaluator))
+    config.test_evaluator = evaluator_of(evaluator)
     if args.pictures:
         pictures = dict(
             type='PredictionPicturesHook', folder=args.pictures, count=args.num_pictures
@@ -54,10 +56,12 @@ def testing_config(args: Namespace) -> Config:
     return with_augmentation(config) if args.tta else config
 
 
-def scores_of(evaluator: dict | list[dict]) -> list[str]:
-    """The scores of mmseg's ``IoUMetric`` that a config asks for, beside mIoU."""
+def evaluator_of(evaluator: dict | list[dict]) -> dict:
+    """``ClassIoUMetric`` with the scores and the void of the ``IoUMetric`` of a config."""
     metrics = [evaluator] if isinstance(evaluator, dict) else evaluator
-    return [score for metric in metrics for score in metric.get('iou_metrics', [])]
+    scores = [score for metric in metrics for score in metric.get('iou_metrics', [])]
+    void = [metric['ignore_index'] for metric in metrics if 'ignore_index' in metric]
+    return dict(type='ClassIoUMetric', iou_metrics=scores, ignore_index=void[0] if void else VOID)
 
 
 def home(args: Namespace) -> Path:
@@ -75,7 +79,7 @@ def result_file(args: Namespace) -> Path:
 
 def segmentor_of(runner: Runner) -> nn.Module:
     """The model that is tested, without what is around it."""
-    model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+    model = unwrapped_model(runner)
     return model.module if isinstance(model, BaseTTAModel) else model
 
 

@@ -205,7 +205,8 @@ def report(runner: Runner, config: str, record: dict) -> None:
     """Write WORK_DIR/train.json; print where the results are and what to run next."""
     work_dir = Path(runner.work_dir)
     score = runner.message_hub.runtime_info.get('best_score')
-    metric = runner.cfg.default_hooks.checkpoint.get('save_best', 'mIoU')
+    checkpoint = (runner.cfg.get('default_hooks') or {}).get('checkpoint') or {}
+    metric = checkpoint.get('save_best') or 'mIoU'
     write_result(work_dir / 'train.json', {**record, f'best_{metric}': score})
     curves = write_curves(work_dir)
     print(f'Done. {best_line(runner, metric)}\n{curves}')

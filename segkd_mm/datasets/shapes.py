@@ -4,7 +4,6 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import cv2
 import numpy as np
@@ -14,6 +13,7 @@ from rich.progress import track
 
 from segkd_mm.datasets.layout import CheckedLayout, holds_files
 from segkd_mm.datasets.shapes_scene import OUTLINES, SceneStyle, draw_scene
+from segkd_mm.files import folder_aside
 
 MARKER = 'shapes.json'
 # Increase it with any change to the scenes, to detect folders with older ones.
@@ -53,17 +53,14 @@ def make_shapes(
 
 
 def _make_aside(root: Path, wanted: dict, style: SceneStyle) -> None:
-    root.parent.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(prefix=f'.{root.name}-', dir=root.parent) as aside:
-        folder = Path(aside) / root.name
-        _write_scenes(folder, wanted, style)
-        (folder / MARKER).write_text(json.dumps(wanted))
-        try:
-            folder.rename(root)
-        except OSError:
-            # Another process may have made it in the meantime; its files are checked next.
-            if not holds_files(root):
-                raise
+    try:
+        with folder_aside(root) as folder:
+            _write_scenes(folder, wanted, style)
+            (folder / MARKER).write_text(json.dumps(wanted))
+    except OSError:
+        # Another process may have made it in the meantime; its files are checked next.
+        if not holds_files(root):
+            raise
 
 
 def _write_scenes(folder: Path, wanted: dict, style: SceneStyle) -> None:
@@ -78,11 +75,16 @@ def _write_scenes(folder: Path, wanted: dict, style: SceneStyle) -> None:
     for split, number, name in track(scenes, f'Making the shapes in {folder.name}', transient=True):
         rng = np.random.default_rng([wanted['seed'], split == 'val', number])
         image, mask = draw_scene(rng, style)
-        cv2.imwrite(str(folder / 'JPEGImages' / f'{name}.jpg'), image)
-        cv2.imwrite(str(folder / 'SegmentationClass' / f'{name}.png'), mask)
+        _write_image(folder / 'JPEGImages' / f'{name}.jpg', image)
+        _write_image(folder / 'SegmentationClass' / f'{name}.png', mask)
     for split in ('train', 'val'):
         names = [name for part, _, name in scenes if part == split]
         (splits / f'{split}.txt').write_text('\n'.join(names) + '\n')
+
+
+def _write_image(file: Path, pixels: np.ndarray) -> None:
+    _, content = cv2.imencode(file.suffix, pixels)
+    file.write_bytes(content)  # cv2.imwrite raises nothing where the disk is full
 
 
 def _check_marker(root: Path, wanted: dict) -> None:

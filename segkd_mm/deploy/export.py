@@ -169,7 +169,9 @@ def save_ncnn(model: NCNNModel, path: Path, metadata: dict) -> None:
     ncnn reads as many lines as there are layers: the metadata is one line more.
     """
     path.with_suffix('.bin').write_bytes(model.weights)
-    path.write_text(f'{model.param.rstrip()}\n{METADATA} {json.dumps(metadata)}\n')
+    path.write_text(
+        f'{model.param.rstrip()}\n{METADATA} {json.dumps(metadata)}\n', encoding='utf-8'
+    )
 
 
 def save_litert(content: bytes, path: Path, metadata: dict) -> None:

@@ -197,7 +197,7 @@ class NCNN(Runtime):
 
     def __init__(self, path: Path, threads: int) -> None:
         ncnn = import_library('ncnn', EXTRA)
-        lines = path.read_text().splitlines()
+        lines = path.read_text(encoding='utf-8').splitlines()
         texts = [line[len(METADATA) :] for line in lines if line.startswith(f'{METADATA} ')]
         self.path = path
         self.metadata = _metadata(path, texts[-1] if texts else None)

@@ -4,11 +4,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner, ValLoop
 from mmseg.registry import LOOPS
 
 from segkd_mm.deploy.windows import in_windows
+from segkd_mm.hooks.unwrap import unwrapped_model
 
 
 @LOOPS.register_module()
@@ -37,7 +37,7 @@ class WindowValLoop(ValLoop):
 
 @contextmanager
 def _validated_in_windows(runner: Runner, window: int, overlap: int | None) -> Iterator[None]:
-    model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+    model = unwrapped_model(runner)
     student = getattr(model, 'student', model)  # of a distiller
     with in_windows(student, window, overlap):
         runner.model.val_step = student.test_step

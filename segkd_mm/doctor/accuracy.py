@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 import torch
 import torch.nn.functional as F
+from mmseg.structures import SegDataSample
 from mmseg.utils import SampleList
 from rich.progress import track
 from torch import Tensor, nn
@@ -75,10 +76,8 @@ def _confusions(
 @torch.no_grad()
 def _batch_confusions(experiment: Experiment, data: dict) -> Iterator[tuple[str, np.ndarray]]:
     inputs = data['inputs']
-    labels = torch.stack([sample.gt_sem_seg.data[0] for sample in data['data_samples']])
-    # In testing the preprocessor pads only the images.
-    bottom, right = (a - b for a, b in zip(inputs.shape[2:], labels.shape[1:], strict=True))
-    labels = F.pad(labels, (0, right, 0, bottom), value=VOID).to(inputs.device)
+    labels = [_labels_at(sample, inputs.shape[2:]) for sample in data['data_samples']]
+    labels = torch.stack(labels).to(inputs.device)
     labels = labels.masked_fill(labels == UNLABELLED, VOID)
     logits = label_logits(experiment.student, experiment.student(inputs, mode='tensor'))
     yield STUDENT, _confusion(logits, labels)
@@ -87,6 +86,15 @@ def _batch_confusions(experiment: Experiment, data: dict) -> Iterator[tuple[str,
         teacher = experiment.model.teacher(inputs, None, samples)
         for name, target, truth in _targets(experiment.model, inputs, labels, logits, teacher):
             yield name, _confusion(target, truth)
+
+
+def _labels_at(sample: SegDataSample, size: tuple[int, int]) -> Tensor:
+    """The labels [H, W] of the inputs: in testing images alone are resized and padded."""
+    labels = sample.gt_sem_seg.data
+    if labels.shape[1:] != size:
+        labels = F.interpolate(labels[None].float(), sample.img_shape[:2], mode='nearest-exact')[0]
+    bottom, right = (a - b for a, b in zip(size, labels.shape[1:], strict=True))
+    return F.pad(labels[0].long(), (0, right, 0, bottom), value=VOID)
 
 
 def _has_required_records(teacher: nn.Module, samples: SampleList) -> bool:

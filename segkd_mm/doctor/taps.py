@@ -1,5 +1,7 @@
 """Check of the taps of the terms: shapes, strides, adapters and classes."""
 
+from itertools import zip_longest
+
 import torch
 from torch import Tensor
 
@@ -78,12 +80,14 @@ def _class_findings(name: str, term: Term, experiment: Experiment) -> list[Findi
     if own == data:
         groups = len(term.classes.groups)
         return [Finding('ok', f'Term {name!r}: {groups} groups of {len(data)} classes are shared.')]
-    at = next((i for i, pair in enumerate(zip(own, data, strict=False)) if len(set(pair)) > 1), -1)
+    at, (ours, theirs) = next(
+        (i, pair) for i, pair in enumerate(zip_longest(own, data)) if pair[0] != pair[1]
+    )
     return [
         Finding(
             'error',
             f'Term {name!r}: classes.student is not the list of the training data; they differ '
-            f'from class {at} on: {own[at]!r}, in the data {data[at]!r}.',
+            f'from class {at} on: {ours!r}, in the data {theirs!r}.',
             'Give the name of the data set, or its classes in order.',
         )
     ]

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from segkd_mm.evaluation.confusion import confusion_matrix
 from segkd_mm.evaluation.scores import class_scores
+from segkd_mm.labels import VOID
 
 
 @METRICS.register_module()
@@ -64,6 +65,7 @@ class ClassIoUMetric(IoUMetric):
         Raises:
             ValueError: The mask or the label map holds a class that the data set does not have.
         """
+        label = label.masked_fill(label == ignore_index, VOID)
         # mmseg's label map of one logit is of float32.
         return confusion_matrix(pred_label.long(), label, num_classes)
 

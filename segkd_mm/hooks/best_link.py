@@ -1,6 +1,7 @@
 """Hook that keeps a link ``best.pth`` to the best checkpoint of a run."""
 
 import os
+import shutil
 from pathlib import Path
 
 from mmengine.dist import master_only
@@ -16,6 +17,8 @@ SCORES = 'mIoU', 'mDice', 'mFscore'
 @HOOKS.register_module()
 class BestLinkHook(Hook):
     """Keep a symbolic link ``best.pth`` in the work directory to the best checkpoint.
+
+    It is a copy where links cannot be made.
 
     CheckpointHook puts the epoch into the name of that file; configs and commands need a name that
     is known in advance.
@@ -50,5 +53,8 @@ class BestLinkHook(Hook):
         link = Path(runner.work_dir) / 'best.pth'
         aside = link.with_suffix('.new')
         aside.unlink(missing_ok=True)
-        aside.symlink_to(os.path.relpath(best, runner.work_dir))
+        try:
+            aside.symlink_to(os.path.relpath(best, runner.work_dir))
+        except OSError:  # the disk has no links, or Windows does not let us make them
+            shutil.copyfile(best, aside)
         aside.replace(link)

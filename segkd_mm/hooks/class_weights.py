@@ -67,7 +67,7 @@ def count_pixels(dataset: Dataset) -> np.ndarray:
 def _cached_counts(file: Path, num_classes: int) -> np.ndarray | None:
     """The counts in a file of the cache; None where they are not there, or are damaged."""
     with suppress(OSError, ValueError):
-        counts = np.array(json.loads(file.read_text()))
+        counts = np.array(json.loads(file.read_text(encoding='utf-8')))
         if counts.shape == (num_classes,) and counts.dtype == np.int64 and counts.sum() > 0:
             return counts
     return None

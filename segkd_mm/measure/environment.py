@@ -33,7 +33,8 @@ def source_state(folder: Path) -> dict[str, str | bool | None]:
     Both are None if ``folder`` is not the root of a checkout, such as a package that is installed
     inside another repository.
     """
-    if _git(folder, 'rev-parse', '--show-toplevel') != str(folder):
+    root = _git(folder, 'rev-parse', '--show-toplevel')  # has other slashes on Windows
+    if root is None or Path(root) != folder:
         return {'commit': None, 'dirty': None}
     changes = _git(folder, 'status', '--porcelain', '--untracked-files=no')
     return {'commit': _git(folder, 'rev-parse', 'HEAD'), 'dirty': bool(changes)}
@@ -49,7 +50,7 @@ def _git(folder: Path, *arguments: str) -> str | None:
 
 def _cpu_name() -> str:
     cpuinfo = Path('/proc/cpuinfo')
-    lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
+    lines = cpuinfo.read_text(encoding='utf-8').splitlines() if cpuinfo.exists() else []
     names = [line.partition(':')[2].strip() for line in lines if line.startswith('model name')]
     return names[0] if names else platform.processor()
 

@@ -100,7 +100,7 @@ def is_of_its_checkpoint(path: Path, result: Mapping) -> bool:
 
     What is of another, such as of one that a new training has replaced, is named on the console.
     """
-    checkpoint = path.parent / Path(result.get('checkpoint', '')).name
+    checkpoint = path.parent / Path(result.get('checkpoint') or '').name
     digest = checkpoint_digest(checkpoint)
     if digest in (None, result.get('checkpoint_sha256')):
         return True
@@ -111,7 +111,8 @@ def is_of_its_checkpoint(path: Path, result: Mapping) -> bool:
 def command_line() -> str:
     """The command that started this process; paths below the working folder are relative."""
     _, *arguments = sys.orig_argv
-    if Path(arguments[0]).stem == 'segkd':  # the script that pip makes of the entry point
+    # The script that pip makes of the entry point.
+    if arguments and Path(arguments[0]).stem == 'segkd':
         return shlex.join(['segkd', *map(_relative, arguments[1:])])
     return shlex.join(['python', *map(_relative, arguments)])
 

@@ -16,6 +16,7 @@ from segkd_mm.datasets.layout import DataLayoutError
 from segkd_mm.datasets.mask_values import Colour, count_values
 from segkd_mm.datasets.orientation import other_size
 from segkd_mm.datasets.sample_error import named_image_errors
+from segkd_mm.evenly_spaced import evenly_spaced
 
 LOOKED_AT = 200  # images and masks, evenly spaced
 MAX_COLOURS = 300
@@ -85,7 +86,7 @@ def survey(images: str, masks: str, unlabelled: str | None = None) -> Survey:
     else:
         seed, count = _best_seed([*pairs['']])
     others = files_by_stem(Path(unlabelled)) if unlabelled else {}
-    chosen = files[:: max(1, len(files) // LOOKED_AT)]
+    chosen = [files[index] for index in evenly_spaced(len(files), LOOKED_AT)]
     check_eight_bits(chosen[0][0])
     return Survey(
         images,

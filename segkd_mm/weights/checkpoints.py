@@ -62,7 +62,7 @@ def check_resumable(path: str | Path) -> None:
 def _pointed(work_dir: Path) -> Path | None:
     """What ``last_checkpoint`` names; beside it, where the work directory was moved."""
     pointer = work_dir / 'last_checkpoint'
-    text = pointer.read_text().strip() if pointer.is_file() else ''
+    text = pointer.read_text(encoding='utf-8').strip() if pointer.is_file() else ''
     if not text:
         return None
     named, beside = Path(text), work_dir / Path(text).name

@@ -1,17 +1,20 @@
 """Download of weights from torchvision, the Hugging Face hub and http(s) addresses."""
 
 import re
+import shutil
 from collections.abc import Sequence
 from hashlib import sha256
 from pathlib import Path
 from urllib.error import URLError
 from urllib.parse import urlparse
-from urllib.request import url2pathname
+from urllib.request import url2pathname, urlopen
 
 import torch
 from huggingface_hub import snapshot_download
+from rich.progress import wrap_file
 from torchvision.models import get_model_weights, list_models
 
+from segkd_mm.files import written_aside
 from segkd_mm.hints import did_you_mean
 from segkd_mm.weights.error import WeightsError
 
@@ -96,10 +99,23 @@ def _fetch(url: str) -> Path:
     if not path.exists():
         folder.mkdir(parents=True, exist_ok=True)
         try:
-            torch.hub.download_url_to_file(url, str(path), digest and digest[1])
+            if digest:
+                torch.hub.download_url_to_file(url, str(path), digest[1])
+            else:
+                _fetch_unnamed(url, path)
         except (URLError, OSError) as error:
             raise WeightsError(
                 f'Could not fetch {url} ({error}). Get the file {name} in another way and give '
                 'its local path instead of this address.'
             ) from error
     return path
+
+
+def _fetch_unnamed(url: str, path: Path) -> None:
+    """Download a file whose name has no digest: torch.hub would take half of one for the whole."""
+    with urlopen(url) as response, written_aside(path) as aside, aside.open('wb') as file:
+        length = int(response.headers['Content-Length'] or 0)
+        with wrap_file(response, length, description=path.name, transient=True) as stream:
+            shutil.copyfileobj(stream, file)
+        if file.tell() < length:
+            raise OSError(f'the connection broke at {file.tell():,} of {length:,} bytes')

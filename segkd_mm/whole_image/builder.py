@@ -24,6 +24,7 @@ from segkd_mm.distill.class_map import ClassMap
 from segkd_mm.distill.distiller import tap_names
 from segkd_mm.distill.teacher import Teacher
 from segkd_mm.evaluation.confusion import confusion_of_logits
+from segkd_mm.evenly_spaced import evenly_spaced
 from segkd_mm.files import written_aside
 from segkd_mm.json_files import JsonFileError, JsonObject, parsed_object
 from segkd_mm.labels import UNLABELLED, VOID
@@ -228,8 +229,7 @@ class TeacherCacheBuilder:
             max_kl: Highest mean KL divergence, in nats, of the stored distributions.
             max_error: Highest mean relative error of features.
         """
-        step = max(len(self.images) // SAMPLED, 1)
-        numbers = range(0, len(self.images), step)[:SAMPLED]
+        numbers = evenly_spaced(len(self.images), SAMPLED)
         numbers = track(numbers, 'images to choose the packing by', transient=True)
         items = [self.images[number] for number in numbers]
         made = [{tap: x[0].cpu() for tap, x in self.maps(item).items()} for item in items]
@@ -259,8 +259,8 @@ class TeacherCacheBuilder:
 
     def confusion_on_crops(self, count: int) -> np.ndarray:
         """The same counts of a teacher that sees training crops in place of whole images."""
-        step, total = max(len(self._dataset) // count, 1), 0
-        numbers = range(0, len(self._dataset), step)[:count]
+        total = 0
+        numbers = evenly_spaced(len(self._dataset), count)
         for number in track(numbers, 'training crops', transient=True):
             sample = self._dataset[ReplayIndex(number, (0, 0, number))]
             maps = self.predict(sample['inputs'][None].to(self.device, torch.float32))

@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 import torch
 from mmengine.runner import Runner
+from mmengine.structures import PixelData
+from mmseg.structures import SegDataSample
 
 from segkd_mm.doctor import Experiment, check_accuracy, check_cost, check_gradients, check_taps
-from segkd_mm.doctor.accuracy import CONSTANT, STUDENT, _compare, _compare_crops
+from segkd_mm.doctor.accuracy import CONSTANT, STUDENT, _compare, _compare_crops, _labels_at
 from segkd_mm.doctor.finding import Report
 from segkd_mm.doctor.gradients import _finding as gradient_finding
 from segkd_mm.evaluation import mean_iou
@@ -78,6 +80,18 @@ def test_crops_and_images_of_several_sizes_are_padded_and_padding_does_not_count
     constant = [row['pixel accuracy'] for row in (*plain, *padded) if row['who'] == CONSTANT]
     assert constant[0] == pytest.approx(constant[1])
     assert [row['on'] for row in padded].count('training crops') == 1
+
+
+@pytest.mark.parametrize('size', [(64, 64), (96, 80)])
+def test_labels_are_resized_with_the_image_and_padded(size):
+    """Quadrants of an image of 128 x 128 at half its size."""
+    labels = torch.arange(4).reshape(2, 2).repeat_interleave(64, 0).repeat_interleave(64, 1)
+    sample = SegDataSample(
+        metainfo={'img_shape': (64, 64)}, gt_sem_seg=PixelData(data=labels[None])
+    )
+    found = _labels_at(sample, size)
+    assert found[:64, :64].tolist() == labels[::2, ::2].tolist()
+    assert found.shape == size and (found == 255).sum() == size[0] * size[1] - 64 * 64
 
 
 def test_the_scores_are_those_of_mmsegs_metric(tiny):

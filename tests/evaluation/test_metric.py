@@ -47,6 +47,13 @@ def test_the_label_map_of_one_logit_is_of_floats():
     assert metric.confusion.tolist() == [[1, 1, 0], [0, 1, 0], [0, 0, 0]]
 
 
+def test_another_class_of_void_counts_for_nothing():
+    prediction, truth = masks([1, 1, 1, 2]), masks([0, 0, 1, 2])
+    metric, scores = evaluated(ClassIoUMetric(ignore_index=0), [(prediction, truth)])
+    assert metric.confusion.tolist() == [[0, 0, 0], [0, 1, 0], [0, 0, 1]]
+    assert scores['mIoU'] == 100
+
+
 def test_other_scores_come_beside_miou():
     images = [(masks([0, 0, 1, 1]), masks([0, 0, 0, 1]))]
     _, scores = evaluated(ClassIoUMetric('mFscore'), images)

@@ -326,6 +326,20 @@ def test_files_of_one_name_at_two_addresses_are_not_confused(site, hub):
     assert read_state_dict(f'{url}/b/best.pth')['w'] == 2
 
 
+def test_half_of_a_file_is_an_error_and_not_kept(site, hub, monkeypatch):
+    folder, url = site
+    torch.save(small_state(), folder / 'best.pth')
+    # The server breaks off before the end that it announced.
+    whole = QuietHandler.copyfile
+    monkeypatch.setattr(
+        QuietHandler, 'copyfile', lambda _self, source, out: out.write(source.read(100))
+    )
+    with pytest.raises(WeightsError, match=r'broke at 100 of [\d,]+ bytes.*Get the file best.pth'):
+        read_state_dict(f'{url}/best.pth')
+    monkeypatch.setattr(QuietHandler, 'copyfile', whole)
+    assert_same(read_state_dict(f'{url}/best.pth'), small_state())
+
+
 def test_a_file_address_is_read_where_it_lies(tmp_path, hub):
     path = tmp_path / 'with a space.pth'
     for value in (1.0, 2.0):

@@ -3,8 +3,6 @@
 Examples:
   segkd print-config kd/cwd_camvid.py
   segkd print-config kd/cwd_camvid.py --cfg-options optim_wrapper.optimizer.lr=5e-4 > mine.py
-
-The same as `segkd configs --show CONFIG`.
 """
 
 from argparse import ArgumentParser

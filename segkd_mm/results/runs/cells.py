@@ -14,6 +14,7 @@ from mmengine.config import Config, DictAction
 from segkd_mm.config import NEW_KEY, load_config
 from segkd_mm.results.files import read_results
 from segkd_mm.schedule import set_epochs
+from segkd_mm.weights import HF
 
 # Config keys that affect the trained weights or the test.
 RESULT_KEYS = (
@@ -185,7 +186,8 @@ def _relevant(tree: Any) -> Any:
         }
     if isinstance(tree, list | tuple):
         return [_relevant(item) for item in tree]
-    return tree.rsplit('/', 1)[-1] if isinstance(tree, str) else tree
+    is_path = isinstance(tree, str) and not tree.startswith(HF)
+    return tree.rsplit('/', 1)[-1] if is_path else tree
 
 
 def _teacher_option(option: str, teacher: dict | None) -> str | None:

@@ -70,17 +70,20 @@ class Processes:
             self._stopped = True
             running = list(self._running)
         for process in running:
-            _signal(process, signal.SIGTERM)
+            _end(process, force=False)
         for process in running:
             try:
                 process.wait(TERMINATE_SECONDS)
             except subprocess.TimeoutExpired:
-                _signal(process, signal.SIGKILL)
+                _end(process, force=True)
 
 
-def _signal(process: subprocess.Popen, number: int) -> None:
+def _end(process: subprocess.Popen, force: bool) -> None:
+    if os.name == 'nt':  # has no groups of processes
+        process.kill()
+        return
     with suppress(ProcessLookupError):  # it has already ended
-        os.killpg(process.pid, number)
+        os.killpg(process.pid, signal.SIGKILL if force else signal.SIGTERM)
 
 
 def _tail(log: Path) -> str:

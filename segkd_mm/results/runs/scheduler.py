@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 from queue import SimpleQueue
@@ -47,9 +47,11 @@ def run_cells(
 
     def work(cell: Cell) -> None:
         variables = available.get()
-        progress.start(cell.name)
-        progress.finish(cell.name, attempt(cell, partial(processes.run, variables=variables)))
-        available.put(variables)
+        try:
+            progress.start(cell.name)
+            progress.finish(cell.name, attempt(cell, partial(processes.run, variables=variables)))
+        finally:
+            available.put(variables)
 
     def attempt(cell: Cell, execute: Execute) -> str:
         try:
@@ -66,7 +68,8 @@ def run_cells(
     with ThreadPoolExecutor(jobs) as pool:
         futures = [pool.submit(work, cell) for cell in cells]
         try:
-            wait(futures)
+            for future in futures:
+                future.result()
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             processes.stop()

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from segkd_mm.distill.class_map import ClassMap
+from segkd_mm.distill.distiller import tap_names
 from segkd_mm.distill.teacher import Teacher
 from segkd_mm.evaluation import class_scores, mean_iou
 from segkd_mm.results.files import read_results, write_result
@@ -58,7 +59,11 @@ def _teachers(model: Mapping) -> Iterator[tuple[dict, list[dict]]]:
     if 'members' not in teacher:
         yield teacher, terms
     for name, member in teacher.get('members', {}).items():
-        yield member, [term for term in terms if f'{name}.' in str(term['teacher'])]
+        yield member, [term for term in terms if _uses(term, name)]
+
+
+def _uses(term: Mapping, member: str) -> bool:
+    return any(tap.startswith(f'{member}.') for tap in tap_names(term['teacher']))
 
 
 def _score(teacher: Mapping, terms: list[dict], config: Config, results: Path) -> dict:

@@ -133,7 +133,7 @@ def last_checkpoint(work_dir: Path) -> Path:
             f'{pointer} does not exist: the training wrote no checkpoint. Expected '
             'default_hooks.checkpoint with save_last=True, its default.'
         )
-    return work_dir / Path(pointer.read_text().strip()).name
+    return work_dir / Path(pointer.read_text(encoding='utf-8').strip()).name
 
 
 def _tool(name: str) -> list[str]:

@@ -42,6 +42,7 @@ def test_what_does_not_decide_a_result_leaves_the_hash(key, value):
         ('train_cfg.max_epochs', 13),
         ('model.type', 'B'),
         ('model.backbone.weights', 'weights/b.pth'),
+        ('model.backbone.weights', 'hf://ada/a.pth'),
         ('optim_wrapper', {'optimizer': {'lr': 1e-3}}),
         ('custom_hooks', [{'type': 'EMAHook'}]),
         ('load_from', 'other.pth'),
@@ -53,6 +54,10 @@ def test_what_decides_a_result_changes_the_hash(key, value):
 
 def test_tuples_are_lists_and_the_order_of_keys_does_not_count():
     assert tree_hash({'a': (1, 2), 'b': None}) == tree_hash({'b': None, 'a': [1, 2]})
+
+
+def test_models_of_one_name_on_the_hub_are_two():
+    assert tree_hash({'checkpoint': 'hf://ada/a'}) != tree_hash({'checkpoint': 'hf://bob/a'})
 
 
 def test_cells_come_seed_by_seed():

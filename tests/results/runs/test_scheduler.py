@@ -1,12 +1,12 @@
 """Many cells at once: order, failures, processes that are stopped."""
 
+import signal
 import sys
 import time
-from threading import Barrier
+from threading import Barrier, Thread, main_thread
 
 import pytest
 
-from segkd_mm.results.runs import scheduler
 from segkd_mm.results.runs.processes import Processes, ProcessFailed
 from segkd_mm.results.runs.progress import RunProgress, clock
 from segkd_mm.results.runs.scheduler import job_environment, run_cells
@@ -51,23 +51,32 @@ def test_as_many_run_at_once_as_there_are_jobs(cell):
         assert run_cells(cells, 2, run, progress).failed == {}
 
 
-def test_an_interrupt_stops_processes_and_what_has_not_begun(cell, monkeypatch, tmp_path):
+def test_an_interrupt_stops_processes_and_what_has_not_begun(cell, tmp_path):
     def run(one, execute):
         execute(
             python('import time; print("up", flush=True); time.sleep(60)'), tmp_path / one.name[0]
         )
 
-    def interrupted(futures):
+    def interrupt():
         while not (tmp_path / 'a').exists() or 'up' not in (tmp_path / 'a').read_text():
             time.sleep(0.01)
-        raise KeyboardInterrupt
+        signal.pthread_kill(main_thread().ident, signal.SIGINT)
 
-    monkeypatch.setattr(scheduler, 'wait', interrupted)
+    Thread(target=interrupt).start()
     start = time.monotonic()
     with pytest.raises(KeyboardInterrupt), RunProgress(2, 1) as progress:
         run_cells([cell('a'), cell('b')], 1, run, progress)
     assert time.monotonic() - start < 10
     assert not (tmp_path / 'b').exists()
+
+
+def test_an_error_of_the_display_ends_the_run(cell, monkeypatch):
+    def broken(*_args):
+        raise BrokenPipeError
+
+    monkeypatch.setattr(RunProgress, 'finish', broken)
+    with pytest.raises(BrokenPipeError), RunProgress(2, 1) as progress:
+        run_cells([cell('a'), cell('b')], 1, lambda *_: {'metrics': {'mIoU': 0.0}}, progress)
 
 
 def test_a_failing_command_says_where_its_log_is_and_how_it_ends(tmp_path):

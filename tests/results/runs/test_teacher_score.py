@@ -138,9 +138,10 @@ def test_a_teacher_of_features_alone_and_a_plain_student_have_none(
 
 def test_of_several_teachers_the_best_one_counts(config, tmp_path, monkeypatch):
     one = dict(config.model.teacher)
-    members = {'a': one, 'b': {**one, 'input_scale': 2.0}}
+    members = {'head': one, 'b': {**one, 'input_scale': 2.0}}
     config.model.teacher = dict(type='TeacherEnsemble', members=members)
     config.model.terms.logits.teacher = 'b.decode_head.conv_seg'
+    assert [len(terms) for _, terms in teacher_score._teachers(config.model)] == [0, 1]
 
     def measure(given, *_):
         return {'metrics': {'mIoU': 60.0 if 'input_scale' in given else 50.0}}
