@@ -117,12 +117,34 @@ def plain_student(config: Config) -> Config:
     config = Config(config.to_dict(), filename=config.filename)
     if config.model.get('type') == 'SegDistiller':
         config.model = config.model.student
+    if config.get('data_preprocessor'):  # as mmengine's runner does it
+        config.model.setdefault('data_preprocessor', config.data_preprocessor)
     return config
+
+
+def base_configs(dataset: dict) -> Iterator[dict]:
+    """Iterate over the configs of the unwrapped data sets in the config of a data set."""
+    inner = [dataset[key] for key in ('dataset', 'labelled') if key in dataset]
+    inner += dataset.get('datasets', [])
+    for part in inner:
+        yield from base_configs(part)
+    if not inner:
+        yield dataset
+
+
+def first_test_dataset(config: Config) -> dict:
+    """The config of the data set to test with, the first one of several, without wrappers.
+
+    Raises:
+        ValueError: There is none.
+    """
+    require(config, 'test_dataloader')
+    return next(base_configs(config.test_dataloader.dataset))
 
 
 def image_pipeline(config: Config) -> list[dict]:
     """The test pipeline of a config without its masks: what prepares an image for prediction."""
-    steps = config.test_dataloader.dataset.pipeline
+    steps = first_test_dataset(config).pipeline
     return [step for step in steps if 'Annotations' not in step['type']]
 
 

@@ -29,13 +29,3 @@ def base_datasets(dataset: Any) -> Iterator[BaseDataset]:
                 "image each, so that a teacher's logits cannot be matched to them; expected a "
                 'BaseDataset, RepeatDataset or ConcatDataset.'
             )
-
-
-def base_configs(dataset: dict) -> Iterator[dict]:
-    """Iterate over the configs of the unwrapped data sets in the config of a data set."""
-    inner = [dataset[key] for key in ('dataset', 'labelled') if key in dataset]
-    inner += dataset.get('datasets', [])
-    for part in inner:
-        yield from base_configs(part)
-    if not inner:
-        yield dataset

@@ -15,10 +15,9 @@ from mmseg.registry import DATASETS
 from torch import Tensor, nn
 from torch.utils.data import Subset
 
-from segkd_mm.config import image_pipeline
+from segkd_mm.config import base_configs, first_test_dataset, image_pipeline
 from segkd_mm.datasets.bands import LoadBands
 from segkd_mm.datasets.image_dataset import ImageFiles
-from segkd_mm.datasets.wrapped import base_configs
 from segkd_mm.image_files import SUFFIXES, images_in
 from segkd_mm.normalisation import CHANNELS
 
@@ -62,7 +61,7 @@ def images_of_split(config: Config, split: str, count: int, seed: int | None = N
         count: Maximal number of images.
         seed: Seed of a random choice; if None, the images are evenly spaced.
     """
-    pipeline = config.test_dataloader.dataset.pipeline
+    pipeline = first_test_dataset(config).pipeline
     bases = base_configs(config[f'{split}_dataloader'].dataset)
     dataset = ConcatDataset([DATASETS.build({**base, 'pipeline': pipeline}) for base in bases])
     count = min(count, len(dataset))

@@ -8,6 +8,7 @@ from mmseg.registry import DATASETS, MODELS
 from timm.utils import reparameterize_model
 from torch import nn
 
+from segkd_mm.config import first_test_dataset
 from segkd_mm.deploy.runtime import Runtime
 from segkd_mm.weights import load_strictly, read_state_dict
 
@@ -36,7 +37,7 @@ def load_model(config: Config, checkpoint: str, device: str = 'cpu') -> nn.Modul
 
 def class_names(config: Config) -> dict:
     """Names and colours of a config's classes (``classes``, ``palette``); reads no data."""
-    dataset = {**config.test_dataloader.dataset, 'lazy_init': True, 'pipeline': []}
+    dataset = {**first_test_dataset(config), 'lazy_init': True, 'pipeline': []}
     return DATASETS.build(dataset).metainfo
 
 
@@ -45,7 +46,7 @@ def image_loader(config: Config) -> dict:
 
     It is that of mmcv's defaults where the pipeline has another one than those of ``LOADERS``.
     """
-    steps = config.test_dataloader.dataset.get('pipeline') or []
+    steps = first_test_dataset(config).get('pipeline') or []
     steps = [{**step, 'type': SAME.get(step['type'], step['type'])} for step in steps]
     return known_loader(next((step for step in steps if step['type'] in LOADERS), None))
 

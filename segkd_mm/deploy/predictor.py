@@ -64,6 +64,7 @@ class Predictor:
             FileNotFoundError: No such file.
             SampleError: The file cannot be decoded, has another number of bands, or more bits than
                 its loader keeps; or a .pt2 file does not hold for its size.
+            TypeError: An image of another kind, such as one of PIL.
             ValueError: An array of another shape or type.
         """
         if isinstance(images, list | tuple):
@@ -88,6 +89,12 @@ class Predictor:
                     'the order BGR, as OpenCV and mmcv read images.'
                 )
             return self._of_array({'img': image})
+        if not isinstance(image, str | os.PathLike):
+            raise TypeError(
+                f'The image is a {type(image).__name__}, expected a file, a uint8 array [H, W, 3] '
+                'in the order BGR, or a list of these. Of a PIL image that array is '
+                "np.array(image.convert('RGB'))[..., ::-1]."
+            )
         with named_image_errors(image):
             if reduces_bits(self._of_file.transforms):
                 check_eight_bits(image)

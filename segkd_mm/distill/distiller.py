@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from mmengine.logging import MMLogger
 from mmengine.model import BaseModel
+from mmseg.models.decode_heads.decode_head import BaseDecodeHead
 from mmseg.registry import MODELS
 from mmseg.utils import OptSampleList, SampleList
 from torch import Tensor, nn
@@ -37,13 +38,14 @@ class SegDistiller(BaseModel):
             Without terms the plain student is trained, with a warning in the log.
         train_cfg: Always None; mmseg's ``init_model`` passes it.
         pretrained: Likewise.
+        data_preprocessor: Of a student that has none; mmengine's runner passes that of the config.
         init_cfg: Of mmengine's BaseModule.
 
     Raises:
         BuildError: An unknown type or keyword, or a term without ``student``, ``teacher`` or
             ``loss``.
         TapError: A tap does not exist.
-        ValueError: The channels of two taps do not fit.
+        ValueError: The channels of two taps do not fit, or a head has another void than 255.
         WeightsError: The teacher's weights cannot be had or do not fit.
     """
 
@@ -54,12 +56,16 @@ class SegDistiller(BaseModel):
         terms: dict[str, dict] | None = None,
         train_cfg: None = None,
         pretrained: None = None,
+        data_preprocessor: dict | None = None,
         init_cfg: dict | None = None,
     ) -> None:
         super().__init__(init_cfg=init_cfg)
         terms = _checked_terms(terms or {})
+        if data_preprocessor is not None:
+            student = {'data_preprocessor': data_preprocessor, **student}
         with build_hints('student'):
             self.student = MODELS.build(student)
+        _check_void(self.student)
         self.data_preprocessor = self.student.data_preprocessor
         # A student beside a teacher starts from the same random numbers as one alone.
         with torch.random.fork_rng(devices=[]):
@@ -139,10 +145,31 @@ class SegDistiller(BaseModel):
             return self.loss(inputs, data_samples)
         return self.student(inputs, data_samples, mode)
 
+    @property
+    def out_channels(self) -> int:
+        """Channels of the student's logits, for mmseg's test-time augmentation."""
+        return self.student.out_channels
+
+    @property
+    def decode_head(self) -> nn.Module:
+        """The student's head, likewise."""
+        return self.student.decode_head
+
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> 'SegDistiller':
         # Moves the teacher between devices too, which is not among the submodules.
         self.teacher._apply(fn, recurse)
         return super()._apply(fn, recurse)
+
+
+def _check_void(student: nn.Module) -> None:
+    for name, head in student.named_modules():
+        void = getattr(head, 'ignore_index', VOID) if isinstance(head, BaseDecodeHead) else VOID
+        if void != VOID:
+            raise ValueError(
+                f'student: {name}.ignore_index is {void}, expected {VOID}: terms take {VOID} for '
+                f'void, and {UNLABELLED} for images without labels. Write {VOID} for void into '
+                'the masks, or map it there by a transform.'
+            )
 
 
 def _checked_terms(terms: dict[str, dict]) -> dict[str, dict]:

@@ -19,7 +19,7 @@ class Taps:
 
     Args:
         model: The model to tap; its forward stays as it is.
-        names: Dotted names of submodules, as in ``model.named_modules()``.
+        names: Dotted names of submodules, as in ``model.named_modules()``; or one of them.
 
     Raises:
         TapError: A name is not a submodule; close matches are shown.
@@ -30,7 +30,8 @@ class Taps:
         >>> features = taps.pop()  # {'backbone.low': ..., 'backbone.high': ...}
     """
 
-    def __init__(self, model: nn.Module, names: Iterable[str]) -> None:
+    def __init__(self, model: nn.Module, names: Iterable[str] | str) -> None:
+        names = [names] if isinstance(names, str) else names
         self._modules = {name: _submodule(model, name) for name in names}
         self._kept: dict[str, tuple[Tensor, int]] = {}
         self._handles: list[RemovableHandle] = []
@@ -65,10 +66,7 @@ class Taps:
         kept, self._kept = self._kept, {}
         for name in self._modules:
             if name not in kept:
-                raise TapError(
-                    f'Tap {name!r} put nothing out: the forward does not call that module. A '
-                    'decode head is never called itself; tap decode_head.conv_seg or a block.'
-                )
+                raise TapError(f'Tap {name!r} put nothing out: {_reason(name)}')
             output, version = kept[name]
             if _version(output) != version:
                 raise TapError(
@@ -76,6 +74,18 @@ class Taps:
                     'often an activation. Tap the whole block or the activation instead.'
                 )
         return {name: output for name, (output, _) in kept.items()}
+
+
+def _reason(name: str) -> str:
+    if name.startswith('auxiliary_head'):
+        return (
+            'auxiliary heads run only in the loss of the labels. Tap the feature that the head '
+            'takes, such as backbone.layer3.'
+        )
+    return (
+        'the forward does not call that module. A decode head is never called itself; tap '
+        'decode_head.conv_seg or a block.'
+    )
 
 
 def _version(x: Tensor) -> int:

@@ -12,6 +12,8 @@ from typing import Any, Literal
 import torch
 import torch.nn.functional as F
 from mmengine.config import Config
+from mmengine.logging import MMLogger
+from mmengine.model import ImgDataPreprocessor
 from mmseg.registry import MODELS
 from mmseg.utils import OptSampleList
 from torch import Tensor, nn
@@ -96,6 +98,7 @@ class Teacher(FrozenModule):
         self.bands = _checked_bands(bands, self.channels)
         self.pixel_scale = pixel_scale
         self.renormalise: nn.Module = nn.Identity()
+        self._taps: Taps | None = None
         self.input_scale = input_scale
         self.size_divisor = size_divisor
         self.precision = precision
@@ -123,6 +126,12 @@ class Teacher(FrozenModule):
             self.model.compile()
 
     def _renormalise(self, inputs_from: nn.Module) -> None:
+        if not isinstance(inputs_from, ImgDataPreprocessor | nn.Identity):
+            MMLogger.get_current_instance().warning(
+                f"The normalisation of the student's {type(inputs_from).__name__} is not known: "
+                'its images are taken for pixel values from 0 to 255. If they are others, the '
+                'teacher sees wrong ones; take a SegDataPreProcessor or a subclass of it.'
+            )
         given = normalisation_of(inputs_from, max(self.bands) + 1 if self.bands else self.channels)
         own = normalisation_of(self.model.data_preprocessor, self.channels)
         if self.bands is None and self.pixel_scale == 1 and given == own:
@@ -214,7 +223,12 @@ class Teacher(FrozenModule):
             inputs: As the student's preprocessor makes them.
             taps: The taps of this step; one model gives out all of its taps.
             data_samples: Not used: the model sees the images.
+
+        Raises:
+            RuntimeError: :meth:`prepare` was not called.
         """
+        if self._taps is None:
+            raise RuntimeError('The teacher has no taps: call prepare(taps, inputs_from) before.')
         with self._taps:
             self.output(inputs)
         return self._taps.pop()
@@ -234,6 +248,8 @@ class Teacher(FrozenModule):
     @torch.no_grad()
     def output(self, inputs: Tensor) -> Tensor | tuple[Tensor, ...]:
         """The output of the model on the student's images: logits, of most models."""
+        if inputs.ndim != 4:
+            raise ValueError(f'The images are {list(inputs.shape)}, expected [N, C, H, W].')
         self._check_channels(inputs.shape[1])
         with self._precision(inputs.device.type):
             return self.model(self._resize(self.renormalise(inputs)), mode='tensor')

@@ -79,6 +79,12 @@ class Term(nn.Module):
         if loss.get('channels') == 'auto':
             loss = {**loss, 'channels': channels}
         self.loss = MODELS.build(loss)
+        if not hasattr(self.loss, 'same_channels'):  # such as a loss of mmseg
+            raise BuildError(
+                f'Term {self.name!r}: {type(self.loss).__name__} does not compare a student with a '
+                'teacher; take a loss of docs/losses.md, or write a subclass of '
+                'segkd_mm.losses.KDLoss (docs/extending.md).'
+            )
         adapted = self.adapter.eval()(student).shape[1]
         self.adapter.train()
         if self.loss.same_channels and adapted != channels:

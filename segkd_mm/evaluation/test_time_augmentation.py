@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from mmengine.config import Config
 from mmseg.models.segmentors.base import BaseSegmentor
 
+from segkd_mm.config import base_configs
+
 FACTORS = 0.75, 1.0, 1.25
 FLIP = dict(type='RandomFlip', direction='horizontal')
 # What mmseg needs to turn a prediction back.
@@ -18,8 +20,8 @@ def with_augmentation(config: Config) -> Config:
     softmax of six predictions is averaged: see :func:`augmented_pipeline`.
     """
     config = Config(config.to_dict(), filename=config.filename)
-    dataset = config.test_dataloader.dataset
-    dataset.pipeline = config.get('tta_pipeline') or augmented_pipeline(dataset.pipeline)
+    for dataset in base_configs(config.test_dataloader.dataset):
+        dataset.pipeline = config.get('tta_pipeline') or augmented_pipeline(dataset.pipeline)
     config.model = {**config.get('tta_model', dict(type='SegTTAModel')), 'module': config.model}
     return config
 

@@ -10,8 +10,7 @@ from mmseg.utils import get_classes
 from mmseg.utils.class_names import dataset_aliases
 from torchvision.models import get_model_weights
 
-from segkd_mm.config import load_config, plain_student
-from segkd_mm.datasets.wrapped import base_configs
+from segkd_mm.config import first_test_dataset, load_config, plain_student
 from segkd_mm.hints import did_you_mean, simplified
 from segkd_mm.weights.hubs import HF, TORCHVISION
 
@@ -103,7 +102,7 @@ def _of_config(source: str, checkpoint: str | None) -> TeacherChoice:
 
 def _classes_of(config: Config, source: str) -> list[str]:
     """The classes of a config's data."""
-    dataset: ConfigDict = next(base_configs(config.test_dataloader.dataset))
+    dataset: ConfigDict = first_test_dataset(config)
     own = dataset.get('classes') or dataset.get('metainfo', {}).get('classes')
     classes = own or getattr(DATASETS.get(dataset.type), 'METAINFO', {}).get('classes')
     if not classes:

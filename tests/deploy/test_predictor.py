@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from mmengine.config import ConfigDict
 from mmseg.registry import MODELS
+from PIL import Image
 from tiny_student import MODEL, tiny_student
 
 import segkd_mm
@@ -145,6 +146,18 @@ def test_what_cannot_be_loaded_or_predicted_is_an_error(config, student, checkpo
         predictor.predict(tmp_path / 'empty.jpg')
     with pytest.raises(ValueError, match=r'is float64 \[4, 4, 3\], expected uint8 \[H, W, 3\]'):
         predictor.predict(np.zeros((4, 4, 3)))
+
+
+def test_wrapped_test_data_serve_and_an_image_of_pil_is_an_error(config, checkpoint, image):
+    plain = config.test_dataloader.dataset
+    config.test_dataloader.dataset = dict(type='ConcatDataset', datasets=[plain, plain])
+    model = segkd_mm.load(config, checkpoint)
+    assert model.classes[1] == 'disc' and model.predict(image).ndim == 2
+    with pytest.raises(TypeError, match=r'The image is a PngImageFile, expected a file.*convert'):
+        model.predict(Image.open(image))
+    config.test_dataloader = None
+    with pytest.raises(ValueError, match='found test_dataloader=None, expected a dict'):
+        segkd_mm.load(config, checkpoint)
 
 
 def test_the_three_lines_of_the_readme(image, tmp_path, monkeypatch):

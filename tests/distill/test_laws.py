@@ -17,6 +17,7 @@ from mmseg.structures import SegDataSample
 from segkd_mm.build_hints import BuildError
 from segkd_mm.config import load_config, plain_student
 from segkd_mm.distill import TapError
+from segkd_mm.evaluation.test_time_augmentation import with_augmentation
 from segkd_mm.labels import UNLABELLED
 from segkd_mm.weights import load_strictly, read_state_dict
 
@@ -324,6 +325,10 @@ def misspell_a_key(terms: dict) -> None:
     terms.logits.adpter = 'auto'
 
 
+def take_a_loss_of_mmseg(terms: dict) -> None:
+    terms.logits.loss = dict(type='CrossEntropyLoss')
+
+
 def leave_out_taps(terms: dict) -> None:
     del terms.logits['student'], terms.logits['teacher']
 
@@ -348,6 +353,7 @@ def misspell_a_loss(terms: dict) -> None:
             r"^Term 'logits': no keyword 'adpter' \(did you mean 'adapter'\?\); those that exist: "
             'student, teacher, loss, adapter, classes, schedule.$',
         ),
+        (take_a_loss_of_mmseg, BuildError, "'logits': CrossEntropyLoss does not compare"),
         (leave_out_taps, BuildError, "^Term 'logits' has no 'student' and no 'teacher', expected"),
         (misspell_a_key_of_a_loss, BuildError, "'feature' > CosineFeatureLoss: .*'loss_weight'"),
         (misspell_a_loss, BuildError, "'feature': no model .*did you mean 'CosineFeatureLoss'"),
@@ -387,6 +393,15 @@ def test_law_6_a_wrong_name_in_student_or_teacher_is_an_error_at_build(tiny, bre
         MODELS.build(config.model)
 
 
+def test_law_6_a_head_with_another_void_is_an_error_at_build(tiny):
+    config = tiny('kd/response_kd_shapes.py')
+    config.model.student.decode_head.ignore_index = 254
+    with pytest.raises(
+        ValueError, match=r'student: decode_head\.ignore_index is 254, expected 255'
+    ):
+        MODELS.build(config.model)
+
+
 def test_law_6_class_spaces_that_differ_are_an_error_at_build(tiny):
     config = tiny('kd/response_kd_shapes.py')
     config.model.student.decode_head.num_classes = 5
@@ -408,6 +423,20 @@ def test_a_student_of_one_image_size_is_tried_at_that_of_the_crops(tiny):
     model = MODELS.build(config.model)
     assert model.terms.feature.adapter.in_channels == 96
     assert model.student.training
+
+
+@pytest.mark.slow
+def test_a_config_of_mmseg_with_its_preprocessor_at_the_top_and_its_augmentation(tiny):
+    config, scores = tiny('kd/response_kd_shapes.py'), []
+    config.data_preprocessor = config.model.student.pop('data_preprocessor')
+    for model in (config, plain_student(config)):
+        model.experiment_name += 'tta'
+        torch.manual_seed(0)
+        runner = Runner.from_cfg(with_augmentation(model))
+        scores.append(runner.test())
+        inner = getattr(runner.model.module, 'student', runner.model.module)
+        assert inner.data_preprocessor.std[2] == config.data_preprocessor.std[2]
+    assert scores[0] == scores[1]
 
 
 def test_prediction_and_plain_forward_are_the_students(build):

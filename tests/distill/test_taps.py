@@ -61,6 +61,15 @@ def test_a_tap_that_does_not_fire_is_an_error():
         taps.pop()
 
 
+def test_an_auxiliary_head_is_said_to_run_in_the_loss_alone():
+    net = Net()
+    net.auxiliary_head = nn.Identity()
+    with Taps(net, 'auxiliary_head') as taps:
+        net(torch.randn(1, 3, 4, 4))
+    with pytest.raises(TapError, match=r"'auxiliary_head' put nothing out: .* loss of the labels"):
+        taps.pop()
+
+
 def test_an_output_overwritten_in_place_is_an_error():
     with Taps(net := Net(), ['block.0']) as taps:
         net(torch.randn(1, 3, 4, 4))

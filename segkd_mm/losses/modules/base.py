@@ -47,7 +47,12 @@ class KDLoss(nn.Module):
             teacher: [N, C, h, w].
             labels: Class ids of the images, [N, H, W], or ``UNLABELLED`` at pixels of images
                 without labels, which count; None where there are none.
+
+        Raises:
+            ValueError: The labels have another shape.
         """
+        if labels is not None and labels.ndim != 3:
+            raise ValueError(f'The labels are {list(labels.shape)}, expected [N, H, W].')
         resized = self.resize_labels(labels, student.shape[2:])
         return self.loss_weight * self.compute(student, teacher, resized)
 
