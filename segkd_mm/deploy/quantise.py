@@ -19,6 +19,7 @@ from segkd_mm.libraries import import_library
 
 os.environ.setdefault('NNCF_CI', '1')  # turns off nncf's telemetry
 
+REMAINING, AT_MOST = 0.25, 8  # of the error, and of the layers that stay in float
 FLOAT = 'float of '  # prefix of the names of weights of float layers
 
 
@@ -91,16 +92,14 @@ def with_one_int8_layer(layer: str, model: Any, quantised: Any) -> Any:
     return mixed
 
 
-def worst_layers(
-    errors: Mapping[str, float], remaining: float = 0.25, at_most: int = 8
-) -> list[str]:
-    """The fewest layers without which at most the share ``remaining`` of the error is left."""
+def worst_layers(errors: Mapping[str, float]) -> list[str]:
+    """The fewest layers without which at most a quarter of the error is left, up to eight."""
     ordered = sorted(errors, key=errors.get, reverse=True)
     total = sum(errors.values())
-    for count in range(1, at_most):
-        if sum(errors[name] for name in ordered[count:]) <= remaining * total:
+    for count in range(1, AT_MOST):
+        if sum(errors[name] for name in ordered[count:]) <= REMAINING * total:
             return ordered[:count]
-    return ordered[:at_most]
+    return ordered[:AT_MOST]
 
 
 def _prune(graph: Any) -> None:

@@ -3,6 +3,7 @@
 from math import ceil
 
 import pytest
+import timm
 import torch
 from counting import (
     conv_bn,
@@ -26,6 +27,7 @@ STUDENTS = {
     'mnv3s_pico': 1_351_589,
     'mnv3l_pico': 3_603_637,
     'mnv2_pico': 2_103_173,
+    'lite0_pico': 3_247_317,
 }
 STRIDES = dict.fromkeys(STUDENTS, 8) | {'mnv3s_aspp': 4, 'mnv3s_slim': 4}
 each_student = pytest.mark.parametrize('name', STUDENTS)
@@ -53,8 +55,8 @@ def mnv3s_nano():
     return mobilenet_v3_small() + separable_aspp(576) + at_8 + dense(128, 21)
 
 
-def pico_head(high, mid, low):
-    at_16 = conv_bn(mid, 48, 1) + separable(128 + 48, 128)
+def pico_head(high, mid, low, skip=48):
+    at_16 = conv_bn(mid, skip, 1) + separable(128 + skip, 128)
     at_8 = conv_bn(low, 32, 1) + separable(128 + 32, 128)
     return separable_aspp(high) + at_16 + at_8 + dense(128, 21)
 
@@ -71,6 +73,14 @@ def mnv2_pico():
     return mobilenet_v2_blocks() + pico_head(320, 96, 32)
 
 
+def lite0_pico():
+    with torch.device('meta'):  # sizes alone
+        classifier = timm.create_model('tf_efficientnet_lite0')
+    behind = ('conv_head', 'bn2', 'classifier')
+    trunk = [p for key, p in classifier.named_parameters() if key.split('.')[0] not in behind]
+    return sum(p.numel() for p in trunk) + pico_head(320, 112, 40, skip=32)
+
+
 def build(name, **head):
     config = load_config(f'_base_/students/{name}.py').student
     config.decode_head.update(head)
@@ -79,7 +89,7 @@ def build(name, **head):
 
 
 def test_the_counts_written_in_the_configs_are_those_of_the_layers():
-    counts = mnv3s_aspp, mnv3s_slim, mnv3s_nano, mnv3s_pico, mnv3l_pico, mnv2_pico
+    counts = mnv3s_aspp, mnv3s_slim, mnv3s_nano, mnv3s_pico, mnv3l_pico, mnv2_pico, lite0_pico
     assert {count.__name__: count() for count in counts} == STUDENTS
     for name, count in STUDENTS.items():
         assert f'{count:,} parameters' in load_config(f'_base_/students/{name}.py').text
