@@ -90,8 +90,16 @@ def load_config(path: str | Path, options: dict[str, Any] | None = None) -> Conf
     for dataset in _datasets_at(config._cfg_dict, config.get('data_root')):
         dataset.update(shared)
     config.merge_from_dict(options)
+    _move_preprocessor(config)
     check_values(config, config.filename)
     return config
+
+
+def _move_preprocessor(config: Config) -> None:
+    """Give the model a preprocessor at the top of the config, as mmengine's runner does it."""
+    preprocessor = config.pop('data_preprocessor', None)
+    if preprocessor and isinstance(config.get('model'), dict):
+        config.model.setdefault('data_preprocessor', preprocessor)
 
 
 def require(config: Config, *keys: str) -> None:
@@ -115,10 +123,12 @@ def plain_student(config: Config) -> Config:
     """
     require(config, 'model')
     config = Config(config.to_dict(), filename=config.filename)
+    _move_preprocessor(config)
     if config.model.get('type') == 'SegDistiller':
+        preprocessor = config.model.get('data_preprocessor')
         config.model = config.model.student
-    if config.get('data_preprocessor'):  # as mmengine's runner does it
-        config.model.setdefault('data_preprocessor', config.data_preprocessor)
+        if preprocessor:
+            config.model.setdefault('data_preprocessor', preprocessor)
     return config
 
 

@@ -1,4 +1,4 @@
-"""lite0_pico_kl_voc7_1_8.py without three tenths of its channels, trained again by its recipe."""
+"""lite0_pico_kl_voc7_1_8.py without a tenth of its channels, trained again by its recipe."""
 
 _base_ = [
     '../_base_/students/lite0_pico.py',
@@ -11,7 +11,7 @@ _base_ = [
 _base_.student.data_preprocessor = {**_base_.preprocessor, **_base_.normalisation}
 _base_.student.decode_head.num_classes = _base_.num_classes
 _base_.student.type = 'PrunedEncoderDecoder'
-_base_.student.ratio = 0.3
+_base_.student.ratio = 0.1
 # iter_1600.pth of lite0_pico_kl_voc7_1_8.py.
 _base_.student.unpruned = 'weights/lite0_pico_kl_voc7_1_8.pth'
 cache = 'work_dirs/few_labels/voc7_1_8'

@@ -13,6 +13,7 @@ from segkd_mm.cli.print_config import resolved
 from segkd_mm.commands import command
 from segkd_mm.config import inference_config, load_config, plain_student
 from segkd_mm.deploy import Predictor, is_exported_model, load
+from segkd_mm.deploy.loading import class_names
 from segkd_mm.deploy.model_folder import without_initial_weights, write_model_folder
 from segkd_mm.files import folder_aside
 from segkd_mm.normalisation import channels_of
@@ -20,7 +21,7 @@ from segkd_mm.results.files import checkpoint_digest, read_results
 from segkd_mm.results.model_card import model_card
 from segkd_mm.segmentors.transformers_segmentor import without_folder
 
-MODEL_KEYS = 'custom_imports', 'model', 'test_pipeline', 'visualizer', 'default_scope'
+MODEL_KEYS = 'custom_imports', 'model', 'test_pipeline', 'default_scope'
 
 
 def run(args: Namespace) -> None:
@@ -95,7 +96,9 @@ def model_alone(config: Config) -> Config:
     """What mmseg reads for a prediction, without the data, paths and schedule of the training."""
     whole = inference_config(config)
     kept = {key: whole[key] for key in MODEL_KEYS if key in whole}
-    kept['test_dataloader'] = dict(dataset=dict(pipeline=whole.test_pipeline))
+    kept['visualizer'] = dict(type='SegLocalVisualizer', name='visualizer')
+    data = dict(type='BaseSegDataset', metainfo=class_names(config), pipeline=whole.test_pipeline)
+    kept['test_dataloader'] = dict(dataset=data)
     return Config(kept)
 
 

@@ -65,7 +65,8 @@ class SegDistiller(BaseModel):
             student = {'data_preprocessor': data_preprocessor, **student}
         with build_hints('student'):
             self.student = MODELS.build(student)
-        _check_void(self.student)
+        if terms:
+            _check_void(self.student)
         self.data_preprocessor = self.student.data_preprocessor
         # A student beside a teacher starts from the same random numbers as one alone.
         with torch.random.fork_rng(devices=[]):

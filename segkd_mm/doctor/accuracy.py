@@ -90,9 +90,10 @@ def _batch_confusions(experiment: Experiment, data: dict) -> Iterator[tuple[str,
 
 def _labels_at(sample: SegDataSample, size: tuple[int, int]) -> Tensor:
     """The labels [H, W] of the inputs: in testing images alone are resized and padded."""
-    labels = sample.gt_sem_seg.data
-    if labels.shape[1:] != size:
-        labels = F.interpolate(labels[None].float(), sample.img_shape[:2], mode='nearest-exact')[0]
+    labels, (width, height) = sample.gt_sem_seg.data, sample.get('scale_factor', (1, 1))
+    if labels.shape[1:] == tuple(sample.ori_shape):  # loaded after the image was resized
+        resized = round(height * labels.shape[1]), round(width * labels.shape[2])
+        labels = F.interpolate(labels[None].float(), resized, mode='nearest-exact')[0]
     bottom, right = (a - b for a, b in zip(size, labels.shape[1:], strict=True))
     return F.pad(labels[0].long(), (0, right, 0, bottom), value=VOID)
 

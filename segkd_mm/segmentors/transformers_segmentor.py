@@ -120,9 +120,13 @@ def without_folder(model: Mapping) -> dict:
     if not (is_own and isinstance(name, str) and Path(name).is_dir()):
         return dict(model)
     config = read_object(Path(name, 'config.json'), 'a config of transformers', 'Save it again.')
-    kept = {key: value for key, value in config.items() if key not in OF_A_FOLDER}
     normalisation = model.get('data_preprocessor') or _preprocessor_config(name)
-    return {**model, 'name': kept, 'data_preprocessor': normalisation}
+    return {**model, 'name': _without_places(config), 'data_preprocessor': normalisation}
+
+
+def _without_places(config: Mapping) -> dict:
+    kept = {key: value for key, value in config.items() if key not in OF_A_FOLDER}
+    return {k: _without_places(v) if isinstance(v, Mapping) else v for k, v in kept.items()}
 
 
 @contextmanager

@@ -4,13 +4,15 @@ import re
 import shutil
 from collections.abc import Sequence
 from hashlib import sha256
+from http.client import HTTPException
 from pathlib import Path
 from urllib.error import URLError
 from urllib.parse import urlparse
-from urllib.request import url2pathname, urlopen
+from urllib.request import Request, url2pathname, urlopen
 
 import torch
 from huggingface_hub import snapshot_download
+from rich.console import Console
 from rich.progress import wrap_file
 from torchvision.models import get_model_weights, list_models
 
@@ -103,7 +105,7 @@ def _fetch(url: str) -> Path:
                 torch.hub.download_url_to_file(url, str(path), digest[1])
             else:
                 _fetch_unnamed(url, path)
-        except (URLError, OSError) as error:
+        except (URLError, OSError, HTTPException) as error:
             raise WeightsError(
                 f'Could not fetch {url} ({error}). Get the file {name} in another way and give '
                 'its local path instead of this address.'
@@ -113,9 +115,10 @@ def _fetch(url: str) -> Path:
 
 def _fetch_unnamed(url: str, path: Path) -> None:
     """Download a file whose name has no digest: torch.hub would take half of one for the whole."""
-    with urlopen(url) as response, written_aside(path) as aside, aside.open('wb') as file:
+    request, console = Request(url, headers={'User-Agent': 'torch.hub'}), Console(stderr=True)
+    with urlopen(request) as response, written_aside(path) as aside, aside.open('wb') as file:
         length = int(response.headers['Content-Length'] or 0)
-        with wrap_file(response, length, description=path.name, transient=True) as stream:
+        with wrap_file(response, length, description=path.name, console=console) as stream:
             shutil.copyfileobj(stream, file)
         if file.tell() < length:
             raise OSError(f'the connection broke at {file.tell():,} of {length:,} bytes')

@@ -70,7 +70,9 @@ def test_a_model_that_is_pushed_is_loaded_from_the_hub_and_by_mmseg(
     labels = wanted.predict(NOISE)
     assert len(np.unique(labels)) > 1
     assert np.array_equal(shared.predict(NOISE), labels)
-    assert (shared.classes, shared.palette) == (wanted.classes, wanted.palette)
+    by_mmseg = segkd_mm.load(tmp_path / 'out/model.py', tmp_path / 'out/model.safetensors')
+    for one in (shared, by_mmseg):
+        assert (one.classes, one.palette) == (wanted.classes, wanted.palette)
     # As the card says; the block before it needs the real hub.
     _, block = re.findall(r'^```python\n(.*?)^```', hub.files['README.md'].decode(), re.M | re.S)
     monkeypatch.chdir(tmp_path / 'out')

@@ -87,7 +87,8 @@ def test_labels_are_resized_with_the_image_and_padded(size):
     """Quadrants of an image of 128 x 128 at half its size."""
     labels = torch.arange(4).reshape(2, 2).repeat_interleave(64, 0).repeat_interleave(64, 1)
     sample = SegDataSample(
-        metainfo={'img_shape': (64, 64)}, gt_sem_seg=PixelData(data=labels[None])
+        metainfo=dict(ori_shape=(128, 128), scale_factor=(0.5, 0.5)),
+        gt_sem_seg=PixelData(data=labels[None]),
     )
     found = _labels_at(sample, size)
     assert found[:64, :64].tolist() == labels[::2, ::2].tolist()

@@ -186,7 +186,7 @@ def _relevant(tree: Any) -> Any:
         }
     if isinstance(tree, list | tuple):
         return [_relevant(item) for item in tree]
-    is_path = isinstance(tree, str) and not tree.startswith(HF)
+    is_path = isinstance(tree, str) and not tree.startswith((HF, 'http://', 'https://'))
     return tree.rsplit('/', 1)[-1] if is_path else tree
 
 

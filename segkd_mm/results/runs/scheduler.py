@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from functools import partial
 from queue import SimpleQueue
@@ -68,7 +68,8 @@ def run_cells(
     with ThreadPoolExecutor(jobs) as pool:
         futures = [pool.submit(work, cell) for cell in cells]
         try:
-            for future in futures:
+            done, _ = wait(futures, return_when=FIRST_EXCEPTION)
+            for future in done:
                 future.result()
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)

@@ -70,13 +70,20 @@ def test_an_interrupt_stops_processes_and_what_has_not_begun(cell, tmp_path):
     assert not (tmp_path / 'b').exists()
 
 
-def test_an_error_of_the_display_ends_the_run(cell, monkeypatch):
-    def broken(*_args):
-        raise BrokenPipeError
+def test_an_error_of_the_display_ends_the_run_at_once(cell, monkeypatch, tmp_path):
+    def broken(_self, name, _how):
+        raise BrokenPipeError(name)
+
+    def run(one, execute):
+        if one.name == 'a/0':
+            execute(python('import time; time.sleep(60)'), tmp_path / 'log')
+        return {'metrics': {'mIoU': 0.0}}
 
     monkeypatch.setattr(RunProgress, 'finish', broken)
-    with pytest.raises(BrokenPipeError), RunProgress(2, 1) as progress:
-        run_cells([cell('a'), cell('b')], 1, lambda *_: {'metrics': {'mIoU': 0.0}}, progress)
+    start = time.monotonic()
+    with pytest.raises(BrokenPipeError, match='b/0'), RunProgress(3, 2) as progress:
+        run_cells([cell('a'), cell('b'), cell('c')], 2, run, progress)
+    assert time.monotonic() - start < 10
 
 
 def test_a_failing_command_says_where_its_log_is_and_how_it_ends(tmp_path):
