@@ -10,6 +10,7 @@ from torch import nn
 
 from segkd_mm.config import first_test_dataset
 from segkd_mm.deploy.runtime import Runtime
+from segkd_mm.deploy.same_padding import with_plain_padding
 from segkd_mm.weights import load_strictly, read_state_dict
 
 # mmseg's name and torchvision's.
@@ -79,13 +80,15 @@ def deployable(model: nn.Module) -> nn.Module:
 
     Auxiliary heads go, which only the training loss uses, and the trunks of timm that train with
     parallel branches or separate norms (RepViT, MobileOne, FastViT, RepGhost ...) are fused by
-    timm's ``reparameterize_model``: the same logits from fewer layers.
+    timm's ``reparameterize_model``: the same logits from fewer layers. Convolutions with
+    TensorFlow's padding become those of :mod:`segkd_mm.deploy.same_padding`.
     """
     for name in AUXILIARY_HEADS:
         if hasattr(model, name):
             delattr(model, name)
     for trunk in _timm_trunks(model.eval()):
         reparameterize_model(trunk, inplace=True)
+    with_plain_padding(model)
     return model
 
 

@@ -4,6 +4,7 @@ from copy import deepcopy
 
 import pytest
 import torch
+from timm.layers import Conv2dSame
 from tiny_student import tiny_student
 from torch import nn
 
@@ -44,6 +45,20 @@ def test_a_trunk_is_fused_and_gives_the_same_features(arch):
         torch.testing.assert_close(y, x, rtol=1e-3, atol=1e-4 * x.abs().max().item())
     assert count(fused, nn.BatchNorm2d) < count(trunk, nn.BatchNorm2d) / 2
     assert sum(p.numel() for p in fused.parameters()) < sum(p.numel() for p in trunk.parameters())
+
+
+@pytest.mark.parametrize('side', [32, 33, 34, 35])
+@pytest.mark.parametrize(
+    ('kernel', 'settings'),
+    [(3, dict(stride=2)), (5, dict(stride=2, dilation=2)), (4, dict(stride=3, groups=2)),
+     ((5, 3), dict(stride=(2, 1))), (1, dict(stride=2))],
+)  # fmt: skip
+def test_tensorflows_padding_is_the_same_in_plain_arithmetic(side, kernel, settings):
+    net = nn.Sequential(Conv2dSame(2, 4, kernel, bias=False, **settings))
+    image = torch.randn(1, 2, side, side + 5)
+    expected = net(image)
+    assert torch.equal(deployable(net)(image), expected)
+    assert count(net, Conv2dSame) == (kernel == 1)  # which needs no padding at even sides
 
 
 def test_what_is_not_timms_is_left_alone():
