@@ -11,7 +11,7 @@ HELPERS = '# Variables of the bases.'
 
 
 def resolved(config: Config, name: str) -> str:
-    """The text of a config file without bases, of a name; what a run reads comes first."""
+    """The text of a config file without bases, its name at the top; what a run reads is first."""
     values = config.to_dict()
     settings = [key for key in ('custom_imports', *RUNNER_KEYS) if key in values]
     helpers = [key for key in values if key not in settings]
