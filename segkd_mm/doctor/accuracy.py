@@ -91,7 +91,8 @@ def _batch_confusions(experiment: Experiment, data: dict) -> Iterator[tuple[str,
 def _labels_at(sample: SegDataSample, size: tuple[int, int]) -> Tensor:
     """The labels [H, W] of the inputs: in testing images alone are resized and padded."""
     labels, (width, height) = sample.gt_sem_seg.data, sample.get('scale_factor', (1, 1))
-    if labels.shape[1:] == tuple(sample.ori_shape):  # loaded after the image was resized
+    # Loaded after the image was resized, as testing does it; crops of training fit already.
+    if labels.shape[1:] != size and labels.shape[1:] == tuple(sample.ori_shape):
         resized = round(height * labels.shape[1]), round(width * labels.shape[2])
         labels = F.interpolate(labels[None].float(), resized, mode='nearest-exact')[0]
     bottom, right = (a - b for a, b in zip(size, labels.shape[1:], strict=True))

@@ -93,6 +93,8 @@ def test_labels_are_resized_with_the_image_and_padded(size):
     found = _labels_at(sample, size)
     assert found[:64, :64].tolist() == labels[::2, ::2].tolist()
     assert found.shape == size and (found == 255).sum() == size[0] * size[1] - 64 * 64
+    crop = _labels_at(sample, (128, 128))  # which was resized with its image
+    assert torch.equal(crop, labels)
 
 
 def test_the_scores_are_those_of_mmsegs_metric(tiny):
