@@ -60,7 +60,7 @@ def _sync(path: Path) -> None:
     """Wait until a file's content, or a folder's list of names, is on the disk."""
     if os.name == 'nt' and path.is_dir():  # which cannot be opened there
         return
-    # Windows syncs what may be written alone.
+    # Windows can sync a file only if it was opened for writing.
     descriptor = os.open(path, os.O_RDWR if os.name == 'nt' else os.O_RDONLY)
     try:
         os.fsync(descriptor)
