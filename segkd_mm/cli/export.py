@@ -27,6 +27,7 @@ from segkd_mm.deploy.export import (
     written_if_valid,
 )
 from segkd_mm.deploy.graph import DeployedGraph
+from segkd_mm.deploy.image_steps import steps_left_out
 from segkd_mm.deploy.images import ModelInputs, at_size, image_paths, pixels_as_input, select_images
 from segkd_mm.deploy.loading import deployable, load_model
 from segkd_mm.deploy.parity import Parity, measure_parity
@@ -103,6 +104,11 @@ def run(args: Namespace) -> None:
     trained = load_model(config, args.checkpoint)
     write = write_checked if args.to in NOT_RUN else write_compared
     report(args, write(args, config, trained))
+    if others := steps_left_out(config):
+        print(
+            f'Not in the file: {", ".join(others)} of the test pipeline. segkd_mm.load(FILE) and '
+            f'`{command("serve")}` leave it out; {args.config} with the file does it.'
+        )
 
 
 def write_checked(args: Namespace, config: Config, trained: nn.Module) -> dict:

@@ -22,9 +22,10 @@ from segkd_mm.deploy.coreml_model import COREML, save_coreml
 from segkd_mm.deploy.executorch_files import EXECUTORCH
 from segkd_mm.deploy.executorch_model import save_executorch
 from segkd_mm.deploy.graph import DeployedGraph
+from segkd_mm.deploy.image_steps import image_loader, image_resize
 from segkd_mm.deploy.layers import name_nodes
 from segkd_mm.deploy.litert_model import LITERT, to_litert
-from segkd_mm.deploy.loading import class_names, image_loader
+from segkd_mm.deploy.loading import class_names
 from segkd_mm.deploy.ncnn_model import NCNNModel, to_ncnn
 from segkd_mm.deploy.runtime import EXTRA, MEMBER, METADATA, openvino_core
 from segkd_mm.libraries import import_library
@@ -79,6 +80,7 @@ def export_metadata(graph: DeployedGraph, config: Config, to: str, precision: st
     return {
         **graph.describe(),
         'loader': image_loader(config),
+        'resize': image_resize(config),
         'classes': list(names['classes']),
         'palette': np.asarray(names['palette']).tolist(),
         'precision': precision,

@@ -1,6 +1,6 @@
 """Loading of a config's model with its weights and class names, in the form that is deployed."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
@@ -15,13 +15,6 @@ from segkd_mm.weights import load_strictly, read_state_dict
 
 # mmseg's name and torchvision's.
 AUXILIARY_HEADS = ('auxiliary_head', 'aux_classifier')
-
-# With the arguments that decide what an image is; others name places, or keys to them.
-LOADERS = {
-    'LoadImageFromFile': ('color_type', 'imdecode_backend', 'to_float32'),
-    'LoadBands': ('channels',),
-}
-SAME = {'LoadCachedImage': 'LoadImageFromFile'}  # loaders of the same image
 
 
 def load_model(config: Config, checkpoint: str, device: str = 'cpu') -> nn.Module:
@@ -40,28 +33,6 @@ def class_names(config: Config) -> dict:
     """Names and colours of a config's classes (``classes``, ``palette``); reads no data."""
     dataset = {**first_test_dataset(config), 'lazy_init': True, 'pipeline': []}
     return DATASETS.build(dataset).metainfo
-
-
-def image_loader(config: Config) -> dict:
-    """The loader of images in a config's test pipeline, as an exported file names it.
-
-    It is that of mmcv's defaults where the pipeline has another one than those of ``LOADERS``.
-    """
-    steps = first_test_dataset(config).get('pipeline') or []
-    steps = [{**step, 'type': SAME.get(step['type'], step['type'])} for step in steps]
-    return known_loader(next((step for step in steps if step['type'] in LOADERS), None))
-
-
-def known_loader(step: Mapping | None) -> dict:
-    """A loader of images with the arguments that an exported file may give it.
-
-    Raises:
-        ValueError: It is none of ``LOADERS``.
-    """
-    step = step or {'type': 'LoadImageFromFile'}
-    if step['type'] not in LOADERS:
-        raise ValueError(f'The loader of images is {step["type"]!r}, expected one of {[*LOADERS]}.')
-    return {key: step[key] for key in ('type', *LOADERS[step['type']]) if key in step}
 
 
 def check_classes(runtime: Runtime, classes: Sequence[str]) -> None:

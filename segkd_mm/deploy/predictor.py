@@ -14,7 +14,8 @@ from mmseg.models.segmentors.base import BaseSegmentor
 from segkd_mm.config import image_pipeline, load_config, plain_student
 from segkd_mm.datasets.eight_bits import check_eight_bits, reduces_bits
 from segkd_mm.datasets.sample_error import SampleError, named_image_errors, sample_error
-from segkd_mm.deploy.loading import check_classes, class_names, deployable, known_loader, load_model
+from segkd_mm.deploy.image_steps import PACKING, known_loader, known_resize
+from segkd_mm.deploy.loading import check_classes, class_names, deployable, load_model
 from segkd_mm.deploy.model_folder import (
     WEIGHTS,
     is_model_folder,
@@ -134,7 +135,7 @@ def load(
     Args:
         model: A config, its file or a name of ``python -m segkd_mm configs``; its test pipeline
             prepares the images. Of a distillation config the student is loaded. Or alone: an
-            file of ``segkd export``, and then images keep their size; or a folder or
+            file of ``segkd export``, which names how images are loaded and resized; or a folder or
             ``hf://OWNER/NAME`` of ``segkd push``, which are read as data.
         checkpoint: The weights of the config's model: what
             :func:`segkd_mm.weights.read_state_dict` reads, or an exported file.
@@ -190,6 +191,7 @@ def _from_exported(file: str | os.PathLike, checkpoint: str | os.PathLike | None
     _check_alone(file, checkpoint)
     segmentor = RuntimeSegmentor(os.fspath(file))
     metadata = segmentor.runtime.metadata
-    # Images keep their size.
-    pipeline = [known_loader(metadata.get('loader')), dict(type='PackSegInputs')]
+    # Older files name neither.
+    images = known_loader(metadata.get('loader')), known_resize(metadata.get('resize'))
+    pipeline = [*filter(None, images), dict(type=PACKING)]
     return Predictor(segmentor, pipeline, metadata['classes'], metadata['palette'])

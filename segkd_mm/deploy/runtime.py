@@ -28,6 +28,7 @@ NONE = type(None)
 KINDS = {
     'classes': list, 'palette': list, 'mean': (list, NONE), 'std': (list, NONE), 'bgr_to_rgb': bool,
     'test_cfg': (dict, NONE), 'channels': int, 'size': (list, NONE), 'loader': dict,
+    'resize': (dict, NONE),
     'align_corners': bool, 'parameters': int, 'config': str, 'checkpoint': str, 'versions': dict,
 }  # fmt: skip
 ALLOWED = {
@@ -61,10 +62,10 @@ class Runtime:
         path: The file of the model.
         metadata: Written by tools/export.py: ``classes``, ``palette``, ``mean``, ``std``,
             ``bgr_to_rgb``, ``test_cfg`` (of mmseg's preprocessor), ``input`` ('normalised' or
-            'image'), ``input_dtype`` ('uint8' or 'float32'), ``channels``, ``loader`` (of images,
-            as in a pipeline), ``output`` ('logits' or 'labels'), ``align_corners``, ``precision``,
-            ``size`` (of images, if the file takes one size only), ``parameters``, ``config``,
-            ``checkpoint``, ``versions``.
+            'image'), ``input_dtype`` ('uint8' or 'float32'), ``channels``, ``loader`` and
+            ``resize`` (of images, as in a pipeline), ``output`` ('logits' or 'labels'),
+            ``align_corners``, ``precision``, ``size`` (of images, if the file takes one size only),
+            ``parameters``, ``config``, ``checkpoint``, ``versions``.
         engine: Description of the runtime, its version and device.
     """
 

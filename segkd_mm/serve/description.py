@@ -18,7 +18,9 @@ def describe(predictor: Predictor, limits: Limits) -> dict:
         'input': {
             'formats': [*FORMATS],
             'channels': runtime.channels,
-            'loader': metadata.get('loader'),  # not in older files
+            # These are not in older files.
+            'loader': metadata.get('loader'),
+            'resize': metadata.get('resize'),
             'computed_at': metadata.get('size') or 'the size of the image',
             'max_bytes': limits.max_bytes,
             'max_pixels': limits.max_pixels,

@@ -12,8 +12,9 @@ from torch import nn
 from segkd_mm.config import load_config
 from segkd_mm.deploy.export import SAVERS, export_metadata, to_format
 from segkd_mm.deploy.graph import DeployedGraph
+from segkd_mm.deploy.image_steps import image_loader, known_loader
 from segkd_mm.deploy.images import images_of_files, pixels_as_input
-from segkd_mm.deploy.loading import deployable, image_loader, known_loader
+from segkd_mm.deploy.loading import deployable
 from segkd_mm.deploy.parity import measure_parity
 from segkd_mm.deploy.runtime import load_runtime
 from segkd_mm.normalisation import channels_of

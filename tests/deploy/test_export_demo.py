@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 import onnx
 import pytest
+from mmcv.image import imrescale
 from run_command import run_command
 
 import segkd_mm
@@ -49,6 +50,7 @@ try {
   await send('error', `${error} ${document.getElementById('message').textContent}`);
 }
 if (location.pathname.startsWith('/logits/')) location.href = '../labels/';
+else if (location.pathname.startsWith('/labels/')) location.href = '../resized/';
 else await send('done', '');
 """
 
@@ -145,7 +147,15 @@ def test_labels_in_a_browser_are_those_of_python(logits_of, labels_of, real_data
         images.append(tmp_path / f'{Path(name).stem}.png')
         pixels = cv2.resize(cv2.imread(str(real_data / name)), size)
         cv2.imwrite(str(images[-1]), pixels)
-    files = {'logits': logits_of['onnx'].path, 'labels': labels_of['onnx'].path}
+    resized = tmp_path / 'resized.onnx'
+    model = onnx.load(logits_of['onnx'].path)
+    resize = dict(type='Resize', scale=(200, 120), keep_ratio=True)
+    metadata = {**logits_of['onnx'].metadata, 'resize': resize}
+    onnx.helper.set_model_props(model, {'segkd_mm': json.dumps(metadata)})
+    onnx.save(model, resized)
+    files = {
+        'logits': logits_of['onnx'].path, 'labels': labels_of['onnx'].path, 'resized': resized,
+    }  # fmt: skip
     for kind, file in files.items():
         folder = tmp_path / 'demos' / kind
         build_demo(file, cached_archive(), folder, images)
@@ -162,5 +172,10 @@ def test_labels_in_a_browser_are_those_of_python(logits_of, labels_of, real_data
             found = cv2.imdecode(png, cv2.IMREAD_UNCHANGED)
             expected = segkd_mm.load(file).predict(image)
             assert len(np.unique(expected)) > 2
+            if kind == 'resized':  # the page shows the resized image
+                small = imrescale(cv2.imread(str(image)), resize['scale'])
+                expected = segkd_mm.load(files['logits']).predict(small)
+            # A browser does not resize images as OpenCV does.
+            bound = 0.1 if kind == 'resized' else BOUNDS['fp32'].labels
             assert found.shape == expected.shape
-            assert (found != expected).mean() <= BOUNDS['fp32'].labels
+            assert (found != expected).mean() <= bound

@@ -88,7 +88,11 @@ def test_a_distillation_config_loads_its_student_without_its_teacher(
 
 
 @pytest.fixture
-def exported(config, student, tmp_path):
+def exported(config, tmp_path):
+    return exported_from(config, tmp_path)
+
+
+def exported_from(config, tmp_path):
     graph = DeployedGraph(deployable(tiny_student()), image_in=True, labels_out=False)
     metadata = export_metadata(graph, config, 'torch-export', 'fp32')
     file = tmp_path / 'student.pt2'
@@ -122,6 +126,7 @@ def test_an_exported_file_predicts_alone_or_by_the_pipeline_of_its_config(
     assert half.shape == (90, 151)
     assert np.array_equal(half, segkd_mm.load(config, checkpoint).predict(image))
     assert not np.array_equal(half, wanted.predict(image))
+    assert np.array_equal(half, segkd_mm.load(exported_from(config, tmp_path)).predict(image))
     with pytest.raises(ValueError, match=r'student\.pt2 holds its weights: leave .*student\.pth'):
         segkd_mm.load(exported, checkpoint)
 

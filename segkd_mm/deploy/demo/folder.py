@@ -7,6 +7,7 @@ from pathlib import Path
 
 from segkd_mm.commands import command
 from segkd_mm.deploy.demo.browser_runtime import FILES, unpack_runtime
+from segkd_mm.deploy.image_steps import known_resize
 from segkd_mm.deploy.runtime import load_runtime
 from segkd_mm.files import folder_aside
 from segkd_mm.normalisation import CHANNELS
@@ -79,6 +80,7 @@ def describe(file: Path) -> dict:
         'name': file.name,
         'input_dtype': metadata.get('input_dtype', default),
         'turn_by_exif': loader.get('color_type', 'color') == 'color',
+        'resize': known_resize(metadata.get('resize')),
         'runtime': FILES[0],
         **{key: metadata[key] for key in KEYS},
     }

@@ -80,16 +80,33 @@ function draw({bitmap, labels, counts, model, total}, name) {
   shown = {labels, width, height, name};
 }
 
-/** An image no longer than the reader wants it. */
+/** Width and height to which the tests of the model resize an image, as mmcv's Resize does. */
+function testSize({scale, scale_factor: factor, keep_ratio: keepsRatio}, size) {
+  const rounded = (factors) => size.map((length, i) => Math.floor(length * factors[i] + 0.5));
+  const pair = (value) => Array.isArray(value) ? value : [value, value];
+  const wanted = scale ? pair(scale) : rounded(pair(factor));
+  if (!keepsRatio) return wanted;
+  const longest = Math.max(...wanted) / Math.max(...size);
+  const shortest = Math.min(...wanted) / Math.min(...size);
+  return rounded(pair(Math.min(longest, shortest)));
+}
+
+/** Width and height no longer than the reader wants. */
+function chosenSize(size) {
+  const longest = Math.max(...size), most = Number(get('side').value);
+  if (!most || longest <= most) return size;
+  return size.map((length) => Math.max(1, Math.round(length * most / longest)));
+}
+
+/** An image at the size of the model's tests, or no longer than the reader wants it. */
 async function bitmapOf(source) {
   const bitmap = await createImageBitmap(source, {
     imageOrientation: description.turn_by_exif ? 'from-image' : 'none',
     colorSpaceConversion: 'none', premultiplyAlpha: 'none',
   });
-  const longest = Math.max(bitmap.width, bitmap.height), most = Number(get('side').value);
-  if (!most || longest <= most) return bitmap;
-  const [resizeWidth, resizeHeight] = [bitmap.width, bitmap.height]
-    .map((length) => Math.max(1, Math.round(length * most / longest)));
+  const own = [bitmap.width, bitmap.height], {resize} = description;
+  const [resizeWidth, resizeHeight] = resize ? testSize(resize, own) : chosenSize(own);
+  if (resizeWidth === own[0] && resizeHeight === own[1]) return bitmap;
   return createImageBitmap(bitmap, {resizeWidth, resizeHeight, resizeQuality: 'high'});
 }
 
@@ -286,6 +303,7 @@ async function start() {
     ([r, g, b]) => ((r || g || b ? 255 : 0) << 24 | b << 16 | g << 8 | r) >>> 0);
   document.title = `${description.name}: segmentation demo`;
   makeLegend();
+  get('side').parentElement.hidden = Boolean(description.resize);
   const {threads} = await ask({description});
   get('about').textContent = `${description.name}, ${description.precision}, `
     + `${description.classes.length} classes; ONNX Runtime Web on the CPU, `
