@@ -4,12 +4,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 
+import torch.nn.functional as F
 from mmengine.structures import PixelData
 from mmseg.models.decode_heads.cascade_decode_head import BaseCascadeDecodeHead
 from mmseg.models.decode_heads.decode_head import BaseDecodeHead
 from mmseg.models.segmentors import CascadeEncoderDecoder, EncoderDecoder
 from mmseg.models.segmentors.base import BaseSegmentor
-from mmseg.structures import SegDataSample
 from mmseg.utils import OptSampleList, SampleList
 from torch import Tensor, nn
 
@@ -39,8 +39,8 @@ def without_logits(model: BaseSegmentor) -> Iterator[None]:
     """Inside the block, the model predicts ``pred_sem_seg`` without ``seg_logits``, faster.
 
     See :mod:`segkd_mm.deploy.label_map`. mmseg's own ``predict``, with ``seg_logits``, is used if a
-    prediction is not the argmax of logits upsampled once: sliding windows, images that were resized
-    or flipped, and heads that override the prediction.
+    prediction is not the argmax of upsampled logits: sliding windows, images that were flipped, and
+    heads that override the prediction.
     """
     model.predict = partial(_predict, model)
     try:
@@ -54,12 +54,12 @@ def _predict(
 ) -> SampleList:
     size = tuple(inputs.shape[2:])
     metas = [sample.metainfo for sample in data_samples or ()]
-    if not (metas and upsamples_once(model) and all(_keeps_size(meta, size) for meta in metas)):
+    if not (metas and upsamples_once(model) and all(_is_upright(meta, size) for meta in metas)):
         return type(model).predict(model, inputs, data_samples)
     logits = label_logits(model, model(inputs))
-    labels = upsampled_label_map(logits, size, model.align_corners)
-    for sample, label_map in zip(data_samples, labels, strict=True):
-        _set_label_map(sample, label_map)
+    for sample, own in zip(data_samples, logits.split(1), strict=True):
+        labels = _label_map(own, sample.metainfo, size, model.align_corners)
+        sample.set_data({'pred_sem_seg': PixelData(data=labels)})
     return data_samples
 
 
@@ -86,22 +86,25 @@ def _behaves_like(module: nn.Module, classes: tuple[type, ...], methods: tuple[s
     )
 
 
-def _keeps_size(meta: dict, size: tuple[int, int]) -> bool:
-    """Whether a model input of that size is the original image, apart from padding."""
-    left, right, top, bottom = _padding(meta)
+def _is_upright(meta: dict, size: tuple[int, int]) -> bool:
+    """Whether a model input of that size is the image, resized and padded at most."""
     upsampled_to = tuple(meta.get('pad_shape', meta['img_shape'])[:2])
-    image = size[0] - top - bottom, size[1] - left - right
-    return upsampled_to == size and image == tuple(meta['ori_shape'][:2]) and not meta.get('flip')
+    return upsampled_to == size and not meta.get('flip')
+
+
+def _label_map(logits: Tensor, meta: dict, size: tuple[int, int], align_corners: bool) -> Tensor:
+    """Labels [1, H, W] of the original image, of logits [1, C, h, w] of an input of that size."""
+    left, right, top, bottom = _padding(meta)
+    image = ..., slice(top, size[0] - bottom), slice(left, size[1] - right)
+    image_size = size[0] - top - bottom, size[1] - left - right
+    full_size = tuple(meta['ori_shape'][:2])
+    if image_size == full_size:
+        return upsampled_label_map(logits, size, align_corners)[image]
+    # As mmseg does: first to the size of the input, and without its padding to the full size.
+    logits = F.interpolate(logits.float(), size, None, 'bilinear', align_corners)
+    return upsampled_label_map(logits[image], full_size, align_corners)
 
 
 def _padding(meta: dict) -> tuple[int, int, int, int]:
     """Padding in pixels (left, right, top, bottom), from the keys that mmseg reads."""
     return tuple(meta.get('img_padding_size', meta.get('padding_size', (0, 0, 0, 0))))
-
-
-def _set_label_map(sample: SegDataSample, label_map: Tensor) -> None:
-    """Set a sample's prediction [H, W], without the padding."""
-    left, right, top, bottom = _padding(sample.metainfo)
-    height, width = label_map.shape
-    cropped = label_map[None, top : height - bottom, left : width - right]
-    sample.set_data({'pred_sem_seg': PixelData(data=cropped)})

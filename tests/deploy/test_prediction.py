@@ -97,6 +97,16 @@ def test_padding_is_cut_off(align_corners):
         assert predict(model)[0].pred_sem_seg.shape == (90, 150)
 
 
+@pytest.mark.parametrize('align_corners', [False, True])
+@pytest.mark.parametrize('ori_shape', [(180, 300), (45, 70)])
+def test_an_image_that_was_resized_has_labels_at_its_own_size(ori_shape, align_corners):
+    model = encoder_decoder(
+        decode_head={**FCN, 'align_corners': align_corners},
+        **preprocessor(test_cfg=dict(size_divisor=32)),
+    )
+    assert_same(model, number=2, ori_shape=ori_shape)
+
+
 def test_heads_in_a_cascade():
     heads = [FCN, OCR]
     assert_same(encoder_decoder(type='CascadeEncoderDecoder', num_stages=2, decode_head=heads))
@@ -129,12 +139,11 @@ def test_models_of_torchvision():
 @pytest.mark.parametrize(
     'meta',
     [
-        dict(ori_shape=(180, 300)),
         dict(flip=True, flip_direction='horizontal'),
         dict(pad_shape=(45, 75)),
     ],
 )
-def test_an_image_that_was_changed_for_the_model_is_predicted_as_ever(meta):
+def test_an_image_that_was_flipped_or_cut_for_the_model_is_predicted_as_ever(meta):
     assert_as_ever(encoder_decoder(), **meta)
 
 
