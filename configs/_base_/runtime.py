@@ -14,6 +14,7 @@ default_hooks = dict(
     checkpoint=dict(type='CheckpointHook', interval=5, max_keep_ckpts=2, save_best='mIoU'),
     sampler_seed=dict(type='DistSamplerSeedHook'),
     visualization=dict(type='SegVisualizationHook'),
+    validation_labels=dict(type='ValidationLabelsHook'),
 )
 custom_hooks = [
     dict(type='IterationSeedHook'),

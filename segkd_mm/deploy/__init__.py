@@ -6,6 +6,7 @@ from segkd_mm.deploy.prediction import without_logits
 from segkd_mm.deploy.predictor import Predictor, load
 from segkd_mm.deploy.runtime import Runtime, load_runtime
 from segkd_mm.deploy.runtime_segmentor import RuntimeSegmentor
+from segkd_mm.deploy.validation_labels import ValidationLabelsHook
 from segkd_mm.deploy.window_validation import WindowValLoop
 from segkd_mm.deploy.windows import in_windows
 from segkd_mm.formats import is_exported_model
@@ -16,6 +17,7 @@ __all__ = [
     'Predictor',
     'Runtime',
     'RuntimeSegmentor',
+    'ValidationLabelsHook',
     'WindowValLoop',
     'in_windows',
     'is_exported_model',

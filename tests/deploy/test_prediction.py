@@ -1,6 +1,7 @@
 import json
 from contextlib import nullcontext
 from math import log
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -13,7 +14,7 @@ from torch import nn
 
 from segkd_mm.cli import test as test_tool
 from segkd_mm.config import load_config
-from segkd_mm.deploy import without_logits
+from segkd_mm.deploy import ValidationLabelsHook, without_logits
 
 CONFIG = 'student/mnv3s_slim_shapes.py'
 NORM = dict(type='BN')
@@ -84,6 +85,21 @@ def test_afterwards_the_logits_are_back():
     with pytest.raises(KeyError), without_logits(model):
         raise KeyError
     assert 'seg_logits' in predict(model)[0]
+
+
+def test_validations_have_no_logits_of_a_student_or_of_a_distilled_one():
+    model, hook = encoder_decoder(), ValidationLabelsHook()
+    for runner in (SimpleNamespace(model=model), SimpleNamespace(model=Distiller(model))):
+        hook.before_val(runner)
+        assert 'seg_logits' not in predict(runner.model)[0]
+        hook.after_val(runner)
+        assert 'seg_logits' in predict(runner.model)[0]
+
+
+class Distiller(nn.Module):
+    def __init__(self, student):
+        super().__init__()
+        self.student, self.test_step = student, student.test_step
 
 
 @pytest.mark.parametrize('align_corners', [False, True])
