@@ -1,3 +1,4 @@
+import json
 from copy import deepcopy
 
 import cv2
@@ -12,7 +13,13 @@ from torch import nn
 from segkd_mm.config import load_config
 from segkd_mm.deploy.export import SAVERS, export_metadata, to_format
 from segkd_mm.deploy.graph import DeployedGraph
-from segkd_mm.deploy.image_steps import image_loader, known_loader
+from segkd_mm.deploy.image_steps import (
+    image_loader,
+    image_resize,
+    known_loader,
+    known_resize,
+    steps_left_out,
+)
 from segkd_mm.deploy.images import images_of_files, pixels_as_input
 from segkd_mm.deploy.loading import deployable
 from segkd_mm.deploy.parity import measure_parity
@@ -70,3 +77,17 @@ def test_a_file_names_no_loader_but_those_of_images():
     assert image_loader(shapes_config(of_another)) == dict(type='LoadImageFromFile')
     with pytest.raises(ValueError, match="loader of images is 'Run', expected one of"):
         known_loader(Config(dict(type='Run')))
+
+
+def test_a_file_names_how_images_are_resized_and_no_other_step():
+    config = shapes_config(dict(type='LoadImageFromFile'))
+    assert image_resize(config) is None
+    assert steps_left_out(config) == []
+    resize = dict(type='Resize', scale=(1024, 256), keep_ratio=True, clip_object_border=False)
+    config.test_dataloader.dataset.pipeline[1:1] = [resize, dict(type='Pad', size_divisor=32)]
+    found = image_resize(config)
+    assert found == dict(type='Resize', scale=(1024, 256), keep_ratio=True)
+    assert known_resize(json.loads(json.dumps(found))) == found
+    assert steps_left_out(config) == ['Pad']
+    with pytest.raises(ValueError, match="resized by 'Run', expected 'Resize'"):
+        known_resize(dict(type='Run'))
