@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
+import cv2
 import mmcv
 import numpy as np
 
@@ -36,7 +37,7 @@ def named_image_errors(file: str | os.PathLike) -> Iterator[None]:
     The libraries name no file when one is empty, and say nothing more when one is cut short.
 
     Raises:
-        SampleError: In place of any other error, if the image cannot be decoded.
+        SampleError: In place of any other error, if the image cannot be decoded or resized.
     """
     try:
         yield
@@ -49,6 +50,11 @@ def named_image_errors(file: str | os.PathLike) -> Iterator[None]:
             raise sample_error(
                 file, 'an image that LoadImageFromFile cannot decode', 'three channels of 8 bits',
                 "Load it by dict(type='LoadBands', channels=...): docs/your_data.md.",
+            ) from error  # fmt: skip
+        if isinstance(error, cv2.error):
+            raise sample_error(
+                file, f'an image that OpenCV cannot transform ({str(error).strip()[-160:]})',
+                'one that the pipeline can resize', 'Remove it: it may be only a pixel wide.',
             ) from error  # fmt: skip
         raise
 

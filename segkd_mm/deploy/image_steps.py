@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from mmcv.image.geometric import cv2_interp_codes
 from mmengine.config import Config
 
 from segkd_mm.config import first_test_dataset, image_pipeline
@@ -13,8 +14,10 @@ LOADERS = {
 }
 SAME = {'LoadCachedImage': 'LoadImageFromFile'}  # loaders of the same image
 RESIZE = 'Resize'
-RESIZE_ARGUMENTS = 'scale', 'scale_factor', 'keep_ratio', 'interpolation'
+RESIZE_ARGUMENTS = 'scale', 'scale_factor', 'keep_ratio', 'interpolation', 'backend'
 PACKING = 'PackSegInputs'
+MOST_PIXELS = 2**15  # of a side
+MOST_TIMES = 16
 
 
 def image_loader(config: Config) -> dict:
@@ -46,24 +49,54 @@ def known_resize(step: Mapping | None) -> dict | None:
     """A ``Resize`` of images with the arguments that an exported file may give it; None for none.
 
     Raises:
-        ValueError: It is another step.
+        ValueError: It is another step, or has other arguments than mmcv's ``Resize`` takes.
     """
     if step is None:
         return None
-    if step.get('type') != RESIZE:
-        raise ValueError(f'Images are resized by {step.get("type")!r}, expected {RESIZE!r}.')
-    known = {key: step[key] for key in RESIZE_ARGUMENTS if key in step}
-    # JSON has no tuples, and mmcv takes no lists.
-    pairs = {key: tuple(value) for key, value in known.items() if isinstance(value, list)}
-    return {'type': RESIZE, **known, **pairs}
+    known = {key: _without_lists(step[key]) for key in ('type', *RESIZE_ARGUMENTS) if key in step}
+    known = {key: value for key, value in known.items() if value is not None}
+    size = known.get('scale'), known.get('scale_factor')
+    are_known = (
+        known.get('type') == RESIZE,
+        size.count(None) < 2,
+        size[0] is None or _are_in(size[0], int, MOST_PIXELS),
+        size[1] is None or _are_in(size[1], float, MOST_TIMES),
+        isinstance(known.get('keep_ratio', False), bool),
+        known.get('interpolation', 'bilinear') in cv2_interp_codes,
+        known.get('backend', 'cv2') in ('cv2', 'pillow'),
+    )
+    if not all(are_known):
+        raise ValueError(
+            f"Images are resized by {dict(step)}, expected type='Resize' with a scale of 1 to "
+            f'{MOST_PIXELS} pixels or a scale_factor up to {MOST_TIMES}, and keep_ratio, '
+            'interpolation and backend as mmcv has them.'
+        )
+    return known
+
+
+def _without_lists(value: object) -> object:
+    """JSON has no tuples, and mmcv takes no lists."""
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _are_in(value: object, kind: type, most: float) -> bool:
+    """Whether a value is a number, or two, above 0 and up to another one."""
+    numbers = value if isinstance(value, tuple) and len(value) == 2 else (value,)
+    return all(
+        isinstance(number, kind) and not isinstance(number, bool) and 0 < number <= most
+        for number in numbers
+    )
 
 
 def steps_left_out(config: Config) -> list[str]:
     """Types of the steps of a config's test pipeline that an exported file does not name."""
-    named = *LOADERS, RESIZE, PACKING
-    return [step['type'] for step in _steps(config) if step['type'] not in named]
+    types = [step['type'] for step in _steps(config)]
+    if RESIZE in types:
+        types.remove(RESIZE)  # the first one, which the file names
+    return [name for name in types if name not in (*LOADERS, PACKING)]
 
 
 def _steps(config: Config) -> list[dict]:
     steps = image_pipeline(config) if first_test_dataset(config).get('pipeline') else []
-    return [{**step, 'type': SAME.get(step['type'], step['type'])} for step in steps]
+    types = [step['type'].rpartition('.')[2] for step in steps]  # without the scope of mmengine
+    return [{**step, 'type': SAME.get(name, name)} for step, name in zip(steps, types, strict=True)]

@@ -9,8 +9,8 @@ from timm.utils import reparameterize_model
 from torch import nn
 
 from segkd_mm.config import first_test_dataset
+from segkd_mm.deploy.mirrored_trunk import without_same_padding
 from segkd_mm.deploy.runtime import Runtime
-from segkd_mm.deploy.same_padding import with_plain_padding
 from segkd_mm.weights import load_strictly, read_state_dict
 
 # mmseg's name and torchvision's.
@@ -51,22 +51,25 @@ def deployable(model: nn.Module) -> nn.Module:
 
     Auxiliary heads go, which only the training loss uses, and the trunks of timm that train with
     parallel branches or separate norms (RepViT, MobileOne, FastViT, RepGhost ...) are fused by
-    timm's ``reparameterize_model``: the same logits from fewer layers. Convolutions with
-    TensorFlow's padding become those of :mod:`segkd_mm.deploy.same_padding`.
+    timm's ``reparameterize_model``: the same logits from fewer layers. Those with TensorFlow's
+    padding become those of :mod:`segkd_mm.deploy.mirrored_trunk`.
     """
     for name in AUXILIARY_HEADS:
         if hasattr(model, name):
             delattr(model, name)
-    for trunk in _timm_trunks(model.eval()):
+    for parent, name, trunk in list(_timm_trunks(model.eval())):
         reparameterize_model(trunk, inplace=True)
-    with_plain_padding(model)
+        parent.add_module(name, without_same_padding(trunk))
     return model
 
 
-def _timm_trunks(module: nn.Module) -> Iterator[nn.Module]:
-    """The outermost modules of timm's: others may call something else ``fuse``."""
-    if type(module).__module__.startswith('timm.'):
-        yield module
-    else:
-        for child in module.children():
+def _timm_trunks(parent: nn.Module) -> Iterator[tuple[nn.Module, str, nn.Module]]:
+    """The outermost modules of timm's, each after the module that it is in and its name there.
+
+    Modules of others may call something else ``fuse``.
+    """
+    for name, child in parent.named_children():
+        if type(child).__module__.startswith('timm.'):
+            yield parent, name, child
+        else:
             yield from _timm_trunks(child)

@@ -26,6 +26,7 @@ TUPLE = '__tuple__'  # JSON has lists alone, and mmcv tells them apart
 # the folder would name files of the machine that it was written on.
 INITIAL = {'weights', 'backbone_weights', 'unpruned', 'pretrained', 'checkpoint_path'}
 REFUSED_KEYS = {'_scope_', 'trusted'}
+OWN_SCOPES = [('_scope_', scope) for scope in ('segkd_mm', 'mmseg')]
 # What reads Python configs, other models' files, or the code that a config names.
 REFUSED = (
     'segkd_mm.distill', 'segkd_mm.whole_image', 'segkd_mm.deploy', 'mmseg.models.backbones.vpd',
@@ -80,9 +81,9 @@ def write_model_folder(folder: Path, config: Config, checkpoint: str) -> None:
     """
     student = plain_student(config)
     model = {k: v for k, v in student.model.to_dict().items() if k not in AUXILIARY_HEADS}
-    content = dict(
-        model=model, pipeline=image_pipeline(student), **class_names(student), version=__version__
-    )
+    pipeline = image_pipeline(student)
+    content = dict(model=model, pipeline=pipeline, **class_names(student), version=__version__)
+    content = _without_own_scope(content)
     _check_is_data(content, config.filename)
     left_out = ('terms.', *(f'{name}.' for name in AUXILIARY_HEADS))
     state = read_state_dict(checkpoint)
@@ -91,6 +92,17 @@ def write_model_folder(folder: Path, config: Config, checkpoint: str) -> None:
         aside.write_text(json.dumps(_encoded(content), indent=1) + '\n', encoding='utf-8')
     with written_aside(folder / WEIGHTS) as aside:
         save_file(kept, aside, metadata={'format': 'pt'})
+
+
+def _without_own_scope(node: Any) -> Any:
+    """Without what mmengine adds to what comes from bases such as ``segkd_mm::student/...``.
+
+    Their types are in mmseg's registries, where they are found without it.
+    """
+    if isinstance(node, Mapping):
+        items = {k: _without_own_scope(v) for k, v in node.items()}
+        return {k: v for k, v in items.items() if (k, v) not in OWN_SCOPES}
+    return type(node)(map(_without_own_scope, node)) if isinstance(node, list | tuple) else node
 
 
 def read_model_folder(folder: str | os.PathLike) -> dict:

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
-from mmengine.structures import PixelData
 from mmseg.models.segmentors.base import BaseSegmentor
 from torch import Tensor
 
@@ -114,14 +113,16 @@ class _ParityTotals:
         self.pixels += expected.numel()
         self.labels_differ += (exported != expected).sum().item()
         self.largest_logit = max(self.largest_logit, logits.abs().max().item())
-        self._add_confusion(expected, exported, sample['data_samples'].get('gt_sem_seg'))
+        self._add_confusion(expected, exported, sample)
 
-    def _add_confusion(self, expected: Tensor, exported: Tensor, mask: PixelData | None) -> None:
-        if mask is None or mask.data.shape[1:] != expected.shape[1:]:
+    def _add_confusion(self, expected: Tensor, exported: Tensor, sample: dict) -> None:
+        mask = sample['data_samples'].get('gt_sem_seg')
+        if mask is None:
             self.has_masks = False
             return
         for name, labels in (('torch', expected), ('exported', exported)):
-            matrix = confusion_matrix(labels[0], mask.data[0], len(self.confusion[name]))
+            labels = _at_size(labels, sample['inputs'].shape[1:], mask.data.shape[1:])
+            matrix = confusion_matrix(labels, mask.data[0], len(self.confusion[name]))
             self.confusion[name] = self.confusion[name] + matrix
 
     def parity(self) -> Parity:
@@ -139,3 +140,9 @@ class _ParityTotals:
             torch_miou=miou['torch'],
             miou=miou['exported'],
         )
+
+
+def _at_size(labels: Tensor, inside: tuple[int, int], size: tuple[int, int]) -> Tensor:
+    """Labels [H, W] at the size of a mask, of an image [1, h, w] that was resized and padded."""
+    labels = labels[:, None, : inside[0], : inside[1]].float()
+    return F.interpolate(labels, size, mode='nearest-exact')[0, 0].long()

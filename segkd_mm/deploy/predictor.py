@@ -11,6 +11,7 @@ from mmengine.dataset import Compose
 from mmengine.registry import init_default_scope
 from mmseg.models.segmentors.base import BaseSegmentor
 
+from segkd_mm.commands import command
 from segkd_mm.config import image_pipeline, load_config, plain_student
 from segkd_mm.datasets.eight_bits import check_eight_bits, reduces_bits
 from segkd_mm.datasets.sample_error import SampleError, named_image_errors, sample_error
@@ -82,14 +83,16 @@ class Predictor:
 
     def _load(self, image: Image) -> dict:
         if isinstance(image, np.ndarray) and self._takes_bands:
-            return self._of_file({'img': image})
+            with named_image_errors('the array'):
+                return self._of_file({'img': image})
         if isinstance(image, np.ndarray):
             if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
                 raise ValueError(
                     f'The image is {image.dtype} {list(image.shape)}, expected uint8 [H, W, 3] in '
                     'the order BGR, as OpenCV and mmcv read images.'
                 )
-            return self._of_array({'img': image})
+            with named_image_errors('the array'):
+                return self._of_array({'img': image})
         if not isinstance(image, str | os.PathLike):
             raise TypeError(
                 f'The image is a {type(image).__name__}, expected a file, a uint8 array [H, W, 3] '
@@ -191,7 +194,10 @@ def _from_exported(file: str | os.PathLike, checkpoint: str | os.PathLike | None
     _check_alone(file, checkpoint)
     segmentor = RuntimeSegmentor(os.fspath(file))
     metadata = segmentor.runtime.metadata
-    # Older files name neither.
-    images = known_loader(metadata.get('loader')), known_resize(metadata.get('resize'))
+    try:  # older files name neither
+        images = known_loader(metadata.get('loader')), known_resize(metadata.get('resize'))
+    except ValueError as error:
+        advice = f'Export it again with `{command("export")}`.'
+        raise ValueError(f'{file}, its metadata: {error} {advice}') from None
     pipeline = [*filter(None, images), dict(type=PACKING)]
     return Predictor(segmentor, pipeline, metadata['classes'], metadata['palette'])

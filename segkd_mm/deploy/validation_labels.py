@@ -23,6 +23,7 @@ class ValidationLabelsHook(Hook):
         self._without_logits = ExitStack()
 
     def before_val(self, runner: Runner) -> None:
+        self.after_val(runner)  # of a validation before, which failed
         model = unwrapped_model(runner)
         student = getattr(model, 'student', model)
         self._without_logits.enter_context(without_logits(student))

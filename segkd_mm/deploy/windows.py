@@ -122,5 +122,6 @@ def _check_whole(image: Tensor, sample: SegDataSample) -> None:
         raise ValueError(
             f'{sample.get("img_path", "An image")} has {original[1]} x {original[0]} pixels, but '
             f'its test pipeline gives {size[1]} x {size[0]}, or flips it: windows are cut from '
-            'images as they are; remove Resize and flips from the test pipeline.'
+            'images as they are. Remove Resize and flips from the test pipeline, or load an '
+            'exported file with a config that has none.'
         )

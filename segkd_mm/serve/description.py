@@ -18,12 +18,16 @@ def describe(predictor: Predictor, limits: Limits) -> dict:
         'input': {
             'formats': [*FORMATS],
             'channels': runtime.channels,
-            # These are not in older files.
+            # These two are not in older files.
             'loader': metadata.get('loader'),
             'resize': metadata.get('resize'),
-            'computed_at': metadata.get('size') or 'the size of the image',
+            'computed_at': metadata.get('size') or _computed_at(metadata),
             'max_bytes': limits.max_bytes,
             'max_pixels': limits.max_pixels,
         },
         'output': 'PNG of class ids with a palette, at the size of the image',
     }
+
+
+def _computed_at(metadata: dict) -> str:
+    return 'the size that resize gives' if metadata.get('resize') else 'the size of the image'

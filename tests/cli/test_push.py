@@ -81,6 +81,16 @@ def test_a_model_that_is_pushed_is_loaded_from_the_hub_and_by_mmseg(
     assert np.array_equal(inference_model(model, NOISE).pred_sem_seg.data[0], labels)
 
 
+def test_a_config_with_bases_of_the_installed_package_is_shared(checkpoint, tmp_path):
+    config = tmp_path / 'mine.py'
+    config.write_text(f"_base_ = 'segkd_mm::{CONFIG}'\n")
+    out = tmp_path / 'out'
+    run_command('push', config, checkpoint, 'me/model', '--out', out, '--no-upload')
+    assert '_scope_' not in (out / 'segkd_mm.json').read_text()
+    labels = segkd_mm.load(CONFIG, checkpoint).predict(NOISE)
+    assert np.array_equal(segkd_mm.load(out).predict(NOISE), labels)
+
+
 def test_weights_of_the_start_are_left_out_wherever_they_stand():
     pretrained, normal = dict(type='Pretrained', checkpoint='a.pth'), dict(type='Normal')
     necks = [dict(init_cfg=[pretrained]), dict(init_cfg=normal, weights='b.pth', taps=('x', 1))]

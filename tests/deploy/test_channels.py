@@ -89,5 +89,23 @@ def test_a_file_names_how_images_are_resized_and_no_other_step():
     assert found == dict(type='Resize', scale=(1024, 256), keep_ratio=True)
     assert known_resize(json.loads(json.dumps(found))) == found
     assert steps_left_out(config) == ['Pad']
-    with pytest.raises(ValueError, match="resized by 'Run', expected 'Resize'"):
-        known_resize(dict(type='Run'))
+    scoped = shapes_config(dict(type='mmseg.LoadImageFromFile'))
+    two = [dict(type='mmseg.Resize', scale_factor=0.5, backend='pillow'), resize]
+    scoped.test_dataloader.dataset.pipeline[1:1] = two
+    assert image_resize(scoped) == dict(type='Resize', scale_factor=0.5, backend='pillow')
+    assert steps_left_out(scoped) == ['Resize']
+
+
+@pytest.mark.parametrize(
+    'change',
+    [
+        dict(type='Run'), dict(scale=None), dict(scale='abc'), dict(scale=[0, 5]), dict(scale=True),
+        dict(scale=[64]), dict(scale=10**6), dict(scale_factor=-1), dict(scale_factor=float('nan')),
+        dict(keep_ratio='no'), dict(interpolation='junk'), dict(backend='os'),
+    ],
+)  # fmt: skip
+def test_another_resize_is_refused(change):
+    step = dict(type='Resize', scale=[64, 32], keep_ratio=True, interpolation='area')
+    assert known_resize(step)['scale'] == (64, 32)
+    with pytest.raises(ValueError, match=r'Images are resized by \{.*expected type='):
+        known_resize({**step, **change})

@@ -47,18 +47,32 @@ def test_a_trunk_is_fused_and_gives_the_same_features(arch):
     assert sum(p.numel() for p in fused.parameters()) < sum(p.numel() for p in trunk.parameters())
 
 
-@pytest.mark.parametrize('side', [32, 33, 34, 35])
+@pytest.mark.parametrize('size', [(64, 96), (65, 98), (91, 33)])
+@pytest.mark.parametrize('arch', ['tf_efficientnet_lite0', 'tf_mobilenetv3_small_minimal_100'])
+def test_a_trunk_without_tensorflows_padding_gives_the_same_features(arch, size):
+    trunk = used(TimmTapBackbone(arch))
+    plain = deployable(nn.Sequential(deepcopy(trunk)))[0]
+    image = torch.randn(2, 3, *size)
+    with torch.no_grad():
+        expected, found = trunk(image), plain(image)
+    for x, y in zip(expected, found, strict=True):
+        torch.testing.assert_close(y, x, rtol=1e-4, atol=1e-5 * x.abs().max().item())
+    assert count(trunk, Conv2dSame) > count(plain, Conv2dSame) == 0
+    assert not {*plain.state_dict()} & {*trunk.state_dict()}  # others cannot load mirrored kernels
+
+
 @pytest.mark.parametrize(
-    ('kernel', 'settings'),
-    [(3, dict(stride=2)), (5, dict(stride=2, dilation=2)), (4, dict(stride=3, groups=2)),
-     ((5, 3), dict(stride=(2, 1))), (1, dict(stride=2))],
+    ('kernel', 'settings', 'left'),
+    [(3, dict(stride=2), 0), ((5, 3), dict(stride=(2, 1), dilation=2), 0), (5, dict(groups=2), 0),
+     (4, dict(stride=2), 1), (3, dict(stride=3), 1), (1, dict(stride=2), 1)],
 )  # fmt: skip
-def test_tensorflows_padding_is_the_same_in_plain_arithmetic(side, kernel, settings):
-    net = nn.Sequential(Conv2dSame(2, 4, kernel, bias=False, **settings))
-    image = torch.randn(1, 2, side, side + 5)
-    expected = net(image)
-    assert torch.equal(deployable(net)(image), expected)
-    assert count(net, Conv2dSame) == (kernel == 1)  # which needs no padding at even sides
+def test_padding_that_is_not_of_the_mirrored_image_is_left(kernel, settings, left):
+    net = nn.Sequential(Conv2dSame(2, 4, kernel, **settings)).eval()
+    images = [torch.randn(1, 2, side, side + 5) for side in (32, 33, 34, 35)]
+    expected = [net(image) for image in images]
+    assert count(deployable(net), Conv2dSame) == left
+    for image, wanted in zip(images, expected, strict=True):
+        torch.testing.assert_close(net(image), wanted)
 
 
 def test_what_is_not_timms_is_left_alone():
