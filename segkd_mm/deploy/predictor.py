@@ -137,7 +137,7 @@ def load(
 
     Args:
         model: A config, its file or a name of ``python -m segkd_mm configs``; its test pipeline
-            prepares the images. Of a distillation config the student is loaded. Or alone: an
+            prepares the images. Of a distillation config the student is loaded. Or alone: a
             file of ``segkd export``, which names how images are loaded and resized; or a folder or
             ``hf://OWNER/NAME`` of ``segkd push``, which are read as data.
         checkpoint: The weights of the config's model: what
