@@ -56,6 +56,12 @@ def test_the_same_model_differs_in_nothing():
     assert all(found.violations(bounds) == [] for bounds in BOUNDS.values())
 
 
+def test_an_image_that_was_resized_is_compared_with_its_mask():
+    large = torch.tensor([[0, 1], [1, 0]]).repeat_interleave(3, 0).repeat_interleave(4, 1)
+    found = measure_parity(Model([LOGITS]), Runtime([LOGITS]), [sample(0, large.tolist())])
+    assert (found.torch_miou, found.miou) == (100.0, 100.0)
+
+
 def test_differences_add_up_over_images():
     changed = LOGITS.clone()
     changed[0, 1, 0, 0] = 5  # class 1 at one pixel of eight; one logit of sixteen, by 5

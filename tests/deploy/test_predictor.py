@@ -127,6 +127,14 @@ def test_an_exported_file_predicts_alone_or_by_the_pipeline_of_its_config(
     assert np.array_equal(half, segkd_mm.load(config, checkpoint).predict(image))
     assert not np.array_equal(half, wanted.predict(image))
     assert np.array_equal(half, segkd_mm.load(exported_from(config, tmp_path)).predict(image))
+    thin = tmp_path / 'thin.png'
+    cv2.imwrite(str(thin), np.zeros((1, 3000, 3), np.uint8))
+    resize.update(scale_factor=0.25, keep_ratio=True)
+    del resize['scale']
+    predictor = segkd_mm.load(config, checkpoint)
+    for name, one in (('thin.png', thin), ('the array', cv2.imread(str(thin)))):
+        with pytest.raises(SampleError, match=f'{name}: found an image that OpenCV cannot'):
+            predictor.predict(one)
     with pytest.raises(ValueError, match=r'student\.pt2 holds its weights: leave .*student\.pth'):
         segkd_mm.load(exported, checkpoint)
 

@@ -51,7 +51,7 @@ def test_as_many_run_at_once_as_there_are_jobs(cell):
         assert run_cells(cells, 2, run, progress).failed == {}
 
 
-def test_an_interrupt_stops_processes_and_what_has_not_begun(cell, tmp_path):
+def test_an_interrupt_stops_processes_and_what_has_not_begun(cell, tmp_path, request):
     def run(one, execute):
         execute(
             python('import time; print("up", flush=True); time.sleep(60)'), tmp_path / one.name[0]
@@ -62,6 +62,9 @@ def test_an_interrupt_stops_processes_and_what_has_not_begun(cell, tmp_path):
             time.sleep(0.01)
         signal.pthread_kill(main_thread().ident, signal.SIGINT)
 
+    # A shell lets its background jobs ignore the signal.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    request.addfinalizer(lambda: signal.signal(signal.SIGINT, before))
     Thread(target=interrupt).start()
     start = time.monotonic()
     with pytest.raises(KeyboardInterrupt), RunProgress(2, 1) as progress:
