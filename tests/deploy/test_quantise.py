@@ -33,9 +33,9 @@ class Net(nn.Module):
 
 
 class Graph(nn.Module):
-    def __init__(self) -> None:
+    def __init__(self, model: nn.Module) -> None:
         super().__init__()
-        self.model = Net()
+        self.model = model
 
     def forward(self, images):
         return self.model(images)
@@ -43,7 +43,7 @@ class Graph(nn.Module):
 
 @pytest.fixture(scope='module')
 def model():
-    return to_onnx(to_program(Graph().eval()))
+    return to_onnx(to_program(Graph(Net()).eval()))
 
 
 @pytest.fixture(scope='module')
@@ -82,6 +82,16 @@ def test_errors_of_the_layers_add_up_to_that_of_the_whole(model, images, quantis
     whole, expected = outputs(quantised, images), outputs(model, images)
     error = np.square(whole - expected).sum() / np.square(expected).sum()
     assert sum(layer_errors(model, quantised, images).values()) == pytest.approx(error, rel=0.3)
+
+
+def test_sums_of_large_products_hold_on_processors_without_vnni():
+    convs = [nn.Conv2d(channels, 8, 1, bias=False) for channels in (3, 8, 8)]
+    for conv in convs:
+        nn.init.ones_(conv.weight)
+    model = to_onnx(to_program(Graph(nn.Sequential(*convs)).eval()))
+    images = list(np.random.default_rng(0).uniform(0.9, 1, (6, 1, 3, 24, 32)).astype(np.float32))
+    found, expected = (outputs(one, images) for one in (quantise(model, images), model))
+    assert found == pytest.approx(expected, rel=0.05)
 
 
 def outputs(model, images):
