@@ -35,7 +35,7 @@ from torch import nn
 
 from segkd_mm.cli.arguments import add_cfg_options
 from segkd_mm.config import config_dir, load_config, plain_student
-from segkd_mm.distill.distiller import tap_names
+from segkd_mm.distill.mixture import tap_weights
 from segkd_mm.distill.teacher import Teacher
 from segkd_mm.measure.step_cost import (
     TermsStep,
@@ -129,7 +129,7 @@ def cached_taps(config: Config) -> dict[str, Storage]:
     teacher = MODELS.build(config.model.teacher.teacher)
     stride = config.model.teacher.get('stride', STRIDE)
     terms = config.model.terms.values()
-    teacher.prepare({tap for term in terms for tap in tap_names(term.teacher)}, nn.Identity())
+    teacher.prepare({tap for term in terms for tap in tap_weights(term.teacher)}, nn.Identity())
     maps = teacher(torch.zeros(1, 3, *TRIAL))
     return {
         tap: Storage(x.shape[1], FLOAT16, max(stride, TRIAL[1] // x.shape[3]))

@@ -1,6 +1,6 @@
 """The model of a distillation: a student trained by labels and by terms against a teacher."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
@@ -12,6 +12,7 @@ from mmseg.utils import OptSampleList, SampleList
 from torch import Tensor, nn
 
 from segkd_mm.build_hints import BuildError, build_hints
+from segkd_mm.distill.mixture import tap_weights
 from segkd_mm.distill.taps import TapError, Taps
 from segkd_mm.distill.term import Term, check_options
 from segkd_mm.labels import UNLABELLED, VOID
@@ -74,7 +75,7 @@ class SegDistiller(BaseModel):
             with build_hints('teacher'):
                 object.__setattr__(self, 'teacher', MODELS.build(teacher))
             self._taps = Taps(self.student, {term['student'] for term in terms.values()})
-            teacher_taps = {tap for t in terms.values() for tap in tap_names(t['teacher'])}
+            teacher_taps = {tap for t in terms.values() for tap in tap_weights(t['teacher'])}
             self.teacher.prepare(teacher_taps, self.data_preprocessor)
             self.terms = self._build_terms(terms)
         leave_out_of_keys(self, 'student', beside=['terms.'])
@@ -188,8 +189,3 @@ def _checked_terms(terms: dict[str, dict]) -> dict[str, dict]:
             'SegDistiller has no terms: it trains the plain student, without distillation.'
         )
     return terms
-
-
-def tap_names(teacher: str | dict[str, float]) -> Iterable[str]:
-    """The taps of a term's ``teacher``: one name, or a dict of weights by name."""
-    return [teacher] if isinstance(teacher, str) else teacher

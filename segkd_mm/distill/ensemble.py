@@ -1,6 +1,6 @@
 """An ensemble of teachers, whose taps are <member>.<tap>."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 
 import torch
 from mmseg.registry import MODELS
@@ -53,6 +53,15 @@ class TeacherEnsemble(FrozenModule):
         for name, member in self.members.items():
             member.prepare(wanted[name], inputs_from)
 
+    def check_bands(self, inputs_from: nn.Module) -> None:
+        """As :meth:`segkd_mm.distill.teacher.Teacher.check_bands`, of all members."""
+        for member in self.members.values():
+            member.check_bands(inputs_from)
+
+    def logit_taps(self) -> set[str]:
+        """As :meth:`segkd_mm.distill.teacher.Teacher.logit_taps`, of all members."""
+        return {f'{name}.{tap}' for name in self.members for tap in self.members[name].logit_taps()}
+
     def _no_member(self, tap: str, name: str) -> str:
         return (
             f'Tap {tap!r}: there is no teacher {name!r}{did_you_mean(name, self.members)} among '
@@ -87,3 +96,19 @@ class TeacherEnsemble(FrozenModule):
         scores = torch.rand(len(names)).tolist()
         stay = [name for name, score in zip(names, scores, strict=True) if score >= self.drop]
         return stay or [names[scores.index(max(scores))]]
+
+
+def members_of(teacher: Mapping) -> dict[str, dict] | None:
+    """The configs of the members of a teacher that sees whole images; None if it has none.
+
+    Raises:
+        ValueError: Members are to be left out of steps, but they give maps to all.
+    """
+    if teacher.get('type') != TeacherEnsemble.__name__:
+        return None
+    if teacher.get('drop'):
+        raise ValueError(
+            f'The ensemble has drop={teacher["drop"]}, expected none: teachers of whole images, '
+            'cached or not, take part in every step.'
+        )
+    return teacher['members']

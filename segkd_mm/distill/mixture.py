@@ -11,6 +11,11 @@ from segkd_mm.distill.adapters import average_to
 from segkd_mm.one_logit import two_class_logits
 
 
+def tap_weights(teacher: str | Mapping[str, float]) -> Mapping[str, float]:
+    """The taps of a term's ``teacher``, one name or weights by name, and their weights."""
+    return {teacher: 1.0} if isinstance(teacher, str) else teacher
+
+
 class Mixture:
     """The weighted mean of the probabilities of teacher taps, as logits.
 

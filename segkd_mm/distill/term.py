@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from segkd_mm.build_hints import BuildError, build_hints, check_keywords, keywords_of
 from segkd_mm.distill.adapters import build_adapter, to_common_size
 from segkd_mm.distill.class_map import ClassMap
-from segkd_mm.distill.mixture import Mixture
+from segkd_mm.distill.mixture import Mixture, tap_weights
 from segkd_mm.one_logit import two_class_logits
 
 
@@ -56,7 +56,7 @@ class Term(nn.Module):
         self.name = name
         self.student = student
         self.is_logits = is_logits
-        self.mixture = Mixture(name, {teacher: 1.0} if isinstance(teacher, str) else teacher)
+        self.mixture = Mixture(name, tap_weights(teacher))
         self.classes = _class_map(name, classes) if classes else None
         self.schedule = _checked_schedule(name, schedule)
         self.factor = None if schedule else 1.0

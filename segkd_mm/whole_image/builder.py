@@ -21,7 +21,8 @@ from torch.utils.data import DataLoader, Subset
 
 from segkd_mm.datasets.replay import ReplayIndex
 from segkd_mm.distill.class_map import ClassMap
-from segkd_mm.distill.distiller import tap_names
+from segkd_mm.distill.ensemble import TeacherEnsemble
+from segkd_mm.distill.mixture import Mixture, tap_weights
 from segkd_mm.distill.teacher import Teacher
 from segkd_mm.evaluation.confusion import confusion_of_logits
 from segkd_mm.evenly_spaced import evenly_spaced
@@ -74,7 +75,8 @@ class TeacherCacheBuilder:
 
     Raises:
         CacheError: A shard is damaged.
-        ValueError: The config is of another kind.
+        ValueError: The config is of another kind, a term's weights of teachers are not above 0, or
+            an ensemble drops its members.
         WeightsError: The teacher's weights cannot be had or do not fit.
     """
 
@@ -83,14 +85,16 @@ class TeacherCacheBuilder:
         cached, dataset = _teacher_and_data(config)
         self.folder, self.device = Path(cached.cache), torch.device(device)
         self.view, self.stride = View(**cached.get('view') or {}), cached.get('stride', 8)
-        terms = config.model.terms.values()
-        self.taps = _taps_of(self.folder, {tap for t in terms for tap in tap_names(t['teacher'])})
-        self._classes = {
-            tap: term['classes']
-            for term in terms
-            if term.get('classes')
-            for tap in tap_names(term['teacher'])
-        }
+        terms = config.model.terms
+        self.taps = _taps_of(
+            self.folder, {tap for t in terms.values() for tap in tap_weights(t['teacher'])}
+        )
+        self._targets = [
+            (Mixture(name, tap_weights(term['teacher'])), term.get('classes'))
+            for name, term in terms.items()
+        ]
+        # A cache may hold logits that no term of this config uses.
+        self._targets += [(Mixture(tap, {tap: 1.0}), None) for tap in self.taps]
         self._teacher = cached.teacher
         self.made_from = made_from(self._teacher, cached.get('view'), self.stride, self.taps)
         self._dataset = DATASETS.build(dataset.dataset)
@@ -98,7 +102,7 @@ class TeacherCacheBuilder:
         self._names = names_of(self.images.paths)
 
     @cached_property
-    def teacher(self) -> Teacher:
+    def teacher(self) -> Teacher | TeacherEnsemble:
         """The teacher; it takes images as they are loaded."""
         teacher = MODELS.build(self._teacher)
         # A module without a normalisation stands for pixels as they are loaded.
@@ -248,14 +252,16 @@ class TeacherCacheBuilder:
     @torch.no_grad()
     def confusion(self, maps: Mapping[str, Tensor], labels: Tensor) -> np.ndarray:
         """Pixel counts [C, C] of labels [H, W] (rows) and predictions; 0 of unknown classes."""
-        tap = next((tap for tap in maps if tap in self.logit_taps), None)
-        logits = two_class_logits(maps[tap]) if tap else None
-        to_student = self._classes.get(tap)
-        known = to_student or (tap and logits.shape[1] == len(self._dataset.metainfo['classes']))
-        if not known:
-            return np.zeros((1, 1), int)
-        class_map = ClassMap(**to_student).to(logits.device) if to_student else None
-        return count_pixels(logits, labels, class_map)
+        unknown = np.zeros((1, 1), int)
+        for mixture, to_student in self._targets:
+            if not self.logit_taps.issuperset(mixture.weights):
+                continue
+            logits = two_class_logits(mixture.target(maps))
+            if to_student:
+                return count_pixels(logits, labels, ClassMap(**to_student).to(logits.device))
+            known = logits.shape[1] == len(self._dataset.metainfo['classes'])
+            return count_pixels(logits, labels, None) if known else unknown
+        return unknown
 
     def confusion_on_crops(self, count: int) -> np.ndarray:
         """The same counts of a teacher that sees training crops in place of whole images."""

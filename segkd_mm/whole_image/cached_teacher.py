@@ -10,6 +10,7 @@ from mmseg.utils import OptSampleList
 from torch import Tensor, nn
 
 from segkd_mm.commands import command
+from segkd_mm.distill.ensemble import members_of
 from segkd_mm.distill.taps import TapError
 from segkd_mm.distill.teacher import teacher_options
 from segkd_mm.weights import digest, read_state_dict
@@ -33,7 +34,8 @@ class CachedTeacher(CroppingTeacher):
 
     Args:
         cache: Folder that ``tools/cache_teacher.py`` filled.
-        teacher: Config of the :class:`segkd_mm.distill.teacher.Teacher`; the cache must have been
+        teacher: Config of the :class:`segkd_mm.distill.teacher.Teacher`, or of a
+            :class:`segkd_mm.distill.ensemble.TeacherEnsemble` of them; the cache must have been
             made from the same weights and options.
         view: Arguments of :class:`segkd_mm.whole_image.View`: how the teacher sees an image.
         stride: Of the stored maps, in pixels of the image; finer ones are resized down to it.
@@ -42,6 +44,7 @@ class CachedTeacher(CroppingTeacher):
     Raises:
         CacheError: There is no cache, or it was made from something else.
         TypeError: The teacher has no such option.
+        ValueError: An ensemble drops its members.
         WeightsError: The weights cannot be read.
     """
 
@@ -120,18 +123,31 @@ def made_from(
 
     Raises:
         TypeError: The teacher or the view has no such option.
+        ValueError: An ensemble drops its members.
         WeightsError: The weights cannot be read.
     """
-    options = teacher_options(teacher)
-    state = read_state_dict(options['checkpoint'], options['trusted'])
-    plain = {key for key, value in LATER.items() if options[key] == value}
+    if members := members_of(teacher):
+        each = {name: _identity(member) for name, member in members.items()}
+        identity = {key: {name: each[name][key] for name in each} for key in ('weights', 'teacher')}
+    else:
+        identity = _identity(teacher)
     return as_json(
         {
             'format': VERSION,
-            'weights': digest(state),
-            'teacher': {k: v for k, v in options.items() if k not in {*WITHOUT_EFFECT, *plain}},
+            **identity,
             'taps': sorted(taps),
             'view': asdict(View(**view or {})),
             'stride': stride,
         }
     )
+
+
+def _identity(teacher: Mapping) -> dict[str, Any]:
+    """The digest of a teacher's weights, and its options that change its maps."""
+    options = teacher_options(teacher)
+    state = read_state_dict(options['checkpoint'], options['trusted'])
+    plain = {key for key, value in LATER.items() if options[key] == value}
+    return {
+        'weights': digest(state),
+        'teacher': {k: v for k, v in options.items() if k not in {*WITHOUT_EFFECT, *plain}},
+    }

@@ -9,6 +9,7 @@ from mmseg.registry import MODELS
 from mmseg.utils import OptSampleList
 from torch import Tensor, nn
 
+from segkd_mm.distill.ensemble import members_of
 from segkd_mm.whole_image.samples import WholeImage
 from segkd_mm.whole_image.teacher import CroppingTeacher
 from segkd_mm.whole_image.view import View
@@ -22,12 +23,14 @@ class WholeImageTeacher(CroppingTeacher):
     them in each step. Samples come from a :class:`segkd_mm.whole_image.WithWholeImage`.
 
     Args:
-        teacher: Config of the :class:`segkd_mm.distill.teacher.Teacher`.
+        teacher: Config of the :class:`segkd_mm.distill.teacher.Teacher`, or of a
+            :class:`segkd_mm.distill.ensemble.TeacherEnsemble` of them.
         view: Arguments of :class:`segkd_mm.whole_image.View`: how it sees an image.
         stride: Finer maps are resized down to this stride of the image; all are cropped at this
             stride of the crop.
 
     Raises:
+        ValueError: An ensemble drops its members.
         WeightsError: The weights cannot be had or do not fit.
     """
 
@@ -36,6 +39,7 @@ class WholeImageTeacher(CroppingTeacher):
 
     def __init__(self, teacher: dict, view: dict | None = None, stride: int = 8) -> None:
         super().__init__()
+        members_of(teacher)
         self.teacher = MODELS.build(teacher)
         self.view, self.stride = View(**view or {}), stride
         self.eval()

@@ -71,6 +71,23 @@ def first_batch(config, count=4):
     return pseudo_collate([dataset[ReplayIndex(n, (0, 0, n))] for n in range(count)])
 
 
+def test_of_an_ensemble_the_mean_that_a_term_learns_from_is_scored(cached, join):
+    config = join(cached())
+    built = TeacherCacheBuilder(config)
+    item = built.images[0]
+    a, b = (built.maps(item)[f'{name}.{TAP}'] for name in 'ab')
+    mean = (0.75 * a.softmax(1) + 0.25 * b.softmax(1)).log()
+    size = item['labels'].shape
+    predicted = F.interpolate(mean, size, mode='bilinear')[0].argmax(0)
+    pairs = 8 * item['labels'].long() + predicted
+    expected = torch.bincount(pairs[item['labels'] < 8], minlength=64).view(8, 8)
+    found = built.confusion(built.maps(item), item['labels'])
+    assert np.array_equal(found, expected)
+    config.model.terms.logits.teacher = f'a.{TAP}'
+    alone = TeacherCacheBuilder(config)
+    assert not np.array_equal(found, alone.confusion(alone.maps(item), item['labels']))
+
+
 # The logits lie where the pixels lie.
 
 HEIGHT, WIDTH = 120, 200

@@ -98,6 +98,24 @@ def test_it_says_what_a_cache_of_the_same_view_says_of_the_same_crops(config, op
     assert said[0].std() > 100 * (said[0] - said[1]).abs().max()
 
 
+def test_members_of_an_ensemble_say_what_they_say_alone(config, join, tmp_path):
+    both = join(config())
+    members, expected = both.model.teacher.teacher.members, {}
+    images = torch.zeros(6, 3, 48, 64)
+    for name, member in members.items():
+        teacher, batch = built(config(checkpoint=member['checkpoint']))
+        expected[f'{name}.{TAP}'] = teacher(images, None, batch['data_samples'])[TAP]
+    for one in (both, cached(both, tmp_path)):
+        teacher, batch = built(one, expected)
+        said = teacher(images, None, batch['data_samples'])
+        assert said.keys() == expected.keys()
+        for tap, logits in expected.items():
+            torch.testing.assert_close(said[tap], logits, rtol=0, atol=logits.abs().max() / 2**10)
+        one.model.teacher.teacher.drop = 0.1
+        with pytest.raises(ValueError, match=r'drop=0\.1, expected none'):
+            built(one, expected)
+
+
 def test_features_of_an_image_as_it_is_are_those_of_the_teacher_that_sees_it(config):
     shown = config(augment=[], stride=16)
     teacher, batch = built(shown, taps=(TAP, FEATURE))

@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from segkd_mm.distill.distiller import tap_names
+from segkd_mm.distill.mixture import tap_weights
 from segkd_mm.results.runs.cells import Method
 from segkd_mm.whole_image.store import INDEX
 
@@ -36,4 +36,4 @@ def _taps(method: Method) -> set[str]:
     terms = method.config.model.get('terms')
     terms = terms.values() if isinstance(terms, Mapping) else ()
     taps = [term.get('teacher') for term in terms if isinstance(term, Mapping)]
-    return {name for tap in taps if isinstance(tap, str | Mapping) for name in tap_names(tap)}
+    return {name for tap in taps if isinstance(tap, str | Mapping) for name in tap_weights(tap)}

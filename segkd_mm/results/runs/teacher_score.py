@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from segkd_mm.distill.class_map import ClassMap
-from segkd_mm.distill.distiller import tap_names
+from segkd_mm.distill.mixture import tap_weights
 from segkd_mm.distill.teacher import Teacher
 from segkd_mm.evaluation import class_scores, mean_iou
 from segkd_mm.results.files import read_results, write_result
@@ -56,14 +56,16 @@ def _teachers(model: Mapping) -> Iterator[tuple[dict, list[dict]]]:
     if model['type'] != 'SegDistiller':
         return
     teacher, terms = model['teacher'], [*model['terms'].values()]
-    if 'members' not in teacher:
+    inner = teacher.get('teacher', teacher)  # of a teacher of whole images
+    if 'members' not in inner:
         yield teacher, terms
-    for name, member in teacher.get('members', {}).items():
-        yield member, [term for term in terms if _uses(term, name)]
+    for name, member in inner.get('members', {}).items():
+        one = {**teacher, 'teacher': member} if 'teacher' in teacher else member
+        yield one, [term for term in terms if _uses(term, name)]
 
 
 def _uses(term: Mapping, member: str) -> bool:
-    return any(tap.startswith(f'{member}.') for tap in tap_names(term['teacher']))
+    return any(tap.startswith(f'{member}.') for tap in tap_weights(term['teacher']))
 
 
 def _score(teacher: Mapping, terms: list[dict], config: Config, results: Path) -> dict:

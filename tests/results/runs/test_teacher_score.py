@@ -148,3 +148,7 @@ def test_of_several_teachers_the_best_one_counts(config, tmp_path, monkeypatch):
 
     monkeypatch.setattr(teacher_score, '_measure', measure)
     assert score_of(config, tmp_path)['mIoU'] == 60.0
+    view = dict(type='CachedTeacher', cache='c', view=dict(flip=True), teacher=config.model.teacher)
+    config.model.teacher = view
+    score = score_of(config, tmp_path)
+    assert (score['mIoU'], score['view']['flip']) == (60.0, True)
