@@ -8,6 +8,7 @@ import logging
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from copy import deepcopy
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -43,16 +44,24 @@ def quantise(model: Any, images: Sequence[np.ndarray], keep_float: Sequence[str]
         subset_size=len(images),
         # Asymmetric activations and symmetric weights: as fast, and closer to the float model.
         preset=nncf.QuantizationPreset.MIXED,
-        # Weights of 7 bits: processors without VNNI add two products in 16 bits, which overflow
-        # with weights of 8.
-        advanced_parameters=nncf.AdvancedQuantizationParameters(
-            overflow_fix=nncf.OverflowFix.ENABLE
-        ),
+        advanced_parameters=_parameters(nncf),
         ignored_scope=nncf.IgnoredScope(
             layers_within(names, [*OUTSIDE_MODEL, *keep_float]),
             types=['Slice'],  # OpenVINO 2026.4 mirrors int8 wrongly, by slices of negative steps
             validate=False,  # there may be none
         ),
+    )
+
+
+def _parameters(nncf: ModuleType) -> Any:
+    """What is left to choose in nncf, so that a file works alike in all runtimes."""
+    advanced = nncf.quantization.advanced_parameters
+    return nncf.AdvancedQuantizationParameters(
+        # Weights of 7 bits: processors without VNNI add two products in 16 bits, which overflow
+        # with weights of 8.
+        overflow_fix=nncf.OverflowFix.ENABLE,
+        # ONNX Runtime cannot run depthwise convolutions of an input with a scale for each channel.
+        activations_quantization_params=advanced.QuantizationParameters(per_channel=False),
     )
 
 

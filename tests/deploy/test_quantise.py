@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
+from torchvision.models.mobilenetv3 import InvertedResidual, InvertedResidualConfig
 
 from segkd_mm.deploy.export import to_onnx, to_program
 from segkd_mm.deploy.layers import layers_within
@@ -92,6 +93,17 @@ def test_sums_of_large_products_hold_on_processors_without_vnni():
     images = list(np.random.default_rng(0).uniform(0.9, 1, (6, 1, 3, 24, 32)).astype(np.float32))
     found, expected = (outputs(one, images) for one in (quantise(model, images), model))
     assert found == pytest.approx(expected, rel=0.05)
+
+
+def test_depthwise_convs_run_in_onnx_runtime(images):
+    torch.manual_seed(0)
+    block = InvertedResidual(
+        InvertedResidualConfig(16, 3, 72, 24, False, 'RE', 1, 1, 1), nn.BatchNorm2d
+    )
+    model = Graph(nn.Sequential(nn.Conv2d(3, 16, 3, padding=1), nn.ReLU(), block)).eval()
+    model = to_onnx(to_program(model))
+    found, expected = (outputs(one, images) for one in (quantise(model, images), model))
+    assert np.abs(found - expected).mean() < 0.05 * np.abs(expected).mean()
 
 
 def outputs(model, images):
