@@ -1,4 +1,4 @@
-"""EfficientNet-Lite0 with few labels learns from its plain self: no other teacher, no other labels."""
+"""EfficientNet-Lite0 with few labels learns from its plain self, without any other teacher."""
 
 _base_ = [
     '../_base_/students/lite0_pico.py',
