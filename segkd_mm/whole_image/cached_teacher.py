@@ -126,7 +126,8 @@ def made_from(
         ValueError: An ensemble drops its members.
         WeightsError: The weights cannot be read.
     """
-    if members := members_of(teacher):
+    members = members_of(teacher)
+    if members is not None:
         each = {name: _identity(member) for name, member in members.items()}
         identity = {key: {name: each[name][key] for name in each} for key in ('weights', 'teacher')}
     else:

@@ -39,7 +39,7 @@ class WholeImageTeacher(CroppingTeacher):
 
     def __init__(self, teacher: dict, view: dict | None = None, stride: int = 8) -> None:
         super().__init__()
-        members_of(teacher)
+        members_of(teacher)  # refuses an ensemble that drops members
         self.teacher = MODELS.build(teacher)
         self.view, self.stride = View(**view or {}), stride
         self.eval()
