@@ -54,7 +54,7 @@ def quantise(model: Any, images: Sequence[np.ndarray], keep_float: Sequence[str]
 
 
 def _parameters(nncf: ModuleType) -> Any:
-    """What is left to choose in nncf, so that a file works alike in all runtimes."""
+    """Parameters of nncf for files that run in all runtimes and on processors without VNNI."""
     advanced = nncf.quantization.advanced_parameters
     return nncf.AdvancedQuantizationParameters(
         # Weights of 7 bits: processors without VNNI add two products in 16 bits, which overflow

@@ -36,6 +36,7 @@ class TeacherEnsemble(FrozenModule):
             raise ValueError(f'drop is {drop}, expected a probability in [0, 1).')
         self.members = nn.ModuleDict({name: MODELS.build(c) for name, c in members.items()})
         self.drop = drop
+        self._needed: list[str] = []
         self.eval()
 
     def prepare(self, taps: Iterable[str], inputs_from: nn.Module) -> None:
@@ -50,6 +51,7 @@ class TeacherEnsemble(FrozenModule):
             if name not in wanted:
                 raise TapError(self._no_member(tap, name))
             wanted[name].add(inner)
+        self._needed = [name for name in self.members if wanted[name]]
         for name, member in self.members.items():
             member.prepare(wanted[name], inputs_from)
 
@@ -81,7 +83,7 @@ class TeacherEnsemble(FrozenModule):
             taps: The taps of a training step, of which teachers may be dropped; None for all.
             data_samples: Of the images, for members that see whole images.
         """
-        names = list(self.members)
+        names = self._needed
         if taps is not None:
             names = self._drawn([n for n in names if any(t.startswith(f'{n}.') for t in taps)])
         return {

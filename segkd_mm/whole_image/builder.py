@@ -252,16 +252,15 @@ class TeacherCacheBuilder:
     @torch.no_grad()
     def confusion(self, maps: Mapping[str, Tensor], labels: Tensor) -> np.ndarray:
         """Pixel counts [C, C] of labels [H, W] (rows) and predictions; 0 of unknown classes."""
-        unknown = np.zeros((1, 1), int)
-        for mixture, to_student in self._targets:
-            if not self.logit_taps.issuperset(mixture.weights):
-                continue
-            logits = two_class_logits(mixture.target(maps))
-            if to_student:
-                return count_pixels(logits, labels, ClassMap(**to_student).to(logits.device))
-            known = logits.shape[1] == len(self._dataset.metainfo['classes'])
-            return count_pixels(logits, labels, None) if known else unknown
-        return unknown
+        of_logits = (t for t in self._targets if self.logit_taps.issuperset(t[0].weights))
+        mixture, to_student = next(of_logits, (None, None))
+        if mixture is None:
+            return np.zeros((1, 1), int)
+        logits = two_class_logits(mixture.target(maps))
+        if not to_student and logits.shape[1] != len(self._dataset.metainfo['classes']):
+            return np.zeros((1, 1), int)
+        class_map = ClassMap(**to_student).to(logits.device) if to_student else None
+        return count_pixels(logits, labels, class_map)
 
     def confusion_on_crops(self, count: int) -> np.ndarray:
         """The same counts of a teacher that sees training crops in place of whole images."""

@@ -74,8 +74,16 @@ def test_a_teacher_that_no_term_needs_now_is_not_run(build, monkeypatch):
     }
     model = build(terms)
     small = model.teacher.members['small']
-    monkeypatch.setattr(small, 'forward', lambda x: pytest.fail('the teacher ran'))
+    monkeypatch.setattr(small, 'forward', lambda *_: pytest.fail('the teacher ran'))
     assert losses_of(model)['terms.one.loss'] > 0
+
+
+def test_a_teacher_of_no_term_is_not_run_on_whole_images_either(build, monkeypatch):
+    teacher = build({'one': logits_term(f'big.{LOGITS}')}).teacher
+    monkeypatch.setattr(
+        teacher.members['small'], 'forward', lambda *_: pytest.fail('the teacher ran')
+    )
+    assert [*teacher(torch.zeros(1, 3, 64, 64))] == [f'big.{LOGITS}']
 
 
 def test_teachers_are_dropped_at_random_but_never_all_of_those_needed(build):
